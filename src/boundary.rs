@@ -1,0 +1,78 @@
+//! Between C and Rust: the panic barrier, NULL checks, and outputs that are written last.
+
+use crate::status::{Error, Result};
+use std::ffi::{CStr, c_char};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+/// Runs the body of an exported function; a panic in it is a status, and unwinds no further.
+#[inline]
+pub fn status(body: impl FnOnce() -> Result<()>) -> i32 {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) => 0,
+        Ok(Err(error)) => error.code(),
+        Err(_) => Error::Panic.code(),
+    }
+}
+
+/// Where an output goes.
+#[derive(Clone, Copy)]
+pub struct Out<T>(NonNull<T>);
+
+impl<T> Out<T> {
+    /// Checks the pointer before anything is done.
+    ///
+    /// # Safety
+    ///
+    /// `out` is NULL, or can be written for one T.
+    #[inline]
+    pub unsafe fn new(out: *mut T) -> Result<Out<T>> {
+        NonNull::new(out).map(Out).ok_or(Error::Invalid)
+    }
+
+    /// Writes the output, once all has gone well.
+    #[inline]
+    pub fn set(self, value: T) {
+        // SAFETY: whoever made this answers for it; an unaligned struct is none of a C caller's
+        // rights, but costs nothing to allow.
+        unsafe { self.0.write_unaligned(value) }
+    }
+}
+
+/// A path.
+///
+/// # Safety
+///
+/// `path` is NULL or a terminated string that lives as long as the answer.
+pub unsafe fn path<'a>(path: *const c_char) -> Result<&'a CStr> {
+    match path.is_null() {
+        true => Err(Error::Invalid),
+        // SAFETY: as above.
+        false => Ok(unsafe { CStr::from_ptr(path) }),
+    }
+}
+
+/// A buffer of `len` bytes: it may be NULL only if it is empty.
+#[inline]
+pub fn buffer<T>(start: *const T, len: u64) -> Result<()> {
+    match start.is_null() && len != 0 {
+        true => Err(Error::Invalid),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_status() {
+        assert_eq!(status(|| panic!("on purpose, by a test")), -100);
+    }
+
+    #[test]
+    fn an_error_is_its_code_and_success_is_zero() {
+        assert_eq!(status(|| Err(Error::System(libc::ENOENT))), libc::ENOENT);
+        assert_eq!(status(|| Ok(())), 0);
+    }
+}

@@ -1,0 +1,64 @@
+//! Reading and writing by copy.
+
+use crate::access;
+use crate::boundary::{buffer, status};
+use crate::status::Status;
+use crate::table::Handle;
+use std::ffi::c_void;
+
+/// `memmap_read` copies `len` bytes of the mapping from `offset` on into `buf`: all of them or none.
+///
+/// Statuses: MEMMAP_ERR_RANGE when that many bytes aren't there. MEMMAP_TO_END is not a length here,
+/// nor in memmap_write: it is the size of the caller's buffer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_read(
+    handle: Handle,
+    offset: u64,
+    buf: *mut c_void,
+    len: u64,
+) -> Status {
+    status(|| {
+        buffer(buf, len)?;
+        // SAFETY: the caller's.
+        unsafe { access::read(handle, offset, buf.cast(), len) }
+    })
+}
+
+/// `memmap_write` copies `len` bytes from `buf` to `offset` of the mapping: all of them or none.
+///
+/// The bytes are in the file for everyone who reads it on this machine as soon as it answers, and on
+/// the device after memmap_flush. On a copy-on-write mapping they stay in this process.
+///
+/// Statuses: MEMMAP_ERR_RANGE when there is not that much room; MEMMAP_ERR_ACCESS on a read-only
+/// mapping.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_write(
+    handle: Handle,
+    offset: u64,
+    buf: *const c_void,
+    len: u64,
+) -> Status {
+    status(|| {
+        buffer(buf, len)?;
+        // SAFETY: the caller's.
+        unsafe { access::write(handle, offset, buf.cast(), len) }
+    })
+}
+
+/// `memmap_fill` sets `len` bytes from `offset` on to `byte`. `len` may be MEMMAP_TO_END.
+///
+/// Statuses: MEMMAP_ERR_RANGE, MEMMAP_ERR_ACCESS.
+#[unsafe(no_mangle)]
+pub extern "C" fn memmap_fill(handle: Handle, offset: u64, len: u64, byte: u8) -> Status {
+    status(|| access::fill(handle, offset, len, byte))
+}
+
+/// `memmap_move` copies `len` bytes of the mapping from offset `from` to offset `to`; the ranges may
+/// overlap, as with memmove(3).
+///
+/// Statuses: MEMMAP_ERR_RANGE when either lies outside (MEMMAP_TO_END is not a length here);
+/// MEMMAP_ERR_ACCESS.
+#[unsafe(no_mangle)]
+pub extern "C" fn memmap_move(handle: Handle, to: u64, from: u64, len: u64) -> Status {
+    status(|| access::move_within(handle, to, from, len))
+}

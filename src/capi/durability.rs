@@ -1,0 +1,23 @@
+//! Durability.
+
+use super::types::flush as checked_mode;
+use crate::access;
+use crate::boundary::status;
+use crate::status::Status;
+use crate::table::Handle;
+
+/// `memmap_flush` writes back what was changed in the pages that hold `len` bytes from `offset` on
+/// (MEMMAP_TO_END: all that follow). `mode` is a memmap_flush_mode.
+///
+/// With MEMMAP_FLUSH_SYNC and status 0 these bytes, and the file size that they need, are on the
+/// device: the kernel treats it as fdatasync(2) of the range. It costs what the range costs, so flush
+/// what was written and not the whole. Nothing else makes a write durable, closing included.
+///
+/// Statuses: EIO, ENOSPC, EDQUOT when the write-back fails; EBUSY from MEMMAP_FLUSH_INVALIDATE of
+/// memory that is locked; MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS on a copy-on-write mapping, of which
+/// nothing ever becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory; MEMMAP_ERR_INVALID for
+/// an unknown mode.
+#[unsafe(no_mangle)]
+pub extern "C" fn memmap_flush(handle: Handle, offset: u64, len: u64, mode: u32) -> Status {
+    status(|| access::flush(handle, offset, len, checked_mode(mode)?))
+}

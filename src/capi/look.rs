@@ -1,0 +1,90 @@
+//! Looking at a mapping.
+
+use super::types::{RawInfo, RawView, own_size};
+use crate::boundary::{Out, status};
+use crate::handles;
+use crate::status::Status;
+use crate::table::Handle;
+
+/// `memmap_data` answers where the mapping's bytes are and how many. The pointer is good until the
+/// mapping is closed, or moved by memmap_resize or memmap_refresh; who cannot rule that out uses
+/// memmap_pin. It is never NULL, also when there are no bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_data(handle: Handle, data: *mut *mut u8, len: *mut u64) -> Status {
+    status(|| {
+        // SAFETY: the caller's, for both.
+        let (data, len) = unsafe { (Out::new(data)?, Out::new(len)?) };
+        let mapping = handles::pin(handle)?;
+        data.set(mapping.data());
+        len.set(mapping.len() as u64);
+        Ok(())
+    })
+}
+
+/// `memmap_len` answers how many bytes are mapped.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_len(handle: Handle, len: *mut u64) -> Status {
+    status(|| {
+        // SAFETY: the caller's.
+        let len = unsafe { Out::new(len)? };
+        len.set(handles::pin(handle)?.len() as u64);
+        Ok(())
+    })
+}
+
+/// `memmap_get_info` tells how the mapping was opened and what it is now. Set `info->size` first.
+///
+/// Statuses: MEMMAP_ERR_INVALID when `info->size` is not sizeof(memmap_info).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_get_info(handle: Handle, info: *mut RawInfo) -> Status {
+    status(|| {
+        // SAFETY: the caller's.
+        let out = unsafe { Out::new(info)? };
+        // SAFETY: not NULL, and the first member is there in every version of the struct.
+        own_size(
+            unsafe { info.cast::<u32>().read_unaligned() },
+            size_of::<RawInfo>(),
+        )?;
+        let mapping = handles::pin(handle)?;
+        out.set(RawInfo {
+            size: size_of::<RawInfo>() as u32,
+            access: mapping.access.into(),
+            flags: mapping.flags.0,
+            pins: mapping.views(),
+            offset: mapping.offset,
+            length: mapping.len() as u64,
+            capacity: mapping.capacity() as u64,
+        });
+        Ok(())
+    })
+}
+
+/// `memmap_pin` lends the mapping's bytes: `view->data` stays good until memmap_unpin, whatever other
+/// threads do; a memmap_close meanwhile waits for it with the unmapping. Pins are counted, and any
+/// thread may give one back.
+///
+/// Every successful call must be followed by one memmap_unpin, or the memory stays mapped.
+///
+/// Statuses: MEMMAP_ERR_LIMIT when there are half a million pins already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_pin(handle: Handle, view: *mut RawView) -> Status {
+    status(|| {
+        // SAFETY: the caller's.
+        let out = unsafe { Out::new(view)? };
+        let (data, len) = handles::view(handle)?;
+        out.set(RawView {
+            data,
+            len: len as u64,
+        });
+        Ok(())
+    })
+}
+
+/// `memmap_unpin` gives one pin back, also of a handle that was closed meanwhile.
+///
+/// Statuses: MEMMAP_ERR_INVALID when the handle is open and nothing is pinned; MEMMAP_ERR_HANDLE when it
+/// is closed and nothing is.
+#[unsafe(no_mangle)]
+pub extern "C" fn memmap_unpin(handle: Handle) -> Status {
+    status(|| handles::unview(handle))
+}

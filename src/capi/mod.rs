@@ -1,0 +1,16 @@
+//! The C ABI, by section of the header and in its order. Each export converts, calls and stores.
+//!
+//! The comments are the manual of a C programmer: they stand in `include/memmap.h` word for word.
+
+mod types;
+
+mod about;
+mod open;
+
+mod look;
+
+mod access;
+
+mod durability;
+
+mod size;

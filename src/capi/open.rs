@@ -1,0 +1,131 @@
+//! Opening and closing.
+
+use super::types::RawOptions;
+use crate::boundary::{Out, path as checked_path, status};
+use crate::handles;
+use crate::status::Status;
+use crate::table::Handle;
+use std::ffi::{c_char, c_int};
+
+/// `memmap_open` opens the file at `path` and maps it, by default read-only and whole.
+///
+/// An empty file maps, with length 0. The call never waits for the file: a FIFO is refused at once.
+/// The mapping keeps a descriptor of its own (O_CLOEXEC) unless MEMMAP_NO_DESCRIPTOR is asked for.
+///
+/// `*out` is a handle that must eventually be given to memmap_close. `path` and `options` are not
+/// kept; NULL options are the defaults.
+///
+/// Statuses: an errno of open(2) such as ENOENT, EACCES, ELOOP or EMFILE; MEMMAP_ERR_NOT_REGULAR for
+/// what is neither a regular file nor a block device; MEMMAP_ERR_RANGE when the offset or the offset
+/// plus the length lies past the end of the file; MEMMAP_ERR_LIMIT when address space or the number
+/// of mappings (vm.max_map_count) is used up; MEMMAP_ERR_INVALID for options that mean nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_open(
+    path: *const c_char,
+    options: *const RawOptions,
+    out: *mut Handle,
+) -> Status {
+    status(|| {
+        // SAFETY: the caller's, for all three.
+        let (path, options, out) = unsafe {
+            (
+                checked_path(path)?,
+                RawOptions::take(options)?,
+                Out::new(out)?,
+            )
+        };
+        out.set(handles::open(path, &options)?);
+        Ok(())
+    })
+}
+
+/// `memmap_create` creates the file at `path` with `size` zero bytes and maps it, by default
+/// read-write. A file that exists is emptied first, keeping its inode and permissions, unless
+/// MEMMAP_EXCLUSIVE refuses it.
+///
+/// Real blocks are reserved for all bytes with fallocate(2), so a full disk is ENOSPC now and not
+/// SIGBUS later. A file system without fallocate has zeros written instead. MEMMAP_SPARSE reserves
+/// nothing. A call that fails leaves no new file behind; what an existing file held is kept when space
+/// or a limit is what was missing (on tmpfs, and where there is no fallocate, it may be gone).
+///
+/// `*out` is a handle that must eventually be given to memmap_close. `path` and `options` are not
+/// kept; NULL options are the defaults: mode 0600, and the name not yet durable (MEMMAP_DURABLE).
+///
+/// Statuses: as memmap_open, but a block device is MEMMAP_ERR_NOT_REGULAR too; ENOSPC or EDQUOT; EEXIST
+/// with MEMMAP_EXCLUSIVE; EFBIG when the file system has no files of that size; MEMMAP_ERR_LIMIT
+/// when RLIMIT_FSIZE or the address space has no room for it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_create(
+    path: *const c_char,
+    size: u64,
+    options: *const RawOptions,
+    out: *mut Handle,
+) -> Status {
+    status(|| {
+        // SAFETY: the caller's, for all three.
+        let (path, options, out) = unsafe {
+            (
+                checked_path(path)?,
+                RawOptions::take(options)?,
+                Out::new(out)?,
+            )
+        };
+        out.set(handles::create(path, size, &options)?);
+        Ok(())
+    })
+}
+
+/// `memmap_from_fd` maps the file that the descriptor `fd` names, by default read-only and whole.
+/// The descriptor stays the caller's; the mapping makes one of its own (O_CLOEXEC).
+///
+/// A character device is mapped too, if `options->length` says how much of it.
+///
+/// `*out` is a handle that must eventually be given to memmap_close.
+///
+/// Statuses: EBADF; EACCES when the descriptor was opened for less than the access asked for; and as
+/// memmap_open from MEMMAP_ERR_NOT_REGULAR on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_from_fd(
+    fd: c_int,
+    options: *const RawOptions,
+    out: *mut Handle,
+) -> Status {
+    status(|| {
+        // SAFETY: the caller's, for both.
+        let (options, out) = unsafe { (RawOptions::take(options)?, Out::new(out)?) };
+        out.set(handles::from_fd(fd, &options)?);
+        Ok(())
+    })
+}
+
+/// `memmap_anonymous` maps `size` zero bytes without a file, private to this process: a fork copies
+/// them. The access can only be MEMMAP_READ_WRITE, the default.
+///
+/// `*out` is a handle that must eventually be given to memmap_close.
+///
+/// Statuses: MEMMAP_ERR_LIMIT when memory or address space has no room for it; MEMMAP_ERR_INVALID for
+/// options that mean nothing without a file.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_anonymous(
+    size: u64,
+    options: *const RawOptions,
+    out: *mut Handle,
+) -> Status {
+    status(|| {
+        // SAFETY: the caller's, for both.
+        let (options, out) = unsafe { (RawOptions::take(options)?, Out::new(out)?) };
+        out.set(handles::anonymous(size, &options)?);
+        Ok(())
+    })
+}
+
+/// `memmap_close` makes the handle invalid at once, for every thread, and unmaps the memory when no
+/// pin and no running call needs it any more: now, or at the last memmap_unpin.
+///
+/// It flushes nothing and cannot report that a write failed; see memmap_flush.
+///
+/// Statuses: MEMMAP_ERR_HANDLE, so closing twice is an error and harmless.
+#[unsafe(no_mangle)]
+pub extern "C" fn memmap_close(handle: Handle) -> Status {
+    status(|| handles::close(handle))
+}

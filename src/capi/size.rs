@@ -1,0 +1,44 @@
+//! Size.
+
+use crate::boundary::{Out, status};
+use crate::size;
+use crate::status::Status;
+use crate::table::Handle;
+
+/// `memmap_resize` gives the mapping, and its file with it, the length `new_len`. Bytes that stay keep
+/// their contents; bytes that the file did not have are zero, and their blocks are reserved unless the
+/// mapping was opened with MEMMAP_SPARSE.
+///
+/// Up to the capacity (see memmap_get_info) growing moves nothing and may happen while others hold
+/// pins; they see the new bytes when they pin again. Beyond it the mapping may move, and shrinking
+/// cuts it: for both it must not be pinned, and calls that use it meanwhile are waited for.
+///
+/// Of a mapping that ends before its file does, only the mapping shrinks: the bytes behind it are not
+/// this mapping's, and growing takes them in before it makes the file longer.
+///
+/// Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_ACCESS unless the mapping is read-write; MEMMAP_ERR_UNSUPPORTED
+/// for devices and with MEMMAP_NO_DESCRIPTOR; ENOSPC, EDQUOT, EFBIG; EPERM when a seal forbids it;
+/// EBADF when somebody closed the mapping's descriptor; MEMMAP_ERR_LIMIT when RLIMIT_FSIZE, address
+/// space or memory has no room.
+#[unsafe(no_mangle)]
+pub extern "C" fn memmap_resize(handle: Handle, new_len: u64) -> Status {
+    status(|| size::resize(handle, new_len))
+}
+
+/// `memmap_refresh` takes the size that the file has now, for files that others grow or cut: the
+/// mapping reaches from its offset to the end of the file afterwards, and `*len` is its length. The
+/// file itself is never touched, so it works on read-only mappings too.
+///
+/// The rules of memmap_resize hold: in place up to the capacity, else not while pinned.
+///
+/// Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_UNSUPPORTED without a file or its descriptor; EBADF;
+/// MEMMAP_ERR_LIMIT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_refresh(handle: Handle, len: *mut u64) -> Status {
+    status(|| {
+        // SAFETY: the caller's.
+        let out = unsafe { Out::new(len)? };
+        out.set(size::refresh(handle)?);
+        Ok(())
+    })
+}

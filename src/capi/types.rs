@@ -1,0 +1,162 @@
+//! The types and constants of the header.
+
+use crate::mapping::Flush;
+use crate::options::{Access, Flags, Options};
+use crate::status::{Error, Result};
+
+/// What a mapping allows, for memmap_options.access.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(clippy::enum_variant_names, reason = "the names of the header")]
+pub enum RawAccess {
+    /// The least that the call is for: read-only for memmap_open and memmap_from_fd, read-write for
+    /// memmap_create and memmap_anonymous.
+    MemmapAccessDefault = 0,
+    /// Reading.
+    MemmapReadOnly = 1,
+    /// Reading, and writing that reaches the file and everyone who maps it.
+    MemmapReadWrite = 2,
+    /// Reading, and writing that stays in this mapping and never reaches the file.
+    MemmapCopyOnWrite = 3,
+}
+
+/// How memmap_flush works.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(clippy::enum_variant_names, reason = "the names of the header")]
+pub enum RawFlush {
+    /// When it answers 0, the bytes and the file size that they need are on the device.
+    MemmapFlushSync = 0,
+    /// The writing is scheduled and not waited for. Linux writes back by itself anyway.
+    MemmapFlushAsync = 1,
+    /// Other mappings of the file are to see the newest bytes. On Linux they always do.
+    MemmapFlushInvalidate = 2,
+}
+
+/// How to open or create a mapping. All members but `size` may be zero, which is their default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RawOptions {
+    /// sizeof(memmap_options), so that the struct can grow.
+    pub size: u32,
+    /// A memmap_access.
+    pub access: u32,
+    /// MEMMAP_EXCLUSIVE and the other flags, or'ed. One that the call has no use for is
+    /// MEMMAP_ERR_INVALID.
+    pub flags: u32,
+    /// Permission bits of the file that memmap_create makes (at most 0777), 0 for 0600; the umask
+    /// applies.
+    pub mode: u32,
+    /// Where in the file the mapping begins, in bytes; any alignment.
+    pub offset: u64,
+    /// How many bytes to map, 0 for all up to the end of the file.
+    pub length: u64,
+    /// Bytes of address space to keep, so that the mapping grows up to there without moving. Less
+    /// than the length is the length.
+    pub capacity: u64,
+}
+
+/// What memmap_get_info tells.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RawInfo {
+    /// sizeof(memmap_info), set by the caller.
+    pub size: u32,
+    /// What the mapping allows; never MEMMAP_ACCESS_DEFAULT.
+    pub access: RawAccess,
+    /// The flags that it was opened with.
+    pub flags: u32,
+    /// How many pins memmap_pin has made and memmap_unpin not given back.
+    pub pins: u32,
+    /// Where in the file the mapping begins, in bytes.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Up to which length it does not move, in bytes; a multiple of the page size, less the part of
+    /// a page that `offset` skips.
+    pub capacity: u64,
+}
+
+/// The bytes of a pinned mapping. This struct never grows.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RawView {
+    /// The first byte. Never NULL, also when there are no bytes.
+    pub data: *mut u8,
+    /// How many bytes there are.
+    pub len: u64,
+}
+
+impl RawOptions {
+    /// What C hands in, as the core takes it; NULL is the defaults.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is NULL or points to a struct that is as long as its first member says.
+    pub unsafe fn take(raw: *const RawOptions) -> Result<Options> {
+        if raw.is_null() {
+            return Ok(Options::default());
+        }
+        // SAFETY: the first member is there in every version of the struct.
+        own_size(
+            unsafe { raw.cast::<u32>().read_unaligned() },
+            size_of::<RawOptions>(),
+        )?;
+        // SAFETY: it has just said that it is this long.
+        let raw = unsafe { raw.read_unaligned() };
+        Ok(Options {
+            access: access(raw.access)?,
+            flags: Flags(raw.flags),
+            mode: raw.mode,
+            offset: raw.offset,
+            length: raw.length,
+            capacity: raw.capacity,
+        })
+    }
+}
+
+/// Compares the size that a caller has set with what this library knows of the struct.
+pub fn own_size(set: u32, known: usize) -> Result<()> {
+    match set as usize == known {
+        true => Ok(()),
+        false => Err(Error::Invalid),
+    }
+}
+
+fn access(raw: u32) -> Result<Access> {
+    const DEFAULT: u32 = RawAccess::MemmapAccessDefault as u32;
+    const READ_ONLY: u32 = RawAccess::MemmapReadOnly as u32;
+    const READ_WRITE: u32 = RawAccess::MemmapReadWrite as u32;
+    const COPY_ON_WRITE: u32 = RawAccess::MemmapCopyOnWrite as u32;
+    match raw {
+        DEFAULT => Ok(Access::Default),
+        READ_ONLY => Ok(Access::ReadOnly),
+        READ_WRITE => Ok(Access::ReadWrite),
+        COPY_ON_WRITE => Ok(Access::CopyOnWrite),
+        _ => Err(Error::Invalid),
+    }
+}
+
+/// A flush mode, checked.
+pub fn flush(raw: u32) -> Result<Flush> {
+    const SYNC: u32 = RawFlush::MemmapFlushSync as u32;
+    const ASYNC: u32 = RawFlush::MemmapFlushAsync as u32;
+    const INVALIDATE: u32 = RawFlush::MemmapFlushInvalidate as u32;
+    match raw {
+        SYNC => Ok(Flush::Sync),
+        ASYNC => Ok(Flush::Async),
+        INVALIDATE => Ok(Flush::Invalidate),
+        _ => Err(Error::Invalid),
+    }
+}
+
+impl From<Access> for RawAccess {
+    fn from(access: Access) -> RawAccess {
+        match access {
+            Access::Default => RawAccess::MemmapAccessDefault,
+            Access::ReadOnly => RawAccess::MemmapReadOnly,
+            Access::ReadWrite => RawAccess::MemmapReadWrite,
+            Access::CopyOnWrite => RawAccess::MemmapCopyOnWrite,
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! The file behind a mapping: opened so that it cannot block, validated, sized with real blocks.
+
+use crate::options::{Access, Flags, Options};
+use crate::range::page_size;
+use crate::status::{Error, Result};
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::{ffi::OsStr, path::Path};
+
+/// What is mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file, shared memory and memfds included.
+    Regular,
+    /// A block device: sized, but not to be resized.
+    Block,
+    /// A character device: without a size.
+    Character,
+}
+
+/// An open file and what it was when it was opened.
+#[derive(Debug)]
+pub struct File {
+    fd: OwnedFd,
+    device: u64,
+    inode: u64,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// O_NONBLOCK, so that a FIFO without a writer answers at once; it means nothing to the files that
+/// are kept. O_NOCTTY, so that a terminal is refused without becoming ours.
+const ALWAYS: i32 = libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+
+/// The answer of a system call that signals failure by -1, again when a signal came in between.
+pub(crate) fn system(mut call: impl FnMut() -> i32) -> Result<i32> {
+    loop {
+        match call() {
+            -1 => match Error::last() {
+                Error::System(libc::EINTR) => {}
+                error => return Err(error),
+            },
+            answer => return Ok(answer),
+        }
+    }
+}
+
+fn offset(bytes: u64) -> Result<libc::off64_t> {
+    libc::off64_t::try_from(bytes).map_err(|_| Error::Limit)
+}
+
+fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
+    // SAFETY: the path is terminated, and open keeps nothing of it.
+    let fd = system(|| unsafe { libc::open64(path.as_ptr(), flags, mode) })?;
+    // SAFETY: open has just given it to us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn status_of(fd: RawFd) -> Result<libc::stat64> {
+    let mut status = MaybeUninit::uninit();
+    // SAFETY: fstat fills the struct when it answers 0, and reads nothing of ours.
+    system(|| unsafe { libc::fstat64(fd, status.as_mut_ptr()) })?;
+    // SAFETY: it did.
+    Ok(unsafe { status.assume_init() })
+}
+
+impl File {
+    /// Opens the existing file at `path` for what the options ask, with its size.
+    pub fn open(path: &CStr, options: &Options) -> Result<(File, u64)> {
+        let writes = match options.access {
+            Access::ReadWrite => libc::O_RDWR,
+            _ => libc::O_RDONLY,
+        };
+        File::open_for(path, writes | no_follow(options))
+    }
+
+    fn open_for(path: &CStr, flags: i32) -> Result<(File, u64)> {
+        let fd = match open(path, flags | ALWAYS, 0) {
+            // Directories for writing (EISDIR), sockets (ENXIO), devices without a driver (ENODEV).
+            Err(Error::System(libc::EISDIR | libc::ENXIO | libc::ENODEV)) => {
+                return Err(Error::NotRegular);
+            }
+            // With O_NONBLOCK a file that somebody holds a lease on answers this; only regular files
+            // have leases, and without O_NONBLOCK the lease is broken in bounded time (fcntl(2)).
+            Err(Error::System(libc::EWOULDBLOCK)) => open(path, flags | libc::O_CLOEXEC, 0)?,
+            other => other?,
+        };
+        let (file, size) = File::validated(fd)?;
+        match file.kind {
+            Kind::Character => Err(Error::NotRegular),
+            _ => Ok((file, size)),
+        }
+    }
+
+    /// A descriptor of our own for what `fd` names, with its size (0 for a character device).
+    pub fn from_fd(fd: RawFd) -> Result<(File, u64)> {
+        // SAFETY: fcntl takes any number as a descriptor.
+        let own = system(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) })?;
+        // SAFETY: fcntl has just given it to us.
+        File::validated(unsafe { OwnedFd::from_raw_fd(own) })
+    }
+
+    fn validated(fd: OwnedFd) -> Result<(File, u64)> {
+        let status = status_of(fd.as_raw_fd())?;
+        let kind = match status.st_mode & libc::S_IFMT {
+            libc::S_IFREG => Kind::Regular,
+            libc::S_IFBLK => Kind::Block,
+            libc::S_IFCHR => Kind::Character,
+            _ => return Err(Error::NotRegular),
+        };
+        let (device, inode) = (status.st_dev, status.st_ino);
+        let file = File {
+            fd,
+            device,
+            inode,
+            kind,
+        };
+        let size = file.size_in(&status)?;
+        Ok((file, size))
+    }
+
+    fn size_in(&self, status: &libc::stat64) -> Result<u64> {
+        match self.kind {
+            Kind::Regular => Ok(status.st_size as u64),
+            Kind::Character => Ok(0),
+            Kind::Block => {
+                // BLKGETSIZE64 of <linux/fs.h>, which the libc crate does not name.
+                let request = libc::_IOR::<usize>(0x12, 114);
+                let mut bytes = 0u64;
+                // SAFETY: this request writes one 64-bit number.
+                system(|| unsafe { libc::ioctl(self.fd.as_raw_fd(), request, &mut bytes) })?;
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// The descriptor, for mapping.
+    pub fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// The size that the file has now.
+    ///
+    /// A program that closes all descriptors may have closed ours, and its number may be another
+    /// file's by now: that is EBADF, and nothing is ever done to the wrong file.
+    pub fn size(&self) -> Result<u64> {
+        let status = status_of(self.fd())?;
+        if (status.st_dev, status.st_ino) != (self.device, self.inode) {
+            return Err(Error::System(libc::EBADF));
+        }
+        self.size_in(&status)
+    }
+
+    /// Cuts the file, or lengthens it with a hole.
+    pub fn truncate(&self, size: u64) -> Result<()> {
+        let size = offset(size)?;
+        // SAFETY: no memory is handed over.
+        system(|| unsafe { libc::ftruncate64(self.fd(), size) }).map(drop)
+    }
+
+    /// Lengthens the file from `from`, its present size, to `to`; the new bytes are zero. Blocks are
+    /// reserved unless `flags` have SPARSE. A failure leaves the file as it was.
+    pub fn grow(&self, from: u64, to: u64, flags: Flags) -> Result<()> {
+        within_file_size_limit(to)?;
+        self.clear_tail(from)?;
+        if flags.has(Flags::SPARSE) {
+            return self.truncate(to);
+        }
+        self.reserve(from, to)
+            .inspect_err(|_| self.release(from, to))
+    }
+
+    /// Takes back what a failed `reserve` left: ext4 has moved the end of the file by then, and
+    /// tmpfs keeps blocks behind the end, which only a truncation that changes the size frees.
+    fn release(&self, from: u64, to: u64) {
+        // The failure that is being answered is the one to tell; these need no space.
+        let _ = self.truncate(to).and_then(|()| self.truncate(from));
+    }
+
+    fn reserve(&self, from: u64, to: u64) -> Result<()> {
+        if self.allocate(0, from, to)? {
+            return Ok(());
+        }
+        self.write_zeros(from, to)
+    }
+
+    /// fallocate(2) of `from .. to`; false where the file system does not have that mode.
+    fn allocate(&self, mode: i32, from: u64, to: u64) -> Result<bool> {
+        if from >= to {
+            return Ok(true); // fallocate refuses a length of 0.
+        }
+        let (start, len) = (offset(from)?, offset(to - from)?);
+        // SAFETY: no memory is handed over.
+        match system(|| unsafe { libc::fallocate64(self.fd(), mode, start, len) }) {
+            Ok(_) => Ok(true),
+            Err(Error::System(libc::EOPNOTSUPP | libc::ENOSYS)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The reservation of file systems without fallocate: real bytes.
+    fn write_zeros(&self, from: u64, to: u64) -> Result<()> {
+        static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+        let mut at = from;
+        while at < to {
+            let len = (to - at).min(ZEROS.len() as u64) as usize;
+            let start = offset(at)?;
+            // SAFETY: ZEROS is at least `len` long.
+            let written = unsafe { libc::pwrite64(self.fd(), ZEROS.as_ptr().cast(), len, start) };
+            match u64::try_from(written) {
+                Ok(written) => at += written,
+                Err(_) if Error::last() == Error::System(libc::EINTR) => {}
+                Err(_) => return Err(Error::last()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Zeroes what lies between the end of the file and the end of its last page. tmpfs keeps bytes
+    /// that a mapping wrote there and shows them when the file grows; others clear them themselves,
+    /// so it is no failure when they don't punch holes.
+    fn clear_tail(&self, size: u64) -> Result<()> {
+        let end = size.next_multiple_of(page_size() as u64);
+        let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        self.allocate(mode, size, end).map(drop)
+    }
+
+    /// Gives the file the size `to` and makes all of it zero, whatever it held; `from` is its present
+    /// size. As long as space is what is missing, the old contents stay.
+    fn renew(&self, from: u64, to: u64, flags: Flags) -> Result<()> {
+        within_file_size_limit(to)?;
+        if flags.has(Flags::SPARSE) {
+            return self.truncate(0).and_then(|()| self.truncate(to));
+        }
+        // First the blocks, behind what is there; only when all are had, the contents go.
+        let reserved = self.allocate(libc::FALLOC_FL_KEEP_SIZE, 0, to);
+        if reserved.is_err() && to > from {
+            self.release(from, to);
+        }
+        if reserved? && self.allocate(libc::FALLOC_FL_ZERO_RANGE, 0, to)? {
+            return self.truncate(to);
+        }
+        // Without ZERO_RANGE (tmpfs) the blocks are freed and taken again.
+        self.truncate(0)?;
+        self.reserve(0, to).inspect_err(|_| self.release(0, to))
+    }
+
+    /// Makes size and contents durable.
+    pub fn sync(&self) -> Result<()> {
+        // SAFETY: no memory is handed over.
+        system(|| unsafe { libc::fsync(self.fd()) }).map(drop)
+    }
+}
+
+fn no_follow(options: &Options) -> i32 {
+    match options.flags.has(Flags::NO_FOLLOW) {
+        true => libc::O_NOFOLLOW,
+        false => 0,
+    }
+}
+
+/// Past RLIMIT_FSIZE the kernel would send SIGXFSZ (setrlimit(2)): refused before it comes to that.
+fn within_file_size_limit(size: u64) -> Result<()> {
+    let mut limit = MaybeUninit::<libc::rlimit64>::uninit();
+    // SAFETY: getrlimit fills the struct when it answers 0.
+    system(|| unsafe { libc::getrlimit64(libc::RLIMIT_FSIZE, limit.as_mut_ptr()) })?;
+    // SAFETY: it did.
+    let limit = unsafe { limit.assume_init() }.rlim_cur;
+    match limit == libc::RLIM64_INFINITY || size <= limit {
+        true => Ok(()),
+        false => Err(Error::Limit),
+    }
+}
+
+/// A file that is being created: if it is new it goes away again when this is dropped unfinished.
+pub struct Creation<'p> {
+    path: &'p CStr,
+    device: u64,
+    inode: u64,
+    old_size: u64,
+    new: bool,
+}
+
+impl<'p> Creation<'p> {
+    /// Opens `path`, making it if need be. What an existing file holds is left alone so far.
+    pub fn start(path: &'p CStr, options: &Options) -> Result<(Creation<'p>, File)> {
+        let flags = libc::O_RDWR | no_follow(options);
+        let make = flags | ALWAYS | libc::O_CREAT;
+        match open(path, make | libc::O_EXCL, options.mode) {
+            Ok(fd) => Creation::of(path, File::validated(fd)?, true),
+            Err(Error::System(libc::EEXIST)) if !options.flags.has(Flags::EXCLUSIVE) => {
+                match File::open_for(path, flags) {
+                    // A symbolic link to nothing: what it names is made, as O_CREAT does it.
+                    Err(Error::System(libc::ENOENT)) => {
+                        let fd = open(path, make, options.mode)?;
+                        Creation::of(path, File::validated(fd)?, false)
+                    }
+                    existing => Creation::of(path, existing?, false),
+                }
+            }
+            Err(Error::System(libc::EISDIR)) => Err(Error::NotRegular),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn of(
+        path: &'p CStr,
+        (file, old_size): (File, u64),
+        new: bool,
+    ) -> Result<(Creation<'p>, File)> {
+        if file.kind != Kind::Regular {
+            return Err(Error::NotRegular); // A device cannot be given a size.
+        }
+        let (device, inode) = (file.device, file.inode);
+        let creation = Creation {
+            path,
+            device,
+            inode,
+            old_size,
+            new,
+        };
+        Ok((creation, file))
+    }
+
+    /// Gives the file its size, all zero; durable, name included, if the options say so.
+    pub fn fill(&self, file: &File, size: u64, flags: Flags) -> Result<()> {
+        match self.new {
+            true => file.grow(0, size, flags)?,
+            false => file.renew(self.old_size, size, flags)?,
+        }
+        if flags.has(Flags::DURABLE) {
+            file.sync()?;
+            sync_folder_of(self.path)?;
+        }
+        Ok(())
+    }
+
+    /// The file stays.
+    pub fn finish(mut self) {
+        self.new = false;
+    }
+
+    /// Whether the path still names our file, and not one that somebody has put there meanwhile.
+    fn still_named(&self) -> bool {
+        let mut status = MaybeUninit::<libc::stat64>::uninit();
+        // SAFETY: the path is terminated, and lstat fills the struct when it answers 0.
+        let answer = unsafe { libc::lstat64(self.path.as_ptr(), status.as_mut_ptr()) };
+        // SAFETY: as above.
+        let named = (answer == 0).then(|| unsafe { status.assume_init() });
+        named.is_some_and(|named| (named.st_dev, named.st_ino) == (self.device, self.inode))
+    }
+}
+
+impl Drop for Creation<'_> {
+    fn drop(&mut self) {
+        if self.new && self.still_named() {
+            // SAFETY: the path is terminated.
+            unsafe { libc::unlink(self.path.as_ptr()) };
+        }
+    }
+}
+
+/// Makes the names in the file's folder durable (fsync(2): syncing a file does not sync its entry).
+fn sync_folder_of(path: &CStr) -> Result<()> {
+    let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let folder = std::fs::File::open(folder)?;
+    folder
+        .sync_all()
+        .or_else(|error| match error.raw_os_error() {
+            // Some file systems cannot sync a folder, and have nothing to sync there.
+            Some(libc::EINVAL) => Ok(()),
+            _ => Err(error),
+        })?;
+    Ok(())
+}

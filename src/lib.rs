@@ -1,0 +1,37 @@
+//! libmemmap: memory-mapped files behind handles, for Rust, C, and every language with a C FFI.
+//!
+//! Rust programs use [`Map`]; C programs the functions in `include/memmap.h`, which are the
+//! `extern "C"` functions of `capi`.
+//!
+//! # Five conventions
+//!
+//! 1. A mapping is reached through a [handle](Handle), a number that is checked at every use; every
+//!    operation pins the mapping while it runs, so nothing is unmapped under a running call.
+//! 2. Offsets and lengths are bytes, 64 bits wide, checked in one place (`range`), and need no
+//!    alignment.
+//! 3. Everything is validated before anything is taken; a failed call changes nothing.
+//! 4. No Rust reference is ever made into mapped memory: other processes may write to it. Bytes are
+//!    copied, or handed out as a pointer that is [pinned](Map::pin).
+//! 5. `capi` converts, calls and stores, and has no logic; nothing else has an `extern "C"` export.
+
+mod access;
+mod boundary;
+mod capi;
+mod file;
+mod fork;
+mod handles;
+mod map;
+mod mapping;
+mod options;
+mod range;
+mod size;
+mod status;
+mod sync;
+mod table;
+
+pub use map::{Map, View};
+pub use mapping::Flush;
+pub use options::{Access, Flags, Options};
+pub use range::TO_END;
+pub use status::{Error, Result};
+pub use table::Handle;

@@ -1,0 +1,226 @@
+//! The Rust face of a mapping: a handle that is closed when dropped.
+
+use crate::mapping::Flush;
+use crate::options::Options;
+use crate::status::{Error, Result};
+use crate::table::Handle;
+use crate::{access, handles, size};
+use std::ffi::CString;
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// A mapping, closed when dropped. Any thread may use it at any time.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("greeting");
+/// use memmap::{Flush, Map, Options, TO_END};
+///
+/// let map = Map::create(&path, 4096, &Options::default())?;
+/// map.write(0, b"Hello, mmap")?;
+/// map.flush(0, TO_END, Flush::Sync)?; // On the device from here on.
+///
+/// let mut word = [0; 4];
+/// map.read(7, &mut word)?;
+/// assert_eq!(&word, b"mmap");
+/// assert_eq!(std::fs::read(&path)?[..11], *b"Hello, mmap");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Map(Handle);
+
+impl Map {
+    /// Opens the file at `path` and maps it.
+    ///
+    /// # Errors
+    ///
+    /// The system's for a file that is missing or forbidden, [`Error::NotRegular`] for what is
+    /// neither a regular file nor a block device, [`Error::Range`] for a window outside the file,
+    /// [`Error::Limit`] where address space or the number of mappings ends.
+    pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Map> {
+        handles::open(&terminated(path.as_ref())?, options).map(Map)
+    }
+
+    /// Creates the file at `path`, or empties the one that is there, with `size` zero bytes whose
+    /// blocks are reserved, and maps it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::open`], and the system's for a disk that is full (ENOSPC); [`Error::Limit`] for more
+    /// than RLIMIT_FSIZE allows. A new file is removed again.
+    pub fn create(path: impl AsRef<Path>, size: u64, options: &Options) -> Result<Map> {
+        handles::create(&terminated(path.as_ref())?, size, options).map(Map)
+    }
+
+    /// Maps the file that `fd` names; the mapping keeps a descriptor of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::open`].
+    pub fn from_fd(fd: impl AsFd, options: &Options) -> Result<Map> {
+        handles::from_fd(fd.as_fd().as_raw_fd(), options).map(Map)
+    }
+
+    /// Maps `size` zero bytes without a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] where memory or address space ends.
+    pub fn anonymous(size: u64, options: &Options) -> Result<Map> {
+        handles::anonymous(size, options).map(Map)
+    }
+
+    /// The handle, for the functions of the C ABI. It is closed with the map.
+    pub fn handle(&self) -> Handle {
+        self.0
+    }
+
+    /// The length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Handle`] if somebody has closed the handle by the C ABI, here and in every method.
+    pub fn len(&self) -> Result<u64> {
+        handles::pin(self.0).map(|mapping| mapping.len() as u64)
+    }
+
+    /// Whether there are no bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::len`].
+    pub fn is_empty(&self) -> Result<bool> {
+        self.len().map(|len| len == 0)
+    }
+
+    /// Copies the bytes from `offset` on into `to`, all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Range`] when that many aren't there; nothing is copied then.
+    pub fn read(&self, offset: u64, to: &mut [u8]) -> Result<()> {
+        // SAFETY: `to` is as long as it says.
+        unsafe { access::read(self.0, offset, to.as_mut_ptr(), to.len() as u64) }
+    }
+
+    /// Copies `from` to `offset`, all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Range`] when there is not that much room, [`Error::Access`] on a read-only mapping;
+    /// nothing is copied then.
+    pub fn write(&self, offset: u64, from: &[u8]) -> Result<()> {
+        // SAFETY: `from` is as long as it says.
+        unsafe { access::write(self.0, offset, from.as_ptr(), from.len() as u64) }
+    }
+
+    /// Sets `len` bytes from `offset` on ([`TO_END`](crate::TO_END): all that follow) to `byte`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::write`].
+    pub fn fill(&self, offset: u64, len: u64, byte: u8) -> Result<()> {
+        access::fill(self.0, offset, len, byte)
+    }
+
+    /// Copies `len` bytes from `from` to `to`; the ranges may overlap.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::write`].
+    pub fn move_within(&self, to: u64, from: u64, len: u64) -> Result<()> {
+        access::move_within(self.0, to, from, len)
+    }
+
+    /// Writes the pages back that hold `len` bytes from `offset` on
+    /// ([`TO_END`](crate::TO_END): all that follow).
+    ///
+    /// # Errors
+    ///
+    /// The system's when writing fails, [`Error::Access`] on a copy-on-write mapping,
+    /// [`Error::Unsupported`] without a file.
+    pub fn flush(&self, offset: u64, len: u64, how: Flush) -> Result<()> {
+        access::flush(self.0, offset, len, how)
+    }
+
+    /// Gives the mapping and its file another length; new bytes are zero.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] when it is pinned and would be moved or cut.
+    pub fn resize(&self, len: u64) -> Result<()> {
+        size::resize(self.0, len)
+    }
+
+    /// Takes the size that the file has now as the mapping's length.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::resize`].
+    pub fn refresh(&self) -> Result<u64> {
+        size::refresh(self.0)
+    }
+
+    /// Pins the mapping: the pointer is good until the answer is dropped, whatever other threads do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::len`].
+    pub fn pin(&self) -> Result<View<'_>> {
+        let (data, len) = handles::view(self.0)?;
+        Ok(View {
+            data,
+            len,
+            handle: self.0,
+            map: PhantomData,
+        })
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        // A handle closed by the C ABI is closed already.
+        let _ = handles::close(self.0);
+    }
+}
+
+/// The bytes of a pinned mapping, as a pointer: other processes may write to them at any time.
+#[derive(Debug)]
+pub struct View<'m> {
+    data: *mut u8,
+    len: usize,
+    handle: Handle,
+    map: PhantomData<&'m Map>,
+}
+
+impl View<'_> {
+    /// The first byte.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.data
+    }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        // Ours is given back once, so it is there.
+        let _ = handles::unview(self.handle);
+    }
+}
+
+fn terminated(path: &Path) -> Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| Error::Invalid)
+}

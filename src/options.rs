@@ -1,0 +1,229 @@
+//! What a caller asks of a mapping, checked.
+
+use crate::status::{Error, Result};
+use std::ops::BitOr;
+
+/// What the mapping allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// The least that the call is for: read-only to open, read-write to create and for anonymous memory.
+    #[default]
+    Default,
+    /// Reading.
+    ReadOnly,
+    /// Reading, and writing that reaches the file and everyone who maps it.
+    ReadWrite,
+    /// Reading, and writing that stays in this mapping.
+    CopyOnWrite,
+}
+
+/// Flag of memmap_create: refuse a file that exists (EEXIST).
+pub const EXCLUSIVE: u32 = 1 << 0;
+/// Flag: let new bytes of the file be holes instead of reserving blocks. A full disk is then met by
+/// the program that first writes there, as SIGBUS, instead of by memmap_create or memmap_resize, as
+/// ENOSPC.
+pub const SPARSE: u32 = 1 << 1;
+/// Flag of memmap_create: make size and name of the file durable before it answers (fsync of the
+/// file and of its folder), so that they survive a power cut.
+pub const DURABLE: u32 = 1 << 2;
+/// Flag of memmap_open and memmap_create: refuse a symbolic link at the end of the path (ELOOP).
+pub const NO_FOLLOW: u32 = 1 << 3;
+/// Flag: keep no descriptor of the file after mapping it, for those who hold more mappings than
+/// RLIMIT_NOFILE allows descriptors. memmap_resize and memmap_refresh are MEMMAP_ERR_UNSUPPORTED then.
+pub const NO_DESCRIPTOR: u32 = 1 << 4;
+/// Flag: map code (PROT_EXEC).
+pub const EXECUTABLE: u32 = 1 << 5;
+/// Flag: with MEMMAP_EXECUTABLE, let the mapping be writable too.
+pub const WRITE_AND_EXECUTE: u32 = 1 << 6;
+
+/// A set of wishes; see its constants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(pub u32);
+
+impl Flags {
+    /// Create: refuse a file that exists.
+    pub const EXCLUSIVE: Flags = Flags(EXCLUSIVE);
+    /// Create, resize: leave holes instead of reserving blocks.
+    pub const SPARSE: Flags = Flags(SPARSE);
+    /// Create: make the new name durable too.
+    pub const DURABLE: Flags = Flags(DURABLE);
+    /// Open, create: refuse a symbolic link at the end of the path.
+    pub const NO_FOLLOW: Flags = Flags(NO_FOLLOW);
+    /// Keep no descriptor of the file after mapping it.
+    pub const NO_DESCRIPTOR: Flags = Flags(NO_DESCRIPTOR);
+    /// Map code.
+    pub const EXECUTABLE: Flags = Flags(EXECUTABLE);
+    /// Allow what is executable to be written too.
+    pub const WRITE_AND_EXECUTE: Flags = Flags(WRITE_AND_EXECUTE);
+
+    /// Whether all of `other` is in here.
+    pub fn has(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl BitOr for Flags {
+    type Output = Flags;
+
+    fn bitor(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+}
+
+/// How to open or create a mapping. [`Options::default`] is read-only for what exists and read-write
+/// for what is new, all of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// What the mapping allows.
+    pub access: Access,
+    /// Wishes.
+    pub flags: Flags,
+    /// Permission bits of a created file, 0 for 0600; the umask applies.
+    pub mode: u32,
+    /// Where in the file the mapping begins, in bytes.
+    pub offset: u64,
+    /// How many bytes to map, 0 for all up to the end of the file.
+    pub length: u64,
+    /// Bytes of address space to keep, so that the mapping grows up to there without moving.
+    pub capacity: u64,
+}
+
+/// The calls that take options: each has a use for some of them, and refuses the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Open an existing file.
+    Open,
+    /// Create a file.
+    Create,
+    /// Map a descriptor.
+    FromFd,
+    /// Map memory without a file.
+    Anonymous,
+}
+
+impl Call {
+    fn flags(self) -> Flags {
+        let code = Flags::EXECUTABLE | Flags::WRITE_AND_EXECUTE;
+        match self {
+            Call::Open => code | Flags::NO_FOLLOW | Flags::NO_DESCRIPTOR | Flags::SPARSE,
+            Call::Create => Call::Open.flags() | Flags::EXCLUSIVE | Flags::DURABLE,
+            Call::FromFd => code | Flags::NO_DESCRIPTOR | Flags::SPARSE,
+            Call::Anonymous => code,
+        }
+    }
+}
+
+impl Options {
+    /// The options as `call` takes them: default access and mode filled in, and everything that it
+    /// has no use for refused as [`Error::Invalid`].
+    pub fn checked(mut self, call: Call) -> Result<Options> {
+        let creates = call == Call::Create;
+        let useless_mode = self.mode != 0 && !creates || self.mode & !0o777 != 0;
+        let useless_window = call == Call::Anonymous && (self.offset != 0 || self.length != 0);
+        if !call.flags().has(self.flags) || useless_mode || useless_window {
+            return Err(Error::Invalid);
+        }
+        if self.access == Access::Default {
+            self.access = match call {
+                Call::Open | Call::FromFd => Access::ReadOnly,
+                Call::Create | Call::Anonymous => Access::ReadWrite,
+            };
+        }
+        let writable = self.access != Access::ReadOnly;
+        // Memory that is nobody else's and can't be written is a mistake; so is a private copy of it.
+        let useless_memory = call == Call::Anonymous && self.access != Access::ReadWrite;
+        let executable = self.flags.has(Flags::EXECUTABLE);
+        let both = self.flags.has(Flags::WRITE_AND_EXECUTE);
+        if useless_memory || executable && writable && !both || both && !(executable && writable) {
+            return Err(Error::Invalid);
+        }
+        if creates && self.mode == 0 {
+            self.mode = 0o600;
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_flags(flags: Flags) -> Options {
+        Options {
+            flags,
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn the_default_access_is_the_least_that_the_call_is_for() {
+        let access = |call| {
+            Options::default()
+                .checked(call)
+                .map(|options| options.access)
+        };
+        assert_eq!(access(Call::Open), Ok(Access::ReadOnly));
+        assert_eq!(access(Call::FromFd), Ok(Access::ReadOnly));
+        assert_eq!(access(Call::Create), Ok(Access::ReadWrite));
+        assert_eq!(access(Call::Anonymous), Ok(Access::ReadWrite));
+    }
+
+    #[test]
+    fn a_flag_that_the_call_has_no_use_for_is_invalid() {
+        for (call, flags) in [
+            (Call::Open, Flags::EXCLUSIVE),
+            (Call::Open, Flags::DURABLE),
+            (Call::FromFd, Flags::NO_FOLLOW),
+            (Call::Anonymous, Flags::SPARSE),
+            (Call::Anonymous, Flags::NO_DESCRIPTOR),
+            (Call::Create, Flags(1 << 31)),
+        ] {
+            assert!(
+                matches!(with_flags(flags).checked(call), Err(Error::Invalid)),
+                "{call:?} {flags:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn writable_code_takes_a_second_flag() {
+        let options = |access, flags| Options {
+            access,
+            flags,
+            ..Options::default()
+        };
+        let both = Flags::EXECUTABLE | Flags::WRITE_AND_EXECUTE;
+        assert!(
+            options(Access::ReadOnly, Flags::EXECUTABLE)
+                .checked(Call::Open)
+                .is_ok()
+        );
+        assert!(
+            options(Access::ReadWrite, Flags::EXECUTABLE)
+                .checked(Call::Open)
+                .is_err()
+        );
+        assert!(options(Access::ReadWrite, both).checked(Call::Open).is_ok());
+        assert!(options(Access::ReadOnly, both).checked(Call::Open).is_err());
+    }
+
+    #[test]
+    fn a_mode_is_for_creation_and_of_permission_bits() {
+        let mode = |mode| Options {
+            mode,
+            ..Options::default()
+        };
+        assert!(mode(0o600).checked(Call::Open).is_err());
+        assert!(mode(0o4600).checked(Call::Create).is_err());
+        assert_eq!(
+            mode(0o640)
+                .checked(Call::Create)
+                .map(|options| options.mode),
+            Ok(0o640)
+        );
+        assert_eq!(
+            mode(0).checked(Call::Create).map(|options| options.mode),
+            Ok(0o600)
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! The one place that checks offset + length.
+
+use crate::status::{Error, Result};
+use std::ops::Range;
+
+/// As the length of a range: to the end of the mapping.
+pub const TO_END: u64 = 0xffff_ffff_ffff_ffff;
+
+/// The bytes `offset .. offset + len` of something that is `total` bytes long.
+///
+/// A range that touches the end is inside, also when it is empty; a sum that wraps is outside.
+pub fn checked(offset: u64, len: u64, total: u64) -> Result<Range<u64>> {
+    match offset.checked_add(len) {
+        Some(end) if end <= total => Ok(offset..end),
+        _ => Err(Error::Range),
+    }
+}
+
+/// The same where [`TO_END`] as the length means all that follows the offset.
+pub fn checked_to_end(offset: u64, len: u64, total: u64) -> Result<Range<u64>> {
+    match len {
+        TO_END => checked(offset, total.saturating_sub(offset), total),
+        _ => checked(offset, len, total),
+    }
+}
+
+/// The range as what indexes memory: it lies inside a mapping, and so inside the address space.
+pub fn in_memory(range: Range<u64>) -> Range<usize> {
+    range.start as usize..range.end as usize
+}
+
+/// A length in bytes that the address space can hold with a page to spare on either side, as
+/// memmap2 and the kernel round up.
+pub fn addressable(len: u64) -> Result<usize> {
+    let longest = isize::MAX as usize - 2 * page_size();
+    usize::try_from(len)
+        .ok()
+        .filter(|len| *len <= longest)
+        .ok_or(Error::Limit)
+}
+
+/// The system's page size in bytes, asked once.
+pub fn page_size() -> usize {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    static PAGE_SIZE: AtomicUsize = AtomicUsize::new(0);
+    match PAGE_SIZE.load(Relaxed) {
+        0 => {
+            // SAFETY: sysconf takes any name and touches no memory of ours.
+            let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+            PAGE_SIZE.store(size, Relaxed);
+            size
+        }
+        size => size,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_end_is_inside_and_one_past_it_is_not() {
+        assert_eq!(checked(0, 10, 10), Ok(0..10));
+        assert_eq!(checked(10, 0, 10), Ok(10..10));
+        assert_eq!(checked(10, 1, 10), Err(Error::Range));
+        assert_eq!(checked(11, 0, 10), Err(Error::Range));
+    }
+
+    #[test]
+    fn to_end_from_past_the_end_is_outside() {
+        assert_eq!(checked_to_end(3, TO_END, 10), Ok(3..10));
+        assert_eq!(checked_to_end(10, TO_END, 10), Ok(10..10));
+        assert_eq!(checked_to_end(11, TO_END, 10), Err(Error::Range));
+        assert_eq!(
+            checked_to_end(u64::MAX, TO_END, u64::MAX),
+            Ok(u64::MAX..u64::MAX)
+        );
+    }
+
+    #[test]
+    fn more_than_the_address_space_is_a_limit() {
+        assert_eq!(addressable(0), Ok(0));
+        assert_eq!(addressable(u64::MAX), Err(Error::Limit));
+        assert_eq!(addressable(isize::MAX as u64), Err(Error::Limit));
+    }
+
+    proptest! {
+        #[test]
+        fn a_range_is_inside_exactly_when_wide_arithmetic_says_so(
+            offset in prop_oneof![0..64u64, any::<u64>(), u64::MAX - 64..=u64::MAX],
+            len in prop_oneof![0..64u64, any::<u64>(), u64::MAX - 64..u64::MAX],
+            total in prop_oneof![0..64u64, any::<u64>()],
+        ) {
+            let inside = u128::from(offset) + u128::from(len) <= u128::from(total);
+            prop_assert_eq!(checked(offset, len, total).is_ok(), inside);
+            prop_assert_eq!(checked_to_end(offset, len, total), checked(offset, len, total));
+        }
+    }
+}
