@@ -1,18 +1,25 @@
 //! Between C and Rust: the panic barrier, NULL checks, and outputs that are written last.
 
-use crate::status::{Error, Result};
+use crate::status::{Error, Result, Status};
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 /// Runs the body of an exported function; a panic in it is a status, and unwinds no further.
 #[inline]
-pub fn status(body: impl FnOnce() -> Result<()>) -> i32 {
+pub fn status(body: impl FnOnce() -> Result<()>) -> Status {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => 0,
-        Ok(Err(error)) => error.code(),
-        Err(_) => Error::Panic.code(),
+        Ok(Err(error)) => code(error),
+        Err(_) => code(Error::Panic),
     }
+}
+
+/// Apart, so that what goes well has nothing of it in its way.
+#[cold]
+#[inline(never)]
+fn code(error: Error) -> Status {
+    error.code()
 }
 
 /// Where an output goes.

@@ -100,7 +100,7 @@ pub fn pin(handle: Handle) -> Result<Pinned<'static, Mapping>> {
 }
 
 /// Keeps the mapping in place until [`unview`], and answers where it is and how long.
-#[inline]
+#[inline(always)] // See `Table::view`.
 pub fn view(handle: Handle) -> Result<(*mut u8, usize)> {
     TABLE.view(handle, |mapping| (mapping.data(), mapping.len()))
 }

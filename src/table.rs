@@ -25,12 +25,12 @@ use std::{mem::MaybeUninit, ops::Deref, ptr};
 
 /// An open mapping: like a file descriptor, a number and never a pointer. 0 is never valid.
 ///
-/// At most 52 bits are used, so the number survives languages whose only number is a double.
+/// At most 48 bits are used, so the number survives languages whose only number is a double.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Handle(pub u64);
 
-const INDEX_BITS: u32 = 28;
+const INDEX_BITS: u32 = 24;
 const GENERATION_BITS: u32 = 24;
 const COUNT_BITS: u32 = 19;
 
@@ -41,9 +41,6 @@ const OPEN: u64 = GATE << 1;
 const COUNTS: u64 = GATE - 1;
 const GENERATION_SHIFT: u32 = 2 * COUNT_BITS + 2;
 const LAST_GENERATION: u64 = (1 << GENERATION_BITS) - 1;
-
-/// Chunk `k` has `2^(FIRST_BITS + k)` slots.
-const CHUNKS: usize = INDEX_BITS as usize;
 
 impl Handle {
     fn new(index: u32, generation: u64) -> Handle {
@@ -67,7 +64,9 @@ fn count(state: u64, unit: u64) -> u64 {
     state / unit & (VIEW - 1)
 }
 
-/// Room for one value. All-zero memory is a slot that was never used.
+/// Room for one value. All-zero memory is a slot that was never used. A slot has its cache lines for
+/// itself, so that threads that pin different values don't slow each other down.
+#[repr(C, align(64))]
 pub struct Slot<T> {
     state: AtomicU64,
     next_free: AtomicU32,
@@ -76,23 +75,26 @@ pub struct Slot<T> {
 
 /// The slots that have been made so far, and which of them are free.
 ///
-/// `FIRST_BITS` is the logarithm of the number of slots that are made first; each further chunk has
-/// twice as many as the one before.
-pub struct Table<T, const FIRST_BITS: u32 = 6> {
+/// They come in up to `CHUNKS` chunks of `2^CHUNK_BITS` each: a lookup is a shift and two loads, which
+/// is what pinning is measured by.
+pub struct Table<T, const CHUNKS: usize = 4096, const CHUNK_BITS: u32 = 12> {
     chunks: [AtomicPtr<Slot<T>>; CHUNKS],
     /// A stack (Treiber 1986): a tag against ABA above, index + 1 of the top below, 0 when empty.
     free: AtomicU64,
     /// How many slots were ever taken into use.
     fresh: AtomicU32,
-    /// Makes a chunk of that many unused slots; None when there is no memory.
+    /// Makes that many unused slots; None when there is no memory.
     make: fn(usize) -> Option<Box<[Slot<T>]>>,
 }
 
 // SAFETY: values are reached through pins from any thread and dropped on any thread.
-unsafe impl<T: Send + Sync, const FIRST_BITS: u32> Sync for Table<T, FIRST_BITS> {}
+unsafe impl<T: Send + Sync, const CHUNKS: usize, const CHUNK_BITS: u32> Sync
+    for Table<T, CHUNKS, CHUNK_BITS>
+{
+}
 
 /// The parts of an empty table: the atomics come from outside, since loom's have no const new.
-pub struct Empty<T> {
+pub struct Empty<T, const CHUNKS: usize> {
     /// All null.
     pub chunks: [AtomicPtr<Slot<T>>; CHUNKS],
     /// 0.
@@ -114,11 +116,77 @@ impl<T> Slot<T> {
             value: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
+
+    /// Counts one more `unit` if the state is still `state`.
+    #[inline(always)] // See `Table::view`.
+    fn enter(&self, state: u64, unit: u64) -> bool {
+        // Acquire: the value that the opener, or the last to change it, left is seen.
+        // Relaxed: a failure looks at nothing.
+        self.state
+            .compare_exchange(state, state + unit, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Counts one view less if the state is still `state`.
+    #[inline(always)] // See `Table::view`.
+    fn leave(&self, state: u64) -> bool {
+        // Release: what was done through the view happens before the value is dropped or moved.
+        // Relaxed: a failure looks at nothing.
+        self.state
+            .compare_exchange(state, state - VIEW, Ordering::Release, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// The same where others are at the slot too, or where there is no view; the state after it.
+    #[cold]
+    #[inline(never)]
+    fn leave_later(&self, handle: Handle) -> Result<u64> {
+        loop {
+            // Relaxed: only the exchange decides.
+            let state = self.state.load(Ordering::Relaxed);
+            if generation(state) != handle.generation() {
+                return Err(Error::Handle);
+            }
+            if count(state, VIEW) == 0 {
+                let open = state & OPEN != 0;
+                return Err(if open { Error::Invalid } else { Error::Handle });
+            }
+            if self.leave(state) {
+                return Ok(state - VIEW);
+            }
+        }
+    }
+
+    /// The same as `enter` where others are at the slot too: waits for its gate, or says why it will not do.
+    #[cold]
+    #[inline(never)]
+    fn enter_later(&self, handle: Handle, unit: u64) -> Result<&Slot<T>> {
+        let mut backoff = Backoff::default();
+        loop {
+            // Relaxed: only the exchange decides.
+            let state = self.state.load(Ordering::Relaxed);
+            if generation(state) != handle.generation() || state & OPEN == 0 {
+                return Err(Error::Handle);
+            }
+            if may_enter(state, handle, unit) {
+                if self.enter(state, unit) {
+                    return Ok(self);
+                }
+            } else if state & GATE == 0 {
+                return Err(Error::Limit);
+            } else {
+                // Whoever holds the gate lets go in bounded time, so patience is not asked.
+                backoff.wait();
+            }
+        }
+    }
 }
 
-impl<T, const FIRST_BITS: u32> Table<T, FIRST_BITS> {
+impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS> {
+    const CHUNK: usize = 1 << CHUNK_BITS;
+
     /// A table without slots, which asks `make` for them.
-    pub const fn new(empty: Empty<T>, make: fn(usize) -> Option<Box<[Slot<T>]>>) -> Self {
+    pub const fn new(empty: Empty<T, CHUNKS>, make: fn(usize) -> Option<Box<[Slot<T>]>>) -> Self {
         Table {
             chunks: empty.chunks,
             free: empty.free,
@@ -148,7 +216,7 @@ impl<T, const FIRST_BITS: u32> Table<T, FIRST_BITS> {
 
     /// Pins the value for one operation, until the answer is dropped.
     #[inline]
-    pub fn pin(&self, handle: Handle) -> Result<Pinned<'_, T, FIRST_BITS>> {
+    pub fn pin(&self, handle: Handle) -> Result<Pinned<'_, T, CHUNKS, CHUNK_BITS>> {
         let slot = self.acquire(handle, OPERATION)?;
         Ok(Pinned {
             table: self,
@@ -158,7 +226,7 @@ impl<T, const FIRST_BITS: u32> Table<T, FIRST_BITS> {
     }
 
     /// Pins the value until [`Table::unview`], and shows it to `look` meanwhile.
-    #[inline]
+    #[inline(always)] // An answer that goes through memory costs as much as the atomics do.
     pub fn view<R>(&self, handle: Handle, look: impl FnOnce(&T) -> R) -> Result<R> {
         let slot = self.acquire(handle, VIEW)?;
         // SAFETY: the view just taken keeps the value in place.
@@ -168,31 +236,17 @@ impl<T, const FIRST_BITS: u32> Table<T, FIRST_BITS> {
     }
 
     /// Gives one view back. [`Error::Invalid`] when the handle is open and has no view.
-    #[inline]
+    #[inline(always)] // As above.
     pub fn unview(&self, handle: Handle) -> Result<()> {
         let slot = self.slot(handle).ok_or(Error::Handle)?;
-        // Relaxed: only the exchange below decides.
-        let mut state = slot.state.load(Ordering::Relaxed);
-        loop {
-            if generation(state) != handle.generation() {
-                return Err(Error::Handle);
-            }
-            if count(state, VIEW) == 0 {
-                let open = state & OPEN != 0;
-                return Err(if open { Error::Invalid } else { Error::Handle });
-            }
-            // Release: what was done through the view happens before the value is dropped or moved.
-            match slot.state.compare_exchange_weak(
-                state,
-                state - VIEW,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => break,
-                Err(now) => state = now,
-            }
-        }
-        self.after_release(handle, slot, state - VIEW);
+        // Relaxed: only the exchange decides.
+        let state = slot.state.load(Ordering::Relaxed);
+        let viewed = generation(state) == handle.generation() && count(state, VIEW) != 0;
+        let after = match viewed && slot.leave(state) {
+            true => state - VIEW,
+            false => slot.leave_later(handle)?,
+        };
+        self.after_release(handle, slot, after);
         Ok(())
     }
 
@@ -221,35 +275,14 @@ impl<T, const FIRST_BITS: u32> Table<T, FIRST_BITS> {
     }
 
     /// Adds `unit` to the counts of an open slot.
-    #[inline]
+    #[inline(always)] // As above.
     fn acquire(&self, handle: Handle, unit: u64) -> Result<&Slot<T>> {
         let slot = self.slot(handle).ok_or(Error::Handle)?;
-        let mut at_gate = Backoff::default();
-        // Relaxed: only the exchange below decides.
-        let mut state = slot.state.load(Ordering::Relaxed);
-        loop {
-            if generation(state) != handle.generation() || state & OPEN == 0 {
-                return Err(Error::Handle);
-            }
-            if state & GATE != 0 {
-                // Whoever holds the gate lets go of it in bounded time, so patience is not asked.
-                at_gate.wait();
-                state = slot.state.load(Ordering::Relaxed);
-                continue;
-            }
-            if count(state, unit) == VIEW - 1 {
-                return Err(Error::Limit);
-            }
-            // Acquire: the value that the opener, or the last to change it, left is seen.
-            match slot.state.compare_exchange_weak(
-                state,
-                state + unit,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return Ok(slot),
-                Err(now) => state = now,
-            }
+        // Relaxed: only the exchange decides.
+        let state = slot.state.load(Ordering::Relaxed);
+        match may_enter(state, handle, unit) && slot.enter(state, unit) {
+            true => Ok(slot),
+            false => slot.enter_later(handle, unit),
         }
     }
 
@@ -316,25 +349,25 @@ impl<T, const FIRST_BITS: u32> Table<T, FIRST_BITS> {
 
     #[cold]
     fn fresh_slot(&self) -> Result<(u32, &Slot<T>)> {
-        // Relaxed, both: the number is all that is asked; the slot's memory is published by its chunk.
+        let most = (CHUNKS * Self::CHUNK).min(1 << INDEX_BITS) as u32;
+        // Relaxed, both: the number is all that is asked; its slot is published by its chunk.
         let taken = self
             .fresh
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |fresh| {
-                (fresh < 1 << INDEX_BITS).then(|| fresh + 1)
+                (fresh < most).then(|| fresh + 1)
             });
         let index = taken.map_err(|_| Error::Limit)?;
-        let (chunk, _, len) = place::<FIRST_BITS>(index);
-        self.make_chunk(chunk, len)?;
+        self.make_chunk(index as usize >> CHUNK_BITS)?;
         let slot = self.at(index).ok_or(Error::Limit)?;
         Ok((index, slot))
     }
 
-    fn make_chunk(&self, chunk: usize, len: usize) -> Result<()> {
+    fn make_chunk(&self, chunk: usize) -> Result<()> {
         // Relaxed: `at` reads it again before anything in it is touched.
         if !self.chunks[chunk].load(Ordering::Relaxed).is_null() {
             return Ok(());
         }
-        let made = Box::into_raw((self.make)(len).ok_or(Error::Limit)?);
+        let made = Box::into_raw((self.make)(Self::CHUNK).ok_or(Error::Limit)?);
         // Release: who finds the chunk sees its slots unused.
         let installed = self.chunks[chunk].compare_exchange(
             ptr::null_mut(),
@@ -349,29 +382,31 @@ impl<T, const FIRST_BITS: u32> Table<T, FIRST_BITS> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)] // As above.
     fn slot(&self, handle: Handle) -> Option<&Slot<T>> {
         self.at(handle.index())
     }
 
-    #[inline]
+    #[inline(always)] // As above.
     fn at(&self, index: u32) -> Option<&Slot<T>> {
-        let (chunk, offset, _) = place::<FIRST_BITS>(index);
+        let index = index as usize;
         // Acquire: pairs with the Release that installed the chunk.
-        let slots = self.chunks.get(chunk)?.load(Ordering::Acquire);
+        let slots = self
+            .chunks
+            .get(index >> CHUNK_BITS)?
+            .load(Ordering::Acquire);
         // SAFETY: a chunk that is there has its full length and is never freed.
-        (!slots.is_null()).then(|| unsafe { &*slots.add(offset) })
+        (!slots.is_null()).then(|| unsafe { &*slots.add(index % Self::CHUNK) })
     }
 }
 
-impl<T, const FIRST_BITS: u32> Drop for Table<T, FIRST_BITS> {
+impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Drop for Table<T, CHUNKS, CHUNK_BITS> {
     /// Frees the chunks. Only a test's table is ever dropped; what is still open in it stays.
     fn drop(&mut self) {
-        for (chunk, slots) in self.chunks.iter().enumerate() {
+        for slots in &self.chunks {
             let slots = slots.load(Ordering::Acquire);
             if !slots.is_null() {
-                let chunk =
-                    ptr::slice_from_raw_parts_mut(slots, 1 << (FIRST_BITS as usize + chunk));
+                let chunk = ptr::slice_from_raw_parts_mut(slots, Self::CHUNK);
                 // SAFETY: the chunk came from Box::into_raw with that length.
                 drop(unsafe { Box::from_raw(chunk) });
             }
@@ -379,12 +414,12 @@ impl<T, const FIRST_BITS: u32> Drop for Table<T, FIRST_BITS> {
     }
 }
 
-/// Chunk, offset in it, and that chunk's length.
-#[inline]
-fn place<const FIRST_BITS: u32>(index: u32) -> (usize, usize, usize) {
-    let shifted = index as usize + (1 << FIRST_BITS);
-    let len = 1 << shifted.ilog2();
-    ((shifted.ilog2() - FIRST_BITS) as usize, shifted - len, len)
+/// Whether one more `unit` may be counted: the slot is open under that handle's generation, its gate
+/// is not closed, and there is room in the count.
+#[inline(always)] // As above.
+fn may_enter(state: u64, handle: Handle, unit: u64) -> bool {
+    // One comparison for generation, OPEN and GATE: they are the top bits, in that order.
+    state / GATE == handle.generation() << 2 | OPEN / GATE && count(state, unit) != VIEW - 1
 }
 
 fn next_tag(top: u64) -> u64 {
@@ -392,13 +427,13 @@ fn next_tag(top: u64) -> u64 {
 }
 
 /// A value pinned by an operation; unpinned when dropped.
-pub struct Pinned<'t, T, const FIRST_BITS: u32 = 6> {
-    table: &'t Table<T, FIRST_BITS>,
+pub struct Pinned<'t, T, const CHUNKS: usize = 4096, const CHUNK_BITS: u32 = 12> {
+    table: &'t Table<T, CHUNKS, CHUNK_BITS>,
     slot: &'t Slot<T>,
     handle: Handle,
 }
 
-impl<T, const FIRST_BITS: u32> Pinned<'_, T, FIRST_BITS> {
+impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Pinned<'_, T, CHUNKS, CHUNK_BITS> {
     /// How many views there are.
     pub fn views(&self) -> u32 {
         // Relaxed: a number that may change before the caller looks at it.
@@ -440,7 +475,7 @@ impl<T, const FIRST_BITS: u32> Pinned<'_, T, FIRST_BITS> {
     }
 }
 
-impl<T, const FIRST_BITS: u32> Deref for Pinned<'_, T, FIRST_BITS> {
+impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Deref for Pinned<'_, T, CHUNKS, CHUNK_BITS> {
     type Target = T;
 
     #[inline]
@@ -452,7 +487,7 @@ impl<T, const FIRST_BITS: u32> Deref for Pinned<'_, T, FIRST_BITS> {
     }
 }
 
-impl<T, const FIRST_BITS: u32> Drop for Pinned<'_, T, FIRST_BITS> {
+impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Drop for Pinned<'_, T, CHUNKS, CHUNK_BITS> {
     #[inline]
     fn drop(&mut self) {
         // Release: what was done under the pin happens before the value is dropped or moved.

@@ -1,1 +1,375 @@
+//! Every interleaving of the handle table, explored by loom.
+//!
+//! `table.rs` is compiled here a second time, against loom's atomics instead of the system's. Each
+//! model is small, since the number of interleavings explodes; what is true for two threads and two
+//! slots is true for more, because a slot knows nothing of others and a count nothing of who counts.
 
+#[path = "../src/status.rs"]
+#[allow(dead_code, missing_docs)]
+mod status;
+
+#[path = "../src/table.rs"]
+#[allow(dead_code, missing_docs)]
+mod table;
+
+/// What `src/sync.rs` is in the library.
+mod sync {
+    pub use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
+
+    pub struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub fn new(value: T) -> UnsafeCell<T> {
+            UnsafeCell(loom::cell::UnsafeCell::new(value))
+        }
+
+        pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            self.0.with(f)
+        }
+
+        pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            self.0.with_mut(f)
+        }
+    }
+
+    /// Patience is a number of rounds, since no time passes in a model.
+    #[derive(Default)]
+    pub struct Backoff(u32);
+
+    impl Backoff {
+        pub fn wait(&mut self) -> bool {
+            loom::thread::yield_now();
+            self.0 += 1;
+            self.0 < 3
+        }
+    }
+}
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use loom::thread;
+use status::Error;
+use table::{Empty, Handle, Slot, Table};
+
+/// A value that tells when it is touched after it was dropped, or while somebody changes it.
+struct Probe {
+    content: UnsafeCell<u32>,
+    drops: Arc<AtomicUsize>,
+}
+
+impl Probe {
+    fn read(&self) -> u32 {
+        // SAFETY: loom reports it when somebody writes at the same time.
+        self.content.with(|content| unsafe { *content })
+    }
+
+    fn write(&self, value: u32) {
+        // SAFETY: loom reports it when somebody else reads or writes at the same time.
+        self.content.with_mut(|content| unsafe { *content = value });
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.write(u32::MAX);
+        self.drops.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+type Small = Table<Probe, 3, 1>;
+
+struct World {
+    table: Arc<Small>,
+    drops: Arc<AtomicUsize>,
+}
+
+fn slots(len: usize) -> Option<Box<[Slot<Probe>]>> {
+    Some((0..len).map(|_| Slot::unused()).collect())
+}
+
+impl World {
+    fn new() -> World {
+        let empty = Empty {
+            chunks: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
+            free: AtomicU64::new(0),
+            fresh: AtomicU32::new(0),
+        };
+        World {
+            table: Arc::new(Table::new(empty, slots)),
+            drops: Arc::new(AtomicUsize::new(0)),
+        }
+    }
+
+    fn probe(&self, content: u32) -> Probe {
+        Probe {
+            content: UnsafeCell::new(content),
+            drops: self.drops.clone(),
+        }
+    }
+
+    fn insert(&self, content: u32) -> Handle {
+        self.table
+            .insert(self.probe(content))
+            .expect("there is room")
+    }
+
+    fn drops(&self) -> usize {
+        self.drops.load(Ordering::Relaxed)
+    }
+}
+
+fn spawn<R: 'static>(
+    table: &Arc<Small>,
+    work: impl FnOnce(&Small) -> R + 'static,
+) -> thread::JoinHandle<R> {
+    let table = table.clone();
+    thread::spawn(move || work(&table))
+}
+
+#[test]
+fn a_pinned_value_outlives_a_close_and_is_dropped_once() {
+    loom::model(|| {
+        let world = World::new();
+        let handle = world.insert(7);
+        let user = spawn(&world.table, move |table| match table.pin(handle) {
+            Ok(pinned) => assert_eq!(pinned.read(), 7),
+            Err(error) => assert_eq!(error, Error::Handle),
+        });
+        assert_eq!(world.table.close(handle), Ok(()));
+        user.join().unwrap();
+        assert_eq!(world.drops(), 1);
+        assert_eq!(world.table.pin(handle).err(), Some(Error::Handle));
+    });
+}
+
+#[test]
+fn of_two_closers_one_succeeds() {
+    loom::model(|| {
+        let world = World::new();
+        let handle = world.insert(7);
+        let other = spawn(&world.table, move |table| table.close(handle));
+        let mine = world.table.close(handle);
+        let theirs = other.join().unwrap();
+        assert_eq!(mine.is_ok() as u32 + theirs.is_ok() as u32, 1);
+        assert_eq!(world.drops(), 1);
+    });
+}
+
+#[test]
+fn a_view_keeps_the_value_until_it_is_given_back() {
+    loom::model(|| {
+        let world = World::new();
+        let handle = world.insert(7);
+        assert_eq!(world.table.view(handle, Probe::read), Ok(7));
+        let closer = spawn(&world.table, move |table| table.close(handle));
+        assert_eq!(world.drops(), 0);
+        assert_eq!(world.table.unview(handle), Ok(()));
+        assert_eq!(closer.join().unwrap(), Ok(()));
+        assert_eq!(world.drops(), 1);
+        assert_eq!(world.table.unview(handle), Err(Error::Handle));
+    });
+}
+
+#[test]
+fn one_unview_too_many_takes_no_operations_pin() {
+    loom::model(|| {
+        let world = World::new();
+        let handle = world.insert(7);
+        let user = spawn(&world.table, move |table| {
+            if let Ok(pinned) = table.pin(handle) {
+                assert_eq!(pinned.read(), 7);
+            }
+        });
+        assert_eq!(world.table.unview(handle), Err(Error::Invalid));
+        assert_eq!(world.table.close(handle), Ok(()));
+        user.join().unwrap();
+        assert_eq!(world.drops(), 1);
+    });
+}
+
+#[test]
+fn a_reused_slot_is_another_handle() {
+    loom::model(|| {
+        let world = World::new();
+        let old = world.insert(1);
+        let user = spawn(&world.table, move |table| match table.pin(old) {
+            Ok(pinned) => assert_eq!(pinned.read(), 1),
+            Err(error) => assert_eq!(error, Error::Handle),
+        });
+        assert_eq!(world.table.close(old), Ok(()));
+        let new = world.insert(2);
+        assert_ne!(old, new);
+        assert_eq!(world.table.pin(new).map(|pinned| pinned.read()), Ok(2));
+        user.join().unwrap();
+        assert_eq!(world.table.close(old), Err(Error::Handle));
+        assert_eq!(world.table.close(new), Ok(()));
+        assert_eq!(world.drops(), 2);
+    });
+}
+
+#[test]
+fn two_threads_that_open_and_close_never_share_a_slot() {
+    loom::model(|| {
+        let world = World::new();
+        let drops = world.drops.clone();
+        let other = spawn(&world.table, move |table| {
+            let probe = Probe {
+                content: UnsafeCell::new(1),
+                drops,
+            };
+            let handle = table.insert(probe).expect("there is room");
+            assert_eq!(table.pin(handle).map(|pinned| pinned.read()), Ok(1));
+            assert_eq!(table.close(handle), Ok(()));
+        });
+        let handle = world.insert(2);
+        assert_eq!(world.table.pin(handle).map(|pinned| pinned.read()), Ok(2));
+        assert_eq!(world.table.close(handle), Ok(()));
+        other.join().unwrap();
+        assert_eq!(world.drops(), 2);
+    });
+}
+
+#[test]
+fn a_freed_slot_is_taken_by_one_of_two() {
+    loom::model(|| {
+        let world = World::new();
+        let freed = world.insert(0);
+        assert_eq!(world.table.close(freed), Ok(()));
+        let drops = world.drops.clone();
+        let other = spawn(&world.table, move |table| {
+            table
+                .insert(Probe {
+                    content: UnsafeCell::new(1),
+                    drops,
+                })
+                .expect("there is room")
+        });
+        let mine = world.insert(2);
+        let theirs = other.join().unwrap();
+        assert_ne!(mine, theirs);
+        assert_eq!(world.table.pin(mine).map(|pinned| pinned.read()), Ok(2));
+        assert_eq!(world.table.pin(theirs).map(|pinned| pinned.read()), Ok(1));
+        assert_eq!(world.table.close(mine), Ok(()));
+        assert_eq!(world.table.close(theirs), Ok(()));
+    });
+}
+
+#[test]
+fn a_change_is_alone_with_the_value() {
+    loom::model(|| {
+        let world = World::new();
+        let handle = world.insert(7);
+        let user = spawn(&world.table, move |table| {
+            table
+                .pin(handle)
+                .map(|pinned| pinned.read())
+                .expect("nobody closes it")
+        });
+        {
+            let mut pinned = world.table.pin(handle).expect("nobody closes it");
+            match pinned.alone() {
+                Ok(mut alone) => alone.change(|probe| probe.write(8)),
+                Err(error) => assert_eq!(error, Error::Busy),
+            }
+        }
+        assert!(matches!(user.join().unwrap(), 7 | 8));
+        assert_eq!(world.table.close(handle), Ok(()));
+        assert_eq!(world.drops(), 1);
+    });
+}
+
+#[test]
+fn of_two_changes_at_once_neither_sees_the_other_half_done() {
+    loom::model(|| {
+        let world = World::new();
+        let handle = world.insert(0);
+        let change = move |table: &Small| {
+            let mut pinned = table.pin(handle).expect("nobody closes it");
+            pinned
+                .alone()
+                .map(|mut alone| alone.change(|probe| probe.write(probe.read() + 1)))
+        };
+        let other = spawn(&world.table, change);
+        let mine = change(&world.table);
+        let theirs = other.join().unwrap();
+        let changes = mine.is_ok() as u32 + theirs.is_ok() as u32;
+        assert_eq!(
+            world.table.pin(handle).map(|pinned| pinned.read()),
+            Ok(changes)
+        );
+        assert_eq!(world.table.close(handle), Ok(()));
+    });
+}
+
+#[test]
+fn a_value_that_is_viewed_is_not_changed() {
+    loom::model(|| {
+        let world = World::new();
+        let handle = world.insert(7);
+        let viewer = spawn(&world.table, move |table| {
+            table.view(handle, |_| ()).expect("nobody closes it");
+            table.unview(handle)
+        });
+        {
+            let mut pinned = world.table.pin(handle).expect("nobody closes it");
+            if let Ok(mut alone) = pinned.alone() {
+                alone.change(|probe| probe.write(8));
+            }
+        }
+        assert_eq!(viewer.join().unwrap(), Ok(()));
+        assert_eq!(world.table.close(handle), Ok(()));
+        assert_eq!(world.drops(), 1);
+    });
+}
+
+#[test]
+fn a_handle_that_is_passed_on_without_synchronisation_names_a_whole_value() {
+    loom::model(|| {
+        let world = World::new();
+        let letterbox = Arc::new(AtomicU64::new(0));
+        let address = letterbox.clone();
+        let reader = spawn(&world.table, move |table| {
+            // Relaxed: nothing but the number is passed, as by a caller who knows no better.
+            let handle = Handle(address.load(Ordering::Relaxed));
+            match table.pin(handle) {
+                Ok(pinned) => assert_eq!(pinned.read(), 7),
+                Err(error) => assert_eq!(error, Error::Handle),
+            }
+        });
+        let handle = world.insert(7);
+        letterbox.store(handle.0, Ordering::Relaxed);
+        reader.join().unwrap();
+        assert_eq!(world.table.close(handle), Ok(()));
+    });
+}
+
+#[test]
+fn a_slot_that_comes_back_to_the_top_of_the_free_list_does_not_take_its_old_link_along() {
+    // The ABA problem: who was about to take the top slot must notice that it was away meanwhile.
+    loom::model(|| {
+        let world = World::new();
+        let (below, top) = (world.insert(0), world.insert(0));
+        assert_eq!(world.table.close(below), Ok(()));
+        assert_eq!(world.table.close(top), Ok(()));
+        let drops = world.drops.clone();
+        let other = spawn(&world.table, move |table| {
+            let probe = Probe {
+                content: UnsafeCell::new(1),
+                drops,
+            };
+            table.insert(probe).expect("there is room")
+        });
+        let (away_and_back, second) = (world.insert(2), world.insert(3));
+        assert_eq!(world.table.close(away_and_back), Ok(()));
+        let third = world.insert(4);
+        let theirs = other.join().unwrap();
+        for (handle, content) in [(second, 3), (third, 4), (theirs, 1)] {
+            assert_eq!(
+                world.table.pin(handle).map(|pinned| pinned.read()),
+                Ok(content)
+            );
+            assert_eq!(world.table.close(handle), Ok(()));
+        }
+    });
+}

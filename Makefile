@@ -1,0 +1,47 @@
+# make demo: the guide's program on a real file.  make test: everything.  CONTRIBUTING.md has the rest.
+
+GO       = $(shell tools/go-toolchain)
+GOTESTS  = -count=1
+LIBRARY  = target/release/libmemmap.a
+export CARGO_TARGET_DIR = $(CURDIR)/target
+# Go's cache does not look into a static library: its checksum makes every change of it a new program.
+LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
+
+.PHONY: build demo test test-rust test-go check-format header bench tools clean
+
+build: tools
+	cargo build --release --lib
+	ln -sf libmemmap.so target/release/libmemmap.so.0
+
+demo: build
+	cd go && $(GO) build $(LINK) -o ../target/guide ./cmd/guide
+	target/guide -create 4096 -write "Hello, mmap" -at 100 target/demo.bin
+	target/guide target/demo.bin
+
+test: test-rust test-go
+
+test-rust: build
+	cargo test --quiet -- --nocapture
+
+test-go: build
+	cd go && $(GO) vet ./... && $(GO) test -race $(GOTESTS) $(LINK) ./...
+
+check-format: tools
+	cargo fmt --check
+	cargo clippy --quiet --all-targets -- -D warnings
+	test -z "$$($(dir $(GO))gofmt -l go bench | tee /dev/stderr)"
+
+header: tools
+	cargo build --lib
+	cp "$$(ls -t target/debug/build/libmemmap-*/out/memmap.h | head -n 1)" include/memmap.h
+
+bench: build
+	cd bench && $(GO) run $(LINK) .
+
+tools:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then run make again" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "A C compiler is missing: install one (Debian: apt install build-essential), then run make again" >&2; exit 1; }
+	@tools/go-toolchain >/dev/null
+
+clean:
+	rm -rf target .tools
