@@ -175,7 +175,7 @@ typedef struct memmap_options {
 /**
  * An open mapping: like a file descriptor, a number and never a pointer. 0 is never valid.
  *
- * At most 52 bits are used, so the number survives languages whose only number is a double.
+ * At most 48 bits are used, so the number survives languages whose only number is a double.
  */
 typedef uint64_t memmap_handle;
 

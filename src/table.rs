@@ -44,7 +44,7 @@ const LAST_GENERATION: u64 = (1 << GENERATION_BITS) - 1;
 
 impl Handle {
     fn new(index: u32, generation: u64) -> Handle {
-        Handle(generation << INDEX_BITS | u64::from(index))
+        Handle((generation << INDEX_BITS) | u64::from(index))
     }
 
     fn index(self) -> u32 {
@@ -61,7 +61,7 @@ fn generation(state: u64) -> u64 {
 }
 
 fn count(state: u64, unit: u64) -> u64 {
-    state / unit & (VIEW - 1)
+    (state / unit) & (VIEW - 1)
 }
 
 /// Room for one value. All-zero memory is a slot that was never used. A slot has its cache lines for
@@ -73,6 +73,9 @@ pub struct Slot<T> {
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
+/// Makes that many unused slots; None when there is no memory.
+pub type MakeSlots<T> = fn(usize) -> Option<Box<[Slot<T>]>>;
+
 /// The slots that have been made so far, and which of them are free.
 ///
 /// They come in up to `CHUNKS` chunks of `2^CHUNK_BITS` each: a lookup is a shift and two loads, which
@@ -83,8 +86,7 @@ pub struct Table<T, const CHUNKS: usize = 4096, const CHUNK_BITS: u32 = 12> {
     free: AtomicU64,
     /// How many slots were ever taken into use.
     fresh: AtomicU32,
-    /// Makes that many unused slots; None when there is no memory.
-    make: fn(usize) -> Option<Box<[Slot<T>]>>,
+    make: MakeSlots<T>,
 }
 
 // SAFETY: values are reached through pins from any thread and dropped on any thread.
@@ -137,30 +139,10 @@ impl<T> Slot<T> {
             .is_ok()
     }
 
-    /// The same where others are at the slot too, or where there is no view; the state after it.
-    #[cold]
-    #[inline(never)]
-    fn leave_later(&self, handle: Handle) -> Result<u64> {
-        loop {
-            // Relaxed: only the exchange decides.
-            let state = self.state.load(Ordering::Relaxed);
-            if generation(state) != handle.generation() {
-                return Err(Error::Handle);
-            }
-            if count(state, VIEW) == 0 {
-                let open = state & OPEN != 0;
-                return Err(if open { Error::Invalid } else { Error::Handle });
-            }
-            if self.leave(state) {
-                return Ok(state - VIEW);
-            }
-        }
-    }
-
     /// The same as `enter` where others are at the slot too: waits for its gate, or says why it will not do.
     #[cold]
     #[inline(never)]
-    fn enter_later(&self, handle: Handle, unit: u64) -> Result<&Slot<T>> {
+    fn enter_later(&self, handle: Handle, unit: u64) -> Result<()> {
         let mut backoff = Backoff::default();
         loop {
             // Relaxed: only the exchange decides.
@@ -170,7 +152,7 @@ impl<T> Slot<T> {
             }
             if may_enter(state, handle, unit) {
                 if self.enter(state, unit) {
-                    return Ok(self);
+                    return Ok(());
                 }
             } else if state & GATE == 0 {
                 return Err(Error::Limit);
@@ -186,7 +168,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
     const CHUNK: usize = 1 << CHUNK_BITS;
 
     /// A table without slots, which asks `make` for them.
-    pub const fn new(empty: Empty<T, CHUNKS>, make: fn(usize) -> Option<Box<[Slot<T>]>>) -> Self {
+    pub const fn new(empty: Empty<T, CHUNKS>, make: MakeSlots<T>) -> Self {
         Table {
             chunks: empty.chunks,
             free: empty.free,
@@ -210,7 +192,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
         let generation = generation(slot.state.load(Ordering::Relaxed)) + 1;
         // Release: whoever pins by this state sees the value.
         slot.state
-            .store(generation << GENERATION_SHIFT | OPEN, Ordering::Release);
+            .store((generation << GENERATION_SHIFT) | OPEN, Ordering::Release);
         Ok(Handle::new(index, generation))
     }
 
@@ -242,12 +224,32 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
         // Relaxed: only the exchange decides.
         let state = slot.state.load(Ordering::Relaxed);
         let viewed = generation(state) == handle.generation() && count(state, VIEW) != 0;
-        let after = match viewed && slot.leave(state) {
-            true => state - VIEW,
-            false => slot.leave_later(handle)?,
-        };
-        self.after_release(handle, slot, after);
+        if !(viewed && slot.leave(state)) {
+            return self.unview_later(handle, slot);
+        }
+        self.after_release(handle, slot, state - VIEW);
         Ok(())
+    }
+
+    /// The same where others are at the slot too, or where there is no view.
+    #[cold]
+    #[inline(never)]
+    fn unview_later(&self, handle: Handle, slot: &Slot<T>) -> Result<()> {
+        loop {
+            // Relaxed: only the exchange decides.
+            let state = slot.state.load(Ordering::Relaxed);
+            if generation(state) != handle.generation() {
+                return Err(Error::Handle);
+            }
+            if count(state, VIEW) == 0 {
+                let open = state & OPEN != 0;
+                return Err(if open { Error::Invalid } else { Error::Handle });
+            }
+            if slot.leave(state) {
+                self.after_release(handle, slot, state - VIEW);
+                return Ok(());
+            }
+        }
     }
 
     /// Makes the handle invalid at once, and drops the value as soon as nothing pins it.
@@ -280,10 +282,10 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
         let slot = self.slot(handle).ok_or(Error::Handle)?;
         // Relaxed: only the exchange decides.
         let state = slot.state.load(Ordering::Relaxed);
-        match may_enter(state, handle, unit) && slot.enter(state, unit) {
-            true => Ok(slot),
-            false => slot.enter_later(handle, unit),
+        if !(may_enter(state, handle, unit) && slot.enter(state, unit)) {
+            slot.enter_later(handle, unit)?;
         }
+        Ok(slot)
     }
 
     /// Drops the value if `state`, which the caller has just brought about, is the last of it.
@@ -419,7 +421,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Drop for Table<T, CHUNKS, CH
 #[inline(always)] // As above.
 fn may_enter(state: u64, handle: Handle, unit: u64) -> bool {
     // One comparison for generation, OPEN and GATE: they are the top bits, in that order.
-    state / GATE == handle.generation() << 2 | OPEN / GATE && count(state, unit) != VIEW - 1
+    state / GATE == (handle.generation() << 2) | (OPEN / GATE) && count(state, unit) != VIEW - 1
 }
 
 fn next_tag(top: u64) -> u64 {

@@ -145,10 +145,8 @@ fn a_view_outlives_the_close_from_elsewhere() {
     assert_eq!(unsafe { c::memmap_close(map.handle().0) }, OK);
     assert_eq!(map.len(), Err(Error::Handle));
     // SAFETY: the view is pinned and 4096 bytes long.
-    assert_eq!(
-        unsafe { std::slice::from_raw_parts(view.as_ptr(), 10) },
-        b"still here"
-    );
+    let bytes = unsafe { std::slice::from_raw_parts(view.as_ptr(), 10) };
+    assert_eq!(bytes, b"still here");
     assert_eq!(mappings_of(&path), 1);
     drop(view);
     assert_eq!(mappings_of(&path), 0);

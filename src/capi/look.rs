@@ -41,10 +41,8 @@ pub unsafe extern "C" fn memmap_get_info(handle: Handle, info: *mut RawInfo) -> 
         // SAFETY: the caller's.
         let out = unsafe { Out::new(info)? };
         // SAFETY: not NULL, and the first member is there in every version of the struct.
-        own_size(
-            unsafe { info.cast::<u32>().read_unaligned() },
-            size_of::<RawInfo>(),
-        )?;
+        let size = unsafe { info.cast::<u32>().read_unaligned() };
+        own_size(size, size_of::<RawInfo>())?;
         let mapping = handles::pin(handle)?;
         out.set(RawInfo {
             size: size_of::<RawInfo>() as u32,

@@ -98,10 +98,8 @@ impl RawOptions {
             return Ok(Options::default());
         }
         // SAFETY: the first member is there in every version of the struct.
-        own_size(
-            unsafe { raw.cast::<u32>().read_unaligned() },
-            size_of::<RawOptions>(),
-        )?;
+        let size = unsafe { raw.cast::<u32>().read_unaligned() };
+        own_size(size, size_of::<RawOptions>())?;
         // SAFETY: it has just said that it is this long.
         let raw = unsafe { raw.read_unaligned() };
         Ok(Options {
