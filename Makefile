@@ -2,7 +2,7 @@
 
 GO       = $(shell tools/go-toolchain)
 GOTESTS  = -count=1
-LIBRARY  = target/release/libmemmap.a
+LIBRARY  = $(CURDIR)/target/release/libmemmap.a
 export CARGO_TARGET_DIR = $(CURDIR)/target
 # Go's cache does not look into a static library: its checksum makes every change of it a new program.
 LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"

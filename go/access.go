@@ -1,0 +1,195 @@
+package memmap
+
+import (
+	"io"
+	"unsafe"
+)
+
+// ToEnd as the length of a range means to the end of the mapping.
+const ToEnd = -1
+
+// View calls f with the mapping's bytes and answers what f answers. They stay where they are until f
+// returns, whatever other goroutines do: a Close meanwhile waits for it with the unmapping, and a
+// resize that would move or cut the mapping is [ErrBusy]. f must not keep the slice.
+//
+// Writing to the slice of a read-only mapping crashes the program.
+func (m *Map) View(f func(data []byte) error) error {
+	if !m.enter(view) {
+		return m.fail("view", ErrClosed)
+	}
+	defer m.leave(view)
+	return f(m.bytes())
+}
+
+// Bytes is the mapping's bytes without any protection, nil when the Map is closed: after Close, or a
+// Resize or Refresh that moves or cuts the mapping, touching the slice crashes the program or reaches
+// what is mapped there since. Use [Map.View] where that can't be ruled out.
+//
+// A Map that is dropped without Close after Bytes was called stays mapped, since the slice may still
+// be in use; it counts as a leak all the same.
+func (m *Map) Bytes() []byte {
+	if !m.enter(operation) {
+		return nil
+	}
+	defer m.leave(operation)
+	m.lent.Store(true)
+	return m.bytes()
+}
+
+// bytes is for those who have entered.
+func (m *Map) bytes() []byte { return unsafe.Slice((*byte)(m.data), m.length.Load()) }
+
+// ReadAt copies bytes from offset off on into p, as [io.ReaderAt] has it: where fewer than len(p) are
+// left, those and [io.EOF].
+func (m *Map) ReadAt(p []byte, off int64) (int, error) {
+	if !m.enter(operation) {
+		return 0, m.fail("read", ErrClosed)
+	}
+	n, data := 0, m.bytes()
+	if uint64(off) < uint64(len(data)) {
+		n = copy(p, data[off:])
+	}
+	m.leave(operation)
+	if n < len(p) || off < 0 {
+		return n, m.shortRead(off)
+	}
+	return n, nil
+}
+
+func (m *Map) shortRead(off int64) error {
+	if off < 0 {
+		return m.fail("read", ErrRange)
+	}
+	return io.EOF
+}
+
+// WriteAt copies p to offset off on: all of it, or nothing and [ErrRange] when it does not fit. The
+// bytes are in the file for everyone on this machine when it returns, and on the device after a flush.
+func (m *Map) WriteAt(p []byte, off int64) (int, error) {
+	if !m.enter(operation) {
+		return 0, m.fail("write", ErrClosed)
+	}
+	err := ErrAccess
+	if m.writable {
+		data := m.bytes()
+		err = ErrRange
+		if holds(len(data), off, int64(len(p))) {
+			copy(data[off:], p)
+			err = nil
+		}
+	}
+	m.leave(operation)
+	if err != nil {
+		return 0, m.fail("write", err)
+	}
+	return len(p), nil
+}
+
+// holds says whether length bytes from off on lie inside size bytes.
+func holds(size int, off, length int64) bool {
+	return off >= 0 && length >= 0 && off <= int64(size) && length <= int64(size)-off
+}
+
+// At is the byte at offset i.
+func (m *Map) At(i int64) (byte, error) {
+	if !m.enter(operation) {
+		return 0, m.fail("read", ErrClosed)
+	}
+	data := m.bytes()
+	inside := uint64(i) < uint64(len(data))
+	var value byte
+	if inside {
+		value = data[i]
+	}
+	m.leave(operation)
+	if !inside {
+		return 0, m.fail("read", ErrRange)
+	}
+	return value, nil
+}
+
+// Fill sets length bytes from offset on to value. The length may be [ToEnd].
+func (m *Map) Fill(offset, length int64, value byte) error {
+	return m.change("fill", func(data []byte) error {
+		if length == ToEnd && offset <= int64(len(data)) {
+			length = int64(len(data)) - offset
+		}
+		if !holds(len(data), offset, length) {
+			return ErrRange
+		}
+		fill(data[offset:offset+length], value)
+		return nil
+	})
+}
+
+func fill(data []byte, value byte) {
+	if value == 0 {
+		clear(data)
+		return
+	}
+	if len(data) == 0 {
+		return
+	}
+	data[0] = value
+	for done := 1; done < len(data); {
+		const cached = 32 << 10 // Source bytes that stay in the processor's cache.
+		done += copy(data[done:], data[:min(done, cached)])
+	}
+}
+
+// Move copies length bytes of the mapping from offset from to offset to; the two may overlap.
+func (m *Map) Move(to, from, length int64) error {
+	return m.change("move", func(data []byte) error {
+		if !holds(len(data), to, length) || !holds(len(data), from, length) {
+			return ErrRange
+		}
+		copy(data[to:], data[from:from+length])
+		return nil
+	})
+}
+
+func (m *Map) change(op string, f func(data []byte) error) error {
+	if !m.enter(operation) {
+		return m.fail(op, ErrClosed)
+	}
+	defer m.leave(operation)
+	err := ErrAccess
+	if m.writable {
+		err = f(m.bytes())
+	}
+	if err != nil {
+		return m.fail(op, err)
+	}
+	return nil
+}
+
+// WriteTo writes the mapping's bytes to w, without copying them, in pieces of at most 1 MiB. The
+// mapping may be resized between two pieces, and closed at any time.
+func (m *Map) WriteTo(w io.Writer) (int64, error) {
+	var done int64
+	for {
+		n, end, err := m.writePiece(w, done)
+		done += int64(n)
+		if end || err != nil {
+			return done, err
+		}
+	}
+}
+
+func (m *Map) writePiece(w io.Writer, from int64) (n int, end bool, err error) {
+	if !m.enter(view) { // Not an operation: w takes as long as it likes.
+		return 0, true, m.fail("read", ErrClosed)
+	}
+	defer m.leave(view)
+	const most = 1 << 20
+	data := m.bytes()
+	if from >= int64(len(data)) {
+		return 0, true, nil
+	}
+	piece := data[from:min(from+most, int64(len(data)))]
+	n, err = w.Write(piece[:len(piece):len(piece)])
+	if err == nil && n != len(piece) {
+		err = io.ErrShortWrite
+	}
+	return n, false, err
+}

@@ -1,0 +1,53 @@
+package memmap
+
+import (
+	"io"
+	"testing"
+)
+
+func TestSuccessDoesNotAllocate(t *testing.T) {
+	path := newFile(t, zeros(4096))
+	m := open(t, path, writable)
+	data, err := BasicMmap(path)
+	succeeds(t, "BasicMmap", err)
+	defer UnmapMemory(data)
+	c := m.Cursor()
+	var p [64]byte
+	nothing := func([]byte) error { return nil }
+	for what, f := range map[string]func() error{
+		"ReadAt":     func() error { _, err := m.ReadAt(p[:], 64); return err },
+		"WriteAt":    func() error { _, err := m.WriteAt(p[:], 64); return err },
+		"At":         func() error { _, err := m.At(64); return err },
+		"View":       func() error { return m.View(nothing) },
+		"Bytes":      func() error { m.Bytes(); return nil },
+		"Fill":       func() error { return m.Fill(0, ToEnd, 1) },
+		"Move":       func() error { return m.Move(0, 1, 64) },
+		"Info":       func() error { _, err := m.Info(); return err },
+		"WriteTo":    func() error { _, err := m.WriteTo(io.Discard); return err },
+		"FlushRange": func() error { return m.FlushWith(0, 64, FlushAsync) },
+		"Resize":     func() error { return m.Resize(4096) },
+		"Refresh":    func() error { _, err := m.Refresh(); return err },
+		"Cursor": func() error {
+			c.Seek(0, io.SeekStart)
+			_, err := c.Read(p[:])
+			return err
+		},
+		"WriteToMmap": func() error { return WriteToMmap(data[100:], p[:1]) },
+		"BasicMmap and UnmapMemory": func() error {
+			data, err := BasicMmap(path)
+			if err != nil {
+				return err
+			}
+			return UnmapMemory(data)
+		},
+	} {
+		allocations := testing.AllocsPerRun(20, func() {
+			if err := f(); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		})
+		if allocations != 0 {
+			t.Errorf("%s: %v allocations", what, allocations)
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package memmap
+
+/*
+#cgo CFLAGS: -I${SRCDIR}/../include
+#cgo LDFLAGS: ${SRCDIR}/../target/release/libmemmap.a -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+
+#cgo noescape open_path
+#cgo nocallback open_path
+#cgo noescape create_path
+#cgo nocallback create_path
+#cgo noescape open_fd
+#cgo nocallback open_fd
+#cgo noescape open_anonymous
+#cgo nocallback open_anonymous
+#cgo noescape set_length
+#cgo nocallback set_length
+#cgo noescape set_length_in_place
+#cgo nocallback set_length_in_place
+#cgo noescape write_and_flush
+#cgo nocallback write_and_flush
+#cgo noescape memmap_flush
+#cgo nocallback memmap_flush
+#cgo noescape memmap_get_info
+#cgo nocallback memmap_get_info
+#cgo noescape memmap_close
+#cgo nocallback memmap_close
+
+#include <memmap.h>
+
+// A result by value: one for C to fill would be checked for Go pointers at every call.
+typedef struct {
+	memmap_handle handle;
+	uint8_t *data;
+	uint64_t len;
+	memmap_status status;
+} mapped;
+
+static mapped look(memmap_handle handle, memmap_status status)
+{
+	mapped m = {.handle = handle, .status = status};
+	if (status == 0)
+		m.status = memmap_data(handle, &m.data, &m.len);
+	return m;
+}
+
+static mapped open_path(const char *path, const memmap_options *options)
+{
+	memmap_handle handle = 0;
+	memmap_status status = memmap_open(path, options, &handle);
+	return look(handle, status);
+}
+
+static mapped create_path(const char *path, uint64_t size, const memmap_options *options)
+{
+	memmap_handle handle = 0;
+	memmap_status status = memmap_create(path, size, options, &handle);
+	return look(handle, status);
+}
+
+static mapped open_fd(int fd, const memmap_options *options)
+{
+	memmap_handle handle = 0;
+	memmap_status status = memmap_from_fd(fd, options, &handle);
+	return look(handle, status);
+}
+
+static mapped open_anonymous(uint64_t size, const memmap_options *options)
+{
+	memmap_handle handle = 0;
+	memmap_status status = memmap_anonymous(size, options, &handle);
+	return look(handle, status);
+}
+
+// MEMMAP_TO_END as len is the length that the file gives it.
+static mapped set_length(memmap_handle handle, uint64_t len)
+{
+	uint64_t now;
+	if (len == MEMMAP_TO_END)
+		return look(handle, memmap_refresh(handle, &now));
+	return look(handle, memmap_resize(handle, len));
+}
+
+// The same as long as nothing moves and nothing is cut: the pin sees to it, else MEMMAP_ERR_BUSY.
+static mapped set_length_in_place(memmap_handle handle, uint64_t len)
+{
+	memmap_view view;
+	memmap_status status = memmap_pin(handle, &view);
+	if (status != 0)
+		return look(handle, status);
+	mapped m = set_length(handle, len);
+	memmap_unpin(handle);
+	return m;
+}
+
+static memmap_status write_and_flush(memmap_handle handle, uint64_t offset, const uint8_t *buf, uint64_t len)
+{
+	memmap_status status = memmap_write(handle, offset, buf, len);
+	return status != 0 ? status : memmap_flush(handle, offset, len, MEMMAP_FLUSH_SYNC);
+}
+*/
+import "C"
+
+import (
+	"strings"
+	"unsafe"
+)
+
+// A mapped is what the library answers for a mapping that it opened or resized. Where its status is
+// not 0, the rest means nothing.
+type mapped struct {
+	handle uint64
+	data   unsafe.Pointer
+	length int
+	status int32
+}
+
+const (
+	statusInvalid = C.MEMMAP_ERR_INVALID
+	statusClosed  = C.MEMMAP_ERR_HANDLE
+	statusBusy    = C.MEMMAP_ERR_BUSY
+	toEnd         = C.MEMMAP_TO_END
+)
+
+func inGo(m C.mapped) mapped {
+	return mapped{uint64(m.handle), unsafe.Pointer(m.data), int(m.len), int32(m.status)}
+}
+
+func (w wishes) inC() C.memmap_options {
+	return C.memmap_options{
+		size:     C.sizeof_memmap_options,
+		access:   C.uint32_t(w.Access),
+		flags:    C.uint32_t(w.Flags),
+		mode:     C.uint32_t(w.Mode),
+		offset:   C.uint64_t(w.Offset),
+		length:   C.uint64_t(w.Length),
+		capacity: C.uint64_t(w.Capacity),
+	}
+}
+
+// A cPath has room on the stack for the paths that most files have.
+type cPath [256]byte
+
+// of is path for C, or nil when a NUL byte would cut it short.
+func (room *cPath) of(path string) *C.char {
+	if strings.IndexByte(path, 0) >= 0 {
+		return nil
+	}
+	text := append(append(room[:0], path...), 0)
+	return (*C.char)(unsafe.Pointer(unsafe.SliceData(text)))
+}
+
+func openPath(path string, w wishes) mapped {
+	var room cPath
+	name, options := room.of(path), w.inC()
+	if name == nil {
+		return mapped{status: statusInvalid}
+	}
+	return inGo(C.open_path(name, &options))
+}
+
+func createPath(path string, size int64, w wishes) mapped {
+	var room cPath
+	name, options := room.of(path), w.inC()
+	if name == nil {
+		return mapped{status: statusInvalid}
+	}
+	return inGo(C.create_path(name, C.uint64_t(size), &options))
+}
+
+func openDescriptor(fd uintptr, w wishes) mapped {
+	options := w.inC()
+	return inGo(C.open_fd(C.int(fd), &options))
+}
+
+func openAnonymous(size int64, w wishes) mapped {
+	options := w.inC()
+	return inGo(C.open_anonymous(C.uint64_t(size), &options))
+}
+
+func setLength(handle, length uint64) mapped {
+	return inGo(C.set_length(C.memmap_handle(handle), C.uint64_t(length)))
+}
+
+func setLengthInPlace(handle, length uint64) mapped {
+	return inGo(C.set_length_in_place(C.memmap_handle(handle), C.uint64_t(length)))
+}
+
+// writeAndFlush takes content as bytes: cgo would search what a void pointer leads to for Go pointers.
+func writeAndFlush(handle uint64, offset int, content []byte) int32 {
+	first := (*C.uint8_t)(unsafe.SliceData(content))
+	return int32(C.write_and_flush(C.memmap_handle(handle), C.uint64_t(offset), first, C.uint64_t(len(content))))
+}
+
+func flush(handle, offset, length uint64, mode FlushMode) int32 {
+	return int32(C.memmap_flush(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length), C.uint32_t(mode)))
+}
+
+func getInfo(handle uint64) (Info, int32) {
+	info := C.memmap_info{size: C.sizeof_memmap_info}
+	status := C.memmap_get_info(C.memmap_handle(handle), &info)
+	return Info{
+		Access:   Access(info.access),
+		Flags:    Flags(info.flags),
+		Offset:   int64(info.offset),
+		Length:   int64(info.length),
+		Capacity: int64(info.capacity),
+	}, int32(status)
+}
+
+func closeHandle(handle uint64) int32 {
+	return int32(C.memmap_close(C.memmap_handle(handle)))
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		folder, err := os.MkdirTemp("", "guide-test-")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(folder)
+		program = filepath.Join(folder, "guide")
+		library, err := os.ReadFile("../../../target/release/libmemmap.a")
+		if err != nil {
+			panic(err)
+		}
+		// As in the Makefile: a changed library has to be a changed program for Go's cache.
+		link := fmt.Sprintf("-X main.library=%x", crc32.ChecksumIEEE(library))
+		build := exec.Command("go", "build", "-ldflags", link, "-o", program, ".")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "building the program: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// guide runs the program and checks its exit status.
+func guide(t *testing.T, status int, args ...string) (stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	command := exec.Command(program, args...)
+	command.Stdout, command.Stderr = &out, &errs
+	var exit *exec.ExitError
+	if err := command.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if got := command.ProcessState.ExitCode(); got != status {
+		t.Fatalf("guide %q: exit status %d, wanted %d\n%s%s", args, got, status, &out, &errs)
+	}
+	return out.String(), errs.String()
+}
+
+func shows(t *testing.T, output string, wanted ...string) {
+	t.Helper()
+	for _, want := range wanted {
+		if !strings.Contains(output, want) {
+			t.Errorf("%q is missing in\n%s", want, output)
+		}
+	}
+}
+
+func newFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func contains(t *testing.T, path, want string) {
+	t.Helper()
+	if text, err := os.ReadFile(path); err != nil || string(text) != want {
+		t.Errorf("the file holds %q, %v", text, err)
+	}
+}
+
+func TestAFileIsShownAndLeftAsItIs(t *testing.T) {
+	path := newFile(t, "Hello, mmap\x00\xff")
+	out, _ := guide(t, 0, path)
+	shows(t, out, path+", 13 bytes", "all of them the same",
+		"00000000  48 65 6c 6c 6f 2c 20 6d  6d 61 70 00 ff           |Hello, mmap..|", "unmapMemory     done")
+	contains(t, path, "Hello, mmap\x00\xff")
+}
+
+func TestTheFirstBytesAreShownAsHexdumpDoes(t *testing.T) {
+	hexdump, err := exec.LookPath("hexdump")
+	if err != nil {
+		t.Skip("skipped: hexdump is not installed")
+	}
+	var text []byte
+	for i := range 128 {
+		text = append(text, byte(i*2))
+	}
+	path := newFile(t, string(text))
+	want, err := exec.Command(hexdump, "-C", path).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _ := guide(t, 0, path)
+	shows(t, out, strings.TrimSuffix(string(want), "00000080\n"))
+}
+
+func TestWritingGoesToTheOffset(t *testing.T) {
+	path := newFile(t, strings.Repeat(".", 400))
+	out, _ := guide(t, 0, "-write", "Hello", "-at", "300", path)
+	shows(t, out, "writeToMmap     5 bytes at offset 300, on the device", `the file has "Hello" at offset 300`,
+		"00000120  2e 2e 2e 2e 2e 2e 2e 2e  2e 2e 2e 2e 48 65 6c 6c  |............Hell|",
+		"00000130  6f 2e 2e 2e 2e 2e 2e 2e  2e 2e 2e 2e 2e 2e 2e 2e  |o...............|")
+	contains(t, path, strings.Repeat(".", 300)+"Hello"+strings.Repeat(".", 95))
+
+	guide(t, 0, "-write", "start", path)
+	guide(t, 0, "-write", "end", "-at", "397", path)
+	contains(t, path, "start"+strings.Repeat(".", 295)+"Hello"+strings.Repeat(".", 92)+"end")
+}
+
+func TestCreatingMakesZeros(t *testing.T) {
+	path := newFile(t, "old")
+	out, _ := guide(t, 0, "-create", "20", "-write", "new", "-at", "1", path)
+	shows(t, out, "createMmapFile  "+path+", 20 bytes", "all of them zero")
+	contains(t, path, "\x00new"+strings.Repeat("\x00", 16))
+	out, _ = guide(t, 0, "-create", "0", path)
+	shows(t, out, path+", 0 bytes")
+	contains(t, path, "")
+}
+
+func TestWithoutAFileItMakesOneAndRemovesIt(t *testing.T) {
+	for _, args := range [][]string{nil, {"-write", "Hello"}, {"-create", "5"}} {
+		out, _ := guide(t, 0, args...)
+		named := regexp.MustCompile(`using (\S+), removed again`).FindStringSubmatch(out)
+		if named == nil {
+			t.Fatalf("it does not say which file:\n%s", out)
+		}
+		if _, err := os.Stat(filepath.Dir(named[1])); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there", named[1])
+		}
+	}
+}
+
+func TestFailuresSayWhyAndExitWithOne(t *testing.T) {
+	path := newFile(t, "Hello")
+	folder := filepath.Dir(path)
+	fifo := filepath.Join(folder, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"no such file or directory", []string{path + ".missing"}},
+		{"not a regular file", []string{folder}},
+		{"not a regular file", []string{fifo}},
+		{"6 bytes at offset 0 don't fit: " + path + " has 5 bytes; nothing was written", []string{"-write", "Hello!", path}},
+		{"1 bytes at offset 5 don't fit", []string{"-write", "!", "-at", "5", path}},
+		{"offset 6 is past the end", []string{"-write", "!", "-at", "6", path}},
+		{"a system limit forbids it", []string{"-create", "9223372036854775807", path}},
+		{"no such file or directory", []string{"-create", "1", filepath.Join(folder, "missing", "file")}},
+	} {
+		_, errs := guide(t, 1, c.args...)
+		shows(t, errs, "guide: ", c.want)
+	}
+	contains(t, path, "Hello")
+}
+
+func TestWrongUseSaysWhyAndExitsWithTwo(t *testing.T) {
+	path := newFile(t, "Hello")
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"one file at a time", []string{path, path}},
+		{"one file at a time", []string{path, "-write", "x"}},
+		{"the name of the file is empty", []string{""}},
+		{"-create takes a size", []string{"-create", "-1", path}},
+		{"invalid value", []string{"-create", "big", path}},
+		{"invalid value", []string{"-create", "9223372036854775808", path}},
+		{"-write takes a text", []string{"-write", "", path}},
+		{"-at takes an offset", []string{"-write", "x", "-at", "-1", path}},
+		{"needs -write", []string{"-at", "1", path}},
+		{"not defined: -bogus", []string{"-bogus", path}},
+	} {
+		out, errs := guide(t, 2, c.args...)
+		shows(t, errs, "guide: ", c.want, "guide -h shows how to use it")
+		if out != "" {
+			t.Errorf("it went on:\n%s", out)
+		}
+	}
+	contains(t, path, "Hello")
+}
+
+func TestHelpIsNoFailure(t *testing.T) {
+	for _, flag := range []string{"-h", "--help"} {
+		out, errs := guide(t, 0, flag)
+		shows(t, out, "Usage: guide", "-create SIZE", "-write TEXT", "-at OFFSET")
+		if errs != "" {
+			t.Error(errs)
+		}
+	}
+}

@@ -1,0 +1,39 @@
+// Package memmap maps files into memory. A mapping that is closed, or a range that lies outside it,
+// is an error and never a crash, and nothing is unmapped under a running call.
+//
+// # What to know first
+//
+// [Map.Close] flushes nothing and cannot report that a write failed. The kernel still writes a shared
+// mapping back in its own time, also when the process dies. To know that bytes are on the device, call
+// [Map.FlushRange] or [Map.Flush] and look at the error: nil means that these bytes, and the file size
+// that they need, are there. Flushing costs what the range costs, so flush what you wrote.
+//
+// A file that somebody else truncates, or a disk that fills up under a sparse file, takes pages away
+// from under a mapping; touching them raises SIGBUS, which ends a Go program. [Create] and
+// [CreateMmapFile] reserve the blocks of their files unless [Sparse] is asked for.
+//
+// The slice that [Map.View] lends is good until the function returns, whatever other goroutines close
+// or resize. The slice of [Map.Bytes] is not protected: after [Map.Close], or a [Map.Resize] or
+// [Map.Refresh] that moves or cuts the mapping, touching it crashes the program or, worse, reaches
+// whatever was mapped there since. The same goes for the slices of [BasicMmap] and [CreateMmapFile]
+// after [UnmapMemory]. Writing to a slice of a read-only mapping crashes the program; [Map.WriteAt]
+// answers [ErrAccess] instead.
+//
+// A mapping is memory shared with other processes: they see at once what is written here, and may
+// write while it is read. Across a network file system they may not, nor the reverse.
+//
+// A program that forks through C inherits its mappings and shares their memory; the child may use and
+// close them. What os/exec starts inherits none, and no descriptor.
+//
+// # Two ways to use it
+//
+// [Open], [Create], [FromFile] and [Anonymous] answer a [Map], whose methods any goroutines may call at
+// any time. [BasicMmap], [CreateMmapFile], [WriteToMmap] and [UnmapMemory] are the mmap guide's four
+// functions, on plain slices.
+//
+// Reading and writing cost no cgo call; opening, flushing, resizing and closing cost one each (a
+// resize that moves the mapping, two).
+//
+// A Map that is dropped without Close is closed by the garbage collector and counted by [Leaks]. With
+// MEMMAP_LEAKS=1 in the environment, the stack that opened it is printed.
+package memmap

@@ -1,0 +1,41 @@
+package memmap
+
+// #include <memmap.h>
+import "C"
+
+// FlushMode is how a flush is done.
+type FlushMode uint32
+
+// How a flush is done.
+const (
+	// FlushSync returns when the bytes, and the file size that they need, are on the device.
+	FlushSync FlushMode = C.MEMMAP_FLUSH_SYNC
+	// FlushAsync schedules the writing and does not wait. Linux writes back by itself anyway.
+	FlushAsync FlushMode = C.MEMMAP_FLUSH_ASYNC
+	// FlushInvalidate has other mappings of the file see the newest bytes. On Linux they always do.
+	FlushInvalidate FlushMode = C.MEMMAP_FLUSH_INVALIDATE
+)
+
+// Flush makes every byte that was written durable: it returns nil when they are on the device. It
+// costs what was changed anywhere in the mapping; [Map.FlushRange] costs less.
+func (m *Map) Flush() error { return m.FlushWith(0, ToEnd, FlushSync) }
+
+// FlushRange is Flush for length bytes from offset on; any alignment, and the length may be [ToEnd].
+func (m *Map) FlushRange(offset, length int64) error { return m.FlushWith(offset, length, FlushSync) }
+
+// FlushWith flushes length bytes from offset on in the way of mode. Where nothing can become durable
+// it is [ErrAccess] (a copy-on-write mapping) or [ErrUnsupported] (memory without a file).
+func (m *Map) FlushWith(offset, length int64, mode FlushMode) error {
+	if !m.enter(operation) {
+		return m.fail("flush", ErrClosed)
+	}
+	defer m.leave(operation)
+	if offset < 0 || length < ToEnd {
+		return m.fail("flush", ErrRange)
+	}
+	count := uint64(length)
+	if length == ToEnd {
+		count = toEnd
+	}
+	return failure("flush", m.path, flush(m.handle, uint64(offset), count, mode))
+}

@@ -1,0 +1,3 @@
+module libmemmap/memmap
+
+go 1.24

@@ -1,0 +1,165 @@
+package memmap
+
+import (
+	"io"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// A Map is a mapping of a file, or of memory without a file. Any goroutine may call any method at any
+// time, also while another closes it: that is [ErrClosed] for those who come later.
+type Map struct {
+	state    atomic.Uint64 // See pins.go.
+	data     unsafe.Pointer
+	length   atomic.Int64
+	writable bool
+	*origin
+	sizing  sync.Mutex // One resize at a time.
+	cleanup runtime.Cleanup
+}
+
+var (
+	_ io.ReaderAt = (*Map)(nil)
+	_ io.WriterAt = (*Map)(nil)
+	_ io.WriterTo = (*Map)(nil)
+	_ io.Closer   = (*Map)(nil)
+)
+
+// Open maps the file at path, by default read-only and whole. An empty file maps, with length 0. It
+// never waits for the file: a FIFO is [ErrNotRegular] at once.
+func Open(path string, options *Options) (*Map, error) {
+	w, err := options.checked()
+	if err != nil {
+		return nil, &Error{"open", path, err}
+	}
+	return newMap("open", path, w.writable(ReadOnly), openPath(path, w))
+}
+
+// Create makes the file at path with size zero bytes and maps it, by default read-write. A file that
+// exists is emptied first, keeping its permissions, unless [Exclusive] refuses it.
+//
+// The file gets its blocks now, unless [Sparse] says otherwise, so a full disk is an error here and
+// not a crash later. A call that fails leaves no new file behind.
+func Create(path string, size int64, options *Options) (*Map, error) {
+	w, err := options.checked()
+	if err == nil && size < 0 {
+		err = ErrInvalid
+	}
+	if err != nil {
+		return nil, &Error{"create", path, err}
+	}
+	return newMap("create", path, w.writable(ReadWrite), createPath(path, size, w))
+}
+
+// FromFile maps an open file, by default read-only and whole. The Map keeps a descriptor of its own:
+// file may be closed afterwards.
+//
+// A character device is mapped too, if the options' Length says how much of it.
+func FromFile(file *os.File, options *Options) (*Map, error) {
+	w, err := options.checked()
+	if err != nil {
+		return nil, &Error{"map", fileName(file), err}
+	}
+	connection, err := file.SyscallConn()
+	if err != nil {
+		return nil, &Error{"map", fileName(file), ErrInvalid} // A nil file.
+	}
+	var m mapped
+	if connection.Control(func(fd uintptr) { m = openDescriptor(fd, w) }) != nil {
+		return nil, &Error{"map", fileName(file), ErrClosed}
+	}
+	return newMap("map", file.Name(), w.writable(ReadOnly), m)
+}
+
+func fileName(file *os.File) string {
+	if file == nil {
+		return ""
+	}
+	return file.Name()
+}
+
+// Anonymous maps size zero bytes without a file, private to this process.
+func Anonymous(size int64, options *Options) (*Map, error) {
+	w, err := options.checked()
+	if err == nil && size < 0 {
+		err = ErrInvalid
+	}
+	if err != nil {
+		return nil, &Error{"anonymous", "", err}
+	}
+	return newMap("anonymous", "", w.writable(ReadWrite), openAnonymous(size, w))
+}
+
+// writable says whether the bytes may be written, given the access that is the call's default.
+func (w wishes) writable(byDefault Access) bool {
+	access := w.Access
+	if access == 0 {
+		access = byDefault
+	}
+	return access != ReadOnly
+}
+
+func newMap(op, path string, writable bool, opened mapped) (*Map, error) {
+	if opened.status != 0 {
+		return nil, failure(op, path, opened.status)
+	}
+	m := &Map{data: opened.data, writable: writable, origin: newOrigin(opened.handle, path)}
+	m.length.Store(int64(opened.length))
+	m.cleanup = runtime.AddCleanup(m, (*origin).leaked, m.origin)
+	return m, nil
+}
+
+// Close unmaps the memory, or leaves that to the view that ends last. It flushes nothing and cannot
+// report that a write failed; see [Map.Flush]. Closing twice is [ErrClosed].
+func (m *Map) Close() error {
+	before := m.state.Or(closed)
+	if before&closed != 0 {
+		return m.fail("close", ErrClosed)
+	}
+	m.cleanup.Stop()
+	defer runtime.KeepAlive(m)
+	if before != 0 {
+		return nil
+	}
+	return m.reclaim()
+}
+
+// Len is how many bytes are mapped, 0 when the Map is closed.
+func (m *Map) Len() int64 {
+	if m.state.Load()&closed != 0 {
+		return 0
+	}
+	return m.length.Load()
+}
+
+// Info is what a Map was opened with and what it is now.
+type Info struct {
+	// Access is what the mapping allows; never zero.
+	Access Access
+	// Flags are those that it was opened with.
+	Flags Flags
+	// Views is how many View functions are running.
+	Views int
+	// Offset is where in the file the mapping begins, in bytes.
+	Offset int64
+	// Length is how many bytes are mapped.
+	Length int64
+	// Capacity is up to which length the mapping does not move, in bytes.
+	Capacity int64
+}
+
+// Info tells how the Map was opened and what it is now.
+func (m *Map) Info() (Info, error) {
+	if !m.enter(operation) {
+		return Info{}, m.fail("info", ErrClosed)
+	}
+	defer m.leave(operation)
+	info, status := getInfo(m.handle)
+	info.Views = int(m.state.Load() & views / view)
+	return info, failure("info", m.path, status)
+}
+
+func (m *Map) fail(op string, err error) error { return &Error{op, m.path, err} }

@@ -1,0 +1,64 @@
+package memmap
+
+// Resize gives the mapping, and its file with it, the length n. Bytes that stay keep their contents,
+// new ones are zero, and their blocks are reserved unless the Map was opened with [Sparse].
+//
+// Up to the capacity (see [Map.Info]) growing moves nothing and happens also while the Map is viewed;
+// the next view has the new bytes. Beyond it the mapping may move, and shrinking cuts it: both are
+// [ErrBusy] while it is viewed, and end the life of every slice that [Map.Bytes] gave.
+//
+// It is [ErrAccess] unless the mapping is read-write, and [ErrUnsupported] for devices and with
+// [NoDescriptor].
+func (m *Map) Resize(n int64) error {
+	if n < 0 {
+		return m.fail("resize", ErrInvalid)
+	}
+	_, err := m.setLength("resize", uint64(n))
+	return err
+}
+
+// Refresh takes the size that the file has now, for files that others grow or cut, and answers the
+// new length: the mapping reaches from its offset to the end of the file. It never touches the file,
+// so it works on read-only mappings too. The rules of [Map.Resize] hold: in place up to the capacity,
+// else not while the Map is viewed.
+func (m *Map) Refresh() (int64, error) { return m.setLength("refresh", toEnd) }
+
+// setLength tries without disturbing anybody first: the library says ErrBusy where that can't be.
+func (m *Map) setLength(op string, length uint64) (int64, error) {
+	m.sizing.Lock()
+	defer m.sizing.Unlock()
+	now, err := m.setLengthInPlace(op, length)
+	if err != nil {
+		return 0, err
+	}
+	if now.status == statusBusy {
+		return m.setLengthAlone(op, length)
+	}
+	return int64(now.length), failure(op, m.path, now.status)
+}
+
+func (m *Map) setLengthInPlace(op string, length uint64) (mapped, error) {
+	if !m.enter(operation) {
+		return mapped{}, m.fail(op, ErrClosed)
+	}
+	defer m.leave(operation)
+	now := setLengthInPlace(m.handle, length)
+	if now.status == 0 {
+		m.length.Store(int64(now.length))
+	}
+	return now, nil
+}
+
+func (m *Map) setLengthAlone(op string, length uint64) (int64, error) {
+	if err := m.closeGate(); err != nil {
+		return 0, m.fail(op, err)
+	}
+	defer m.openGate()
+	now := setLength(m.handle, length)
+	if now.status != 0 {
+		return 0, failure(op, m.path, now.status)
+	}
+	m.data = now.data
+	m.length.Store(int64(now.length))
+	return int64(now.length), nil
+}
