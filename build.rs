@@ -5,22 +5,25 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Where the constants and types of the header stand.
-const TYPES: [&str; 5] = [
+const TYPES: [&str; 6] = [
     "src/table.rs",
     "src/status.rs",
     "src/range.rs",
     "src/options.rs",
+    "src/lost.rs",
     "src/capi/types.rs",
 ];
 
 /// The sections of the header, in its order; the first line of each file is the section's title.
-const SECTIONS: [&str; 6] = [
+const SECTIONS: [&str; 8] = [
     "src/capi/about.rs",
     "src/capi/open.rs",
     "src/capi/look.rs",
     "src/capi/access.rs",
     "src/capi/durability.rs",
     "src/capi/size.rs",
+    "src/capi/faults.rs",
+    "src/capi/system.rs",
 ];
 
 fn main() {

@@ -89,6 +89,30 @@
 #define MEMMAP_WRITE_AND_EXECUTE (1 << 6)
 
 /**
+ * Flag of memmap_anonymous: take the memory although the system hasn't so much available, trusting
+ * that most of it is never touched. Without it more than is available is MEMMAP_ERR_LIMIT, before the
+ * kernel's OOM killer has a say.
+ */
+#define MEMMAP_OVERCOMMIT (1 << 7)
+
+/**
+ * In memmap_fault.causes: the file was truncated; the pages lie behind its end.
+ */
+#define MEMMAP_FAULT_TRUNCATED (1 << 0)
+
+/**
+ * In memmap_fault.causes: the file has these bytes, and its device, its network or the space left on
+ * it doesn't give them.
+ */
+#define MEMMAP_FAULT_IO (1 << 1)
+
+/**
+ * In memmap_fault.causes: one of the two; without a descriptor (MEMMAP_NO_DESCRIPTOR) they can't be
+ * told apart.
+ */
+#define MEMMAP_FAULT_UNKNOWN (1 << 2)
+
+/**
  * What a mapping allows, for memmap_options.access.
  */
 typedef enum memmap_access {
@@ -229,6 +253,114 @@ typedef struct memmap_view {
 } memmap_view;
 
 /**
+ * What memmap_get_fault tells.
+ */
+typedef struct memmap_fault {
+    /**
+     * sizeof(memmap_fault), set by the caller.
+     */
+    uint32_t size;
+    /**
+     * How many faults there were; 0 when nothing was lost.
+     */
+    uint32_t count;
+    /**
+     * Why: MEMMAP_FAULT_TRUNCATED and the others, or'ed.
+     */
+    uint32_t causes;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The first byte that was lost, from the beginning of the mapping on.
+     */
+    uint64_t offset;
+    /**
+     * How many bytes from there to behind the last that was lost. Some in between may be whole:
+     * memmap_check tells.
+     */
+    uint64_t length;
+} memmap_fault;
+
+/**
+ * What memmap_get_system tells. UINT64_MAX is no limit.
+ */
+typedef struct memmap_system {
+    /**
+     * sizeof(memmap_system), set by the caller.
+     */
+    uint32_t size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The unit in which memory is mapped, in bytes.
+     */
+    uint64_t page_size;
+    /**
+     * The size of a huge page in bytes, 0 where there are none.
+     */
+    uint64_t huge_page_size;
+    /**
+     * Bytes of memory that can be had without swapping: the smaller of what the system has
+     * available and what the control groups of this process have left.
+     */
+    uint64_t memory_available;
+    /**
+     * How many regions of memory a process may have (vm.max_map_count).
+     */
+    uint64_t max_map_count;
+    /**
+     * How many this process has.
+     */
+    uint64_t map_count;
+    /**
+     * RLIMIT_AS: bytes of address space.
+     */
+    uint64_t address_space_limit;
+    /**
+     * RLIMIT_FSIZE: bytes of a file.
+     */
+    uint64_t file_size_limit;
+    /**
+     * RLIMIT_MEMLOCK: bytes of locked memory.
+     */
+    uint64_t locked_memory_limit;
+} memmap_system;
+
+/**
+ * What memmap_get_stats tells of this process, since it began.
+ */
+typedef struct memmap_stats {
+    /**
+     * sizeof(memmap_stats), set by the caller.
+     */
+    uint32_t size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Mappings that are open, or closed and still pinned.
+     */
+    uint64_t mappings;
+    /**
+     * Bytes of their pages.
+     */
+    uint64_t bytes_mapped;
+    /**
+     * Faults that the guard has survived.
+     */
+    uint64_t faults_survived;
+    /**
+     * Mappings whose owner was dropped without closing them; see memmap_reap.
+     */
+    uint64_t leaks;
+} memmap_stats;
+
+/**
  * An argument has no meaning: NULL, an unknown flag bit, a combination that contradicts itself.
  */
 #define MEMMAP_ERR_INVALID -1
@@ -282,6 +414,14 @@ typedef struct memmap_view {
  * A bug in libmemmap, caught.
  */
 #define MEMMAP_ERR_PANIC -100
+
+
+
+
+
+
+
+
 
 
 
@@ -439,8 +579,9 @@ memmap_status memmap_pin(memmap_handle handle,
 /**
  * `memmap_unpin` gives one pin back, also of a handle that was closed meanwhile.
  *
- * Statuses: MEMMAP_ERR_INVALID when the handle is open and nothing is pinned; MEMMAP_ERR_HANDLE when it
- * is closed and nothing is.
+ * Statuses: MEMMAP_ERR_FAULT when anything of the mapping was lost: the pin is given back, and some of
+ * what was read through it may have been zeros (see memmap_check). MEMMAP_ERR_INVALID when the handle is
+ * open and nothing is pinned; MEMMAP_ERR_HANDLE when it is closed and nothing is.
  */
 memmap_status memmap_unpin(memmap_handle handle);
 
@@ -544,6 +685,127 @@ memmap_status memmap_resize(memmap_handle handle,
  */
 memmap_status memmap_refresh(memmap_handle handle,
                              uint64_t *len);
+
+/* ---- Faults -------------------------------------------------------------------------- */
+
+/**
+ * `memmap_guard_install` makes this process survive the loss of mapped pages: a file that somebody
+ * truncates, a disk that is full when a hole is first written, a device or network that fails. Without
+ * it the kernel ends the process by SIGBUS when such a page is touched.
+ *
+ * It installs a handler of SIGBUS that owns the addresses of live mappings of this library. There it
+ * puts zero pages, records what was lost, and lets the program go on; every other SIGBUS goes to the
+ * handler that was there before, or ends the process as ever. Nobody reads those zeros without being
+ * told: every call whose range holds a lost byte answers MEMMAP_ERR_FAULT, memmap_flush and
+ * memmap_unpin do so when anything was lost, and memmap_get_fault says what.
+ *
+ * Once a process; later calls do nothing and answer the same. The library never calls it by itself.
+ * Threads that block SIGBUS are not saved (the kernel ends the process; see signal(7)).
+ *
+ * Statuses: an errno of sigaction(2).
+ */
+memmap_status memmap_guard_install(void);
+
+/**
+ * `memmap_get_fault` tells what of a mapping was lost since it was opened or last recovered, if
+ * anything (`fault->count`). Set `fault->size` first.
+ *
+ * Statuses: MEMMAP_ERR_INVALID when `fault->size` is not sizeof(memmap_fault).
+ */
+memmap_status memmap_get_fault(memmap_handle handle, struct memmap_fault *fault);
+
+/**
+ * `memmap_check` answers whether all of `len` bytes from `offset` on (MEMMAP_TO_END: all that follow)
+ * are those of the file. Call it after reading or writing through a pointer from memmap_pin or
+ * memmap_data; memmap_read and the other calls check by themselves.
+ *
+ * Statuses: MEMMAP_ERR_FAULT when one of them was lost; MEMMAP_ERR_RANGE.
+ */
+memmap_status memmap_check(memmap_handle handle,
+                           uint64_t offset,
+                           uint64_t len);
+
+/**
+ * `memmap_fault_counter` answers where the number of faults of the mapping stands, for bindings that
+ * copy bytes by themselves: it is 0 as long as nothing was lost. Read it atomically, with acquire
+ * order, after the copy and before giving the pin back.
+ *
+ * The address is readable as long as the process lives, and speaks of this mapping until it is closed.
+ */
+memmap_status memmap_fault_counter(memmap_handle handle,
+                                   const uint32_t **counter);
+
+/**
+ * `memmap_recover` maps the file's pages back where they were lost, and forgets what was lost and a
+ * flush that failed. What others wrote to the file since is seen; what this process wrote into the
+ * zero pages meanwhile is gone. The address stays, so it is possible while the mapping is pinned.
+ *
+ * Statuses: MEMMAP_ERR_FAULT while the file is still shorter than the mapping needs, in which case
+ * nothing has changed; MEMMAP_ERR_UNSUPPORTED without a descriptor (MEMMAP_NO_DESCRIPTOR, or none given to
+ * memmap_guard_region); MEMMAP_ERR_BUSY when a call on the mapping doesn't end; EBADF when somebody closed
+ * the mapping's descriptor; MEMMAP_ERR_LIMIT.
+ */
+memmap_status memmap_recover(memmap_handle handle);
+
+/**
+ * `memmap_guard_region` takes `len` bytes from `data` on, which somebody else has mapped, under the
+ * guard: a file mapped by mmap(2), by another library or by another language. Every function of this
+ * header but memmap_resize and memmap_refresh works on the handle.
+ *
+ * `fd` names the file that is mapped there, or is -1. The descriptor stays the caller's; the guard
+ * makes one of its own, with which it tells causes apart and memmap_recover works.
+ *
+ * `*out` is a handle that must eventually be given to memmap_close, and before the memory is unmapped:
+ * that ends the guarding, and leaves the mapping alone. Call memmap_guard_install first.
+ *
+ * Statuses: MEMMAP_ERR_RANGE when nothing is mapped somewhere in the range; MEMMAP_ERR_INVALID when it is
+ * not one file mapped in one way, when `fd` names another file, or for no bytes; MEMMAP_ERR_BUSY when a
+ * page of it is guarded already; EBADF.
+ */
+memmap_status memmap_guard_region(void *data,
+                                  uint64_t len,
+                                  int fd,
+                                  memmap_handle *out);
+
+/**
+ * `memmap_poison_closed` keeps the addresses of mappings that are closed from now on reserved and
+ * unreadable, up to `bytes` in all and the oldest released first, so that a stale pointer faults at
+ * once (SIGSEGV) instead of reading what is mapped there next. Standard error then says which mapping
+ * it was, before the process dies. It costs address space and no memory. 0 ends it.
+ *
+ * MEMMAP_POISON=1 in the environment does the same with plenty of bytes, and a larger number with that
+ * many, from the first mapping on.
+ *
+ * Statuses: an errno of sigaction(2).
+ */
+memmap_status memmap_poison_closed(uint64_t bytes);
+
+/* ---- The system and this process ----------------------------------------------------- */
+
+/**
+ * `memmap_get_system` tells the system's limits, and how much memory is available now. Set
+ * `system->size` first. It reads some files below /proc and /sys, and takes longer the more mappings
+ * there are.
+ *
+ * Statuses: MEMMAP_ERR_INVALID when `system->size` is not sizeof(memmap_system); an errno when /proc
+ * can't be read.
+ */
+memmap_status memmap_get_system(struct memmap_system *system);
+
+/**
+ * `memmap_get_stats` tells what this library has in hand in this process. Set `stats->size` first.
+ *
+ * Statuses: MEMMAP_ERR_INVALID when `stats->size` is not sizeof(memmap_stats).
+ */
+memmap_status memmap_get_stats(struct memmap_stats *stats);
+
+/**
+ * `memmap_reap` is memmap_close for the finalizers of other languages: it counts the mapping as a leak,
+ * since whoever had it was dropped without closing it.
+ *
+ * Statuses: MEMMAP_ERR_HANDLE, in which case nothing is counted.
+ */
+memmap_status memmap_reap(memmap_handle handle);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,13 +1,57 @@
-//! Reading, writing and flushing a range, each checked against the mapping's length.
+//! Reading, writing and flushing a range, each checked against the mapping's length, and afterwards
+//! against what was lost of it.
 
-use crate::handles::pin;
+use crate::handles::{Pinned, pin};
 use crate::mapping::Flush;
 use crate::range::{checked, checked_to_end, in_memory};
-use crate::status::Result;
+use crate::status::{Error, Result};
 use crate::table::Handle;
+use std::ops::Range;
+use std::sync::atomic::{Ordering, fence};
 
-// The copies below go through raw pointers and may overlap: the caller's buffer may lie in the same
-// mapping, and other processes may write to it at the same time.
+/// Runs `copy`, which touches the bytes of `ranges`; [`Error::Fault`] if any of them was lost before,
+/// in which case nothing is copied, or meanwhile.
+///
+/// The copies go through raw pointers and may overlap: the caller's buffer may lie in the same mapping,
+/// and other processes may write to it at the same time.
+#[inline]
+fn copying<const N: usize>(
+    mapping: &Pinned,
+    ranges: [Range<usize>; N],
+    copy: impl FnOnce(*mut u8),
+) -> Result<()> {
+    intact(mapping, &ranges)?;
+    copy(mapping.data());
+    // Acquire: what was read may have come from a stand-in page; it was recorded before it was put there.
+    fence(Ordering::Acquire);
+    intact(mapping, &ranges)
+}
+
+#[inline]
+fn intact<const N: usize>(mapping: &Pinned, ranges: &[Range<usize>; N]) -> Result<()> {
+    match mapping.slot().faults() {
+        0 => Ok(()),
+        _ => ranges
+            .iter()
+            .try_for_each(|range| check_lost(mapping, range)),
+    }
+}
+
+#[cold]
+fn check_lost(mapping: &Pinned, range: &Range<usize>) -> Result<()> {
+    let skipped = mapping.page_skip();
+    mapping
+        .lost
+        .check(&(range.start + skipped..range.end + skipped))
+}
+
+/// [`Error::Fault`] when any byte of a range was lost.
+pub fn check(handle: Handle, offset: u64, len: u64) -> Result<()> {
+    let mapping = pin(handle)?;
+    let range = in_memory(checked_to_end(offset, len, mapping.len() as u64)?);
+    fence(Ordering::Acquire); // As above: the caller has read by itself.
+    intact(&mapping, &[range])
+}
 
 /// Copies `len` bytes from `offset` on to `to`.
 ///
@@ -18,9 +62,10 @@ use crate::table::Handle;
 pub unsafe fn read(handle: Handle, offset: u64, to: *mut u8, len: u64) -> Result<()> {
     let mapping = pin(handle)?;
     let range = in_memory(checked(offset, len, mapping.len() as u64)?);
-    // SAFETY: the range lies in the pinned mapping, and the caller answers for `to`.
-    unsafe { to.copy_from(mapping.data().add(range.start), range.len()) };
-    Ok(())
+    copying(&mapping, [range.clone()], |data| {
+        // SAFETY: the range lies in the pinned mapping, and the caller answers for `to`.
+        unsafe { to.copy_from(data.add(range.start), range.len()) }
+    })
 }
 
 /// Copies `len` bytes from `from` to `offset`.
@@ -33,9 +78,10 @@ pub unsafe fn write(handle: Handle, offset: u64, from: *const u8, len: u64) -> R
     let mapping = pin(handle)?;
     mapping.writable()?;
     let range = in_memory(checked(offset, len, mapping.len() as u64)?);
-    // SAFETY: the range lies in the pinned, writable mapping, and the caller answers for `from`.
-    unsafe { mapping.data().add(range.start).copy_from(from, range.len()) };
-    Ok(())
+    copying(&mapping, [range.clone()], |data| {
+        // SAFETY: the range lies in the pinned, writable mapping, and the caller answers for `from`.
+        unsafe { data.add(range.start).copy_from(from, range.len()) }
+    })
 }
 
 /// Sets every byte of a range.
@@ -43,14 +89,10 @@ pub fn fill(handle: Handle, offset: u64, len: u64, byte: u8) -> Result<()> {
     let mapping = pin(handle)?;
     mapping.writable()?;
     let range = in_memory(checked_to_end(offset, len, mapping.len() as u64)?);
-    // SAFETY: the range lies in the pinned, writable mapping.
-    unsafe {
-        mapping
-            .data()
-            .add(range.start)
-            .write_bytes(byte, range.len())
-    };
-    Ok(())
+    copying(&mapping, [range.clone()], |data| {
+        // SAFETY: the range lies in the pinned, writable mapping.
+        unsafe { data.add(range.start).write_bytes(byte, range.len()) }
+    })
 }
 
 /// Copies `len` bytes inside the mapping; the ranges may overlap.
@@ -60,15 +102,19 @@ pub fn move_within(handle: Handle, to: u64, from: u64, len: u64) -> Result<()> {
     let total = mapping.len() as u64;
     let to = in_memory(checked(to, len, total)?);
     let from = in_memory(checked(from, len, total)?);
-    let data = mapping.data();
-    // SAFETY: both ranges lie in the pinned, writable mapping.
-    unsafe { data.add(to.start).copy_from(data.add(from.start), to.len()) };
-    Ok(())
+    copying(&mapping, [to.clone(), from.clone()], |data| {
+        // SAFETY: both ranges lie in the pinned, writable mapping.
+        unsafe { data.add(to.start).copy_from(data.add(from.start), to.len()) }
+    })
 }
 
-/// Writes back the pages that hold a range.
+/// Writes back the pages that hold a range; [`Error::Fault`] when anything of the mapping was lost.
 pub fn flush(handle: Handle, offset: u64, len: u64, how: Flush) -> Result<()> {
     let mapping = pin(handle)?;
     let range = checked_to_end(offset, len, mapping.len() as u64)?;
-    mapping.flush(in_memory(range), how)
+    mapping.flush(in_memory(range), how)?;
+    match mapping.slot().faults() {
+        0 => Ok(()),
+        _ => Err(Error::Fault),
+    }
 }

@@ -15,6 +15,25 @@ pub fn status(body: impl FnOnce() -> Result<()>) -> Status {
     }
 }
 
+/// The same where nearly every call can be answered `at_once`, by code that cannot panic; where it can't,
+/// all is left to `body`.
+#[inline(always)]
+pub fn status_at_once(
+    at_once: impl FnOnce() -> Option<()>,
+    body: impl FnOnce() -> Result<()>,
+) -> Status {
+    match at_once() {
+        Some(()) => 0,
+        None => detour(body),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn detour(body: impl FnOnce() -> Result<()>) -> Status {
+    status(body)
+}
+
 /// Apart, so that what goes well has nothing of it in its way.
 #[cold]
 #[inline(never)]

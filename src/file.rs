@@ -3,7 +3,9 @@
 use crate::options::{Access, Flags, Options};
 use crate::range::page_size;
 use crate::status::{Error, Result};
+use crate::system::limit;
 use std::ffi::CStr;
+use std::io::Write;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -141,6 +143,23 @@ impl File {
         self.fd.as_raw_fd()
     }
 
+    /// Writes the path that the file has now into `text`; how long it is. A signal handler may call it.
+    pub fn path(&self, text: &mut [u8]) -> usize {
+        let mut link = [0u8; 32];
+        // It fits; if it didn't, there would be no such link, and so no path.
+        let _ = write!(&mut link[..], "/proc/self/fd/{}\0", self.fd());
+        // SAFETY: the link is terminated, and the text as long as it says.
+        let len =
+            unsafe { libc::readlink(link.as_ptr().cast(), text.as_mut_ptr().cast(), text.len()) };
+        usize::try_from(len).unwrap_or(0)
+    }
+
+    /// Whether it is the file with that inode: its device isn't compared, since on btrfs and overlayfs
+    /// /proc/self/maps tells another one than fstat(2).
+    pub fn has_inode(&self, inode: u64) -> bool {
+        self.inode == inode
+    }
+
     /// The size that the file has now.
     ///
     /// A program that closes all descriptors may have closed ours, and its number may be another
@@ -263,12 +282,7 @@ fn no_follow(options: &Options) -> i32 {
 
 /// Past RLIMIT_FSIZE the kernel would send SIGXFSZ (setrlimit(2)): refused before it comes to that.
 fn within_file_size_limit(size: u64) -> Result<()> {
-    let mut limit = MaybeUninit::<libc::rlimit64>::uninit();
-    // SAFETY: getrlimit fills the struct when it answers 0.
-    system(|| unsafe { libc::getrlimit64(libc::RLIMIT_FSIZE, limit.as_mut_ptr()) })?;
-    // SAFETY: it did.
-    let limit = unsafe { limit.assume_init() }.rlim_cur;
-    match limit == libc::RLIM64_INFINITY || size <= limit {
+    match size <= limit(libc::RLIMIT_FSIZE)? {
         true => Ok(()),
         false => Err(Error::Limit),
     }

@@ -1,26 +1,38 @@
 //! The one table of this process, and what is opened, looked at and closed there.
 
 use crate::file::{Creation, File, Kind};
-use crate::mapping::{Mapping, map_file};
+use crate::mapping::Mapping;
+use crate::memory::Memory;
 use crate::options::{Call, Options};
+use crate::poison;
 use crate::range::checked;
+use crate::slot::{Slot, Span};
 use crate::status::{Error, Result};
-use crate::sync::{AtomicPtr, AtomicU32, AtomicU64};
-use crate::table::{Empty, Handle, Pinned, Slot, Table};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::table::{Chunk, Empty, Handle, Table};
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 
 static TABLE: Table<Mapping> = Table::new(
     Empty {
-        chunks: [const { AtomicPtr::new(std::ptr::null_mut()) }; _],
+        chunks: [const {
+            Chunk {
+                slots: AtomicPtr::new(std::ptr::null_mut()),
+                not_lowest: AtomicUsize::new(0),
+                highest: AtomicUsize::new(0),
+            }
+        }; _],
         free: AtomicU64::new(0),
         fresh: AtomicU32::new(0),
     },
     zeroed_slots,
 );
 
-/// A handle may cost 256 bytes beside the kernel's own; the fault guard is to have its share.
-const _: () = assert!(size_of::<Slot<Mapping>>() <= 128);
+/// A handle may cost 256 bytes beside the kernel's own.
+const _: () = assert!(size_of::<Slot<Mapping>>() <= 256);
+
+/// A mapping that is pinned by an operation.
+pub type Pinned = crate::table::Pinned<'static, Mapping>;
 
 /// Slots that take no memory before they are used, however many come at once.
 fn zeroed_slots(len: usize) -> Option<Box<[Slot<Mapping>]>> {
@@ -56,8 +68,8 @@ fn map_existing(file: File, size: u64, options: &Options) -> Result<Handle> {
         Kind::Character => return Err(Error::NotRegular),
         Kind::Regular | Kind::Block => window(options, size)?,
     };
-    let memory = map_file(&file, len, options)?;
-    TABLE.insert(Mapping::of_file(memory, file, len, options))
+    let memory = Memory::of_file(&file, len, options)?;
+    insert(Mapping::of_file(memory, file, len, options))
 }
 
 /// The length of the part of a file of `size` bytes that the options ask for.
@@ -75,9 +87,9 @@ pub fn create(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
     let len = window(&options, size)?;
     let (creation, file) = Creation::start(path, &options)?;
     // Mapped before it is sized: nothing is lost or reserved for a mapping that cannot be had.
-    let memory = map_file(&file, len, &options)?;
+    let memory = Memory::of_file(&file, len, &options)?;
     creation.fill(&file, size, options.flags)?;
-    let handle = TABLE.insert(Mapping::of_file(memory, file, len, &options))?;
+    let handle = insert(Mapping::of_file(memory, file, len, &options))?;
     creation.finish();
     Ok(handle)
 }
@@ -85,7 +97,14 @@ pub fn create(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
 /// Maps `size` zero bytes without a file.
 pub fn anonymous(size: u64, options: &Options) -> Result<Handle> {
     let options = options.checked(Call::Anonymous)?;
-    TABLE.insert(Mapping::anonymous(size, &options)?)
+    insert(Mapping::anonymous(size, &options)?)
+}
+
+/// Takes a mapping in and names it.
+pub fn insert(mapping: Mapping) -> Result<Handle> {
+    poison::heed_environment();
+    let span = mapping.span();
+    TABLE.insert(mapping, span)
 }
 
 /// Makes the handle invalid at once; the memory is unmapped when the last pin of it goes.
@@ -93,20 +112,76 @@ pub fn close(handle: Handle) -> Result<()> {
     TABLE.close(handle)
 }
 
+/// Mappings whose owner was dropped without closing them.
+static LEAKS: AtomicU64 = AtomicU64::new(0);
+
+/// Closes a mapping that nobody has closed, and counts that.
+pub fn reap(handle: Handle) -> Result<()> {
+    close(handle)?;
+    // Relaxed, here and below: a number.
+    LEAKS.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+/// How many mappings were reaped.
+pub fn leaks() -> u64 {
+    LEAKS.load(Ordering::Relaxed)
+}
+
 /// Keeps the mapping in place while one operation runs.
 #[inline]
-pub fn pin(handle: Handle) -> Result<Pinned<'static, Mapping>> {
+pub fn pin(handle: Handle) -> Result<Pinned> {
     TABLE.pin(handle)
 }
 
 /// Keeps the mapping in place until [`unview`], and answers where it is and how long.
-#[inline(always)] // See `Table::view`.
 pub fn view(handle: Handle) -> Result<(*mut u8, usize)> {
     TABLE.view(handle, |mapping| (mapping.data(), mapping.len()))
 }
 
-/// Gives one view back.
-#[inline]
+/// The same if it goes without a detour.
+#[inline(always)] // See `Table::view_at_once`.
+pub fn view_at_once(handle: Handle) -> Option<(*mut u8, usize)> {
+    TABLE.view_at_once(handle, |mapping| (mapping.data(), mapping.len()))
+}
+
+/// Gives one view back; [`Error::Fault`] when anything of the mapping was lost.
 pub fn unview(handle: Handle) -> Result<()> {
-    TABLE.unview(handle)
+    match TABLE.unview(handle)? {
+        0 => Ok(()),
+        _ => Err(Error::Fault),
+    }
+}
+
+/// The same if it goes without a detour; false if it doesn't.
+#[inline(always)] // See `Table::view_at_once`.
+pub fn unview_at_once(handle: Handle) -> bool {
+    TABLE.unview_at_once(handle)
+}
+
+/// The mapping that holds `address`, pinned, for the fault handler. One of our own comes before one
+/// that was lent: whoever lent it may have unmapped it without a word.
+pub fn pin_at(address: usize) -> Option<Pinned> {
+    let mut lent = None;
+    for mapping in TABLE.pin_at(address) {
+        if !mapping.is_lent() {
+            return Some(mapping);
+        }
+        lent = Some(mapping);
+    }
+    lent
+}
+
+/// Whether there is a mapping that has pages of `span`.
+pub fn any_in(span: Span) -> bool {
+    TABLE
+        .spans()
+        .any(|other| other.start < span.end && span.start < other.end)
+}
+
+/// How many mappings there are, and how many bytes of pages they have.
+pub fn count() -> (u64, u64) {
+    TABLE.spans().fold((0, 0), |(count, bytes), span| {
+        (count + 1, bytes + (span.end - span.start) as u64)
+    })
 }

@@ -1,5 +1,6 @@
 //! The Rust face of a mapping: a handle that is closed when dropped.
 
+use crate::faults::{self, Fault};
 use crate::mapping::Flush;
 use crate::options::Options;
 use crate::status::{Error, Result};
@@ -163,6 +164,35 @@ impl Map {
     /// As [`Map::resize`].
     pub fn refresh(&self) -> Result<u64> {
         size::refresh(self.0)
+    }
+
+    /// What of the mapping was lost, if the [guard](crate::install_guard) had to put zero pages there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::len`].
+    pub fn fault(&self) -> Result<Fault> {
+        faults::fault(self.0)
+    }
+
+    /// Whether all of `len` bytes from `offset` on ([`TO_END`](crate::TO_END): all that follow) are those
+    /// of the file; to be asked after reading or writing by the pointer of a [`View`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`] when one of them was lost.
+    pub fn check(&self, offset: u64, len: u64) -> Result<()> {
+        access::check(self.0, offset, len)
+    }
+
+    /// Maps the file's pages back where they were lost, and forgets a flush that failed. What was
+    /// written into the stand-in pages is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`] while the file is too short, [`Error::Unsupported`] without its descriptor.
+    pub fn recover(&self) -> Result<()> {
+        faults::recover(self.0)
     }
 
     /// Pins the mapping: the pointer is good until the answer is dropped, whatever other threads do.

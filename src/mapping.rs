@@ -1,12 +1,17 @@
 //! One mapping: the memory, and what it is a mapping of.
 
 use crate::file::{File, Kind, system};
+use crate::lost::Lost;
+use crate::memory::{Memory, Pages, pages_of, usable_size};
 use crate::options::{Access, Flags, Options};
-use crate::range::{addressable, page_size};
+use crate::poison;
+use crate::range::page_size;
+use crate::slot::Span;
 use crate::status::{Error, Result};
-use memmap2::{MmapOptions, MmapRaw, RemapOptions};
+use crate::system::refuse_more_than_available;
+use std::mem::ManuallyDrop;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 /// What the bytes are of.
 #[derive(Debug)]
@@ -34,9 +39,8 @@ pub enum Flush {
 /// Mapped memory. It stands still while it is pinned; its length may grow meanwhile.
 #[derive(Debug)]
 pub struct Mapping {
-    /// Unmapped first, hence before the descriptor. All of the capacity is mapped, of which nobody
-    /// has business behind the length: there may be no file yet.
-    memory: MmapRaw,
+    /// Unmapped, or kept as poison, when the mapping is dropped.
+    memory: ManuallyDrop<Memory>,
     len: AtomicUsize,
     /// Where in the file the mapping begins.
     pub offset: u64,
@@ -46,13 +50,25 @@ pub struct Mapping {
     pub flags: Flags,
     /// Whether address space was asked for: it is kept when the mapping shrinks.
     keeps_capacity: bool,
+    /// How the pages are mapped.
+    pub pages: Pages,
     /// What is mapped.
     pub backing: Backing,
+    /// What stand-in pages have taken the place of.
+    pub lost: Lost,
+    /// The errno of the first durable flush that failed, 0 when none did. The kernel tells it once and
+    /// may drop the pages, so that the next flush would succeed without them.
+    failed_flush: AtomicI32,
 }
+
+// SAFETY: who lends memory answers for it from any thread, as for memory of our own.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; what is behind the pointer is only copied, or handed out as a pointer.
+unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// The mapping of `len` bytes of `file` that `memory` is.
-    pub fn of_file(memory: MmapRaw, file: File, len: u64, options: &Options) -> Mapping {
+    pub fn of_file(memory: Memory, file: File, len: u64, options: &Options) -> Mapping {
         let backing = match options.flags.has(Flags::NO_DESCRIPTOR) {
             true => Backing::FileWithoutDescriptor,
             false => Backing::File(file),
@@ -62,32 +78,70 @@ impl Mapping {
 
     /// Maps `len` zero bytes that are this process's own.
     pub fn anonymous(len: u64, options: &Options) -> Result<Mapping> {
-        let mut how = MmapOptions::new();
-        how.len(usable_size(0, addressable(len.max(options.capacity))?));
-        if options.capacity > len {
-            how.no_reserve_swap(); // What is only kept free must not count as memory in use.
+        if !options.flags.has(Flags::OVERCOMMIT) {
+            refuse_more_than_available(len)?;
         }
-        let memory = how.map_anon().map_err(Error::of_mapping)?.into();
-        allow_execution(&memory, options)?;
+        let memory = Memory::anonymous(len, options)?;
         Ok(Mapping::new(memory, len, Backing::Anonymous, options))
     }
 
-    fn new(memory: MmapRaw, len: u64, backing: Backing, options: &Options) -> Mapping {
+    /// The mapping that somebody else made of `len` bytes from `data` on.
+    pub fn lent(data: *mut u8, len: usize, backing: Backing, pages: Pages, offset: u64) -> Mapping {
+        let writable = pages.protection & libc::PROT_WRITE != 0;
+        let access = match (writable, pages.sharing) {
+            (false, _) => Access::ReadOnly,
+            (true, libc::MAP_SHARED) => Access::ReadWrite,
+            (true, _) => Access::CopyOnWrite,
+        };
+        let options = Options {
+            access,
+            offset,
+            ..Options::default()
+        };
+        let memory = Memory::Lent(data, len);
+        let mut mapping = Mapping::new(memory, len as u64, backing, &options);
+        mapping.pages = pages;
+        mapping
+    }
+
+    fn new(memory: Memory, len: u64, backing: Backing, options: &Options) -> Mapping {
         Mapping {
-            memory,
+            memory: ManuallyDrop::new(memory),
             len: AtomicUsize::new(len as usize),
             offset: options.offset,
             access: options.access,
             flags: options.flags,
             keeps_capacity: options.capacity > len,
+            pages: Pages::of(options, &backing),
             backing,
+            lost: Lost::default(),
+            failed_flush: AtomicI32::new(0),
         }
     }
 
     /// Where the mapping begins. Good while pinned.
     #[inline]
     pub fn data(&self) -> *mut u8 {
-        self.memory.as_mut_ptr()
+        self.memory.data()
+    }
+
+    /// The pages of the length, which are those that the fault guard answers for: a fault behind them
+    /// is a stray access of the program's own.
+    pub fn span(&self) -> Span {
+        let start = self.data() as usize;
+        let page = page_size();
+        match self.len() {
+            0 => Span { start, end: start },
+            len => Span {
+                start: start / page * page,
+                end: (start + len).next_multiple_of(page),
+            },
+        }
+    }
+
+    /// How far into its first page the mapping begins.
+    pub fn page_skip(&self) -> usize {
+        self.data() as usize % page_size()
     }
 
     /// How many bytes are mapped.
@@ -132,31 +186,43 @@ impl Mapping {
             (_, Backing::Anonymous) => return Err(Error::Unsupported),
             _ => {}
         }
+        let failed = self.failed_flush.load(Ordering::Relaxed); // A number, and nothing else.
+        if failed != 0 {
+            return Err(Error::System(failed));
+        }
         if range.is_empty() {
             return Ok(());
         }
-        match how {
-            Flush::Sync => self.memory.flush_range(range.start, range.len())?,
-            Flush::Async => self.memory.flush_async_range(range.start, range.len())?,
-            Flush::Invalidate => {
-                let (pages, len) = pages(&self.memory, range);
-                // SAFETY: the pages are this mapping's own; their contents stay as they are.
-                system(|| unsafe { libc::msync(pages, len, libc::MS_INVALIDATE) })?;
-            }
+        let flags = match how {
+            Flush::Sync => libc::MS_SYNC,
+            Flush::Async => libc::MS_ASYNC,
+            Flush::Invalidate => libc::MS_INVALIDATE,
+        };
+        let (first, len) = self.pages_of(range);
+        // SAFETY: the pages are this mapping's own; their contents stay as they are.
+        let answer = system(|| unsafe { libc::msync(first, len, flags) });
+        if let (Flush::Sync, Err(Error::System(errno))) = (how, answer) {
+            self.remember_failure(errno);
         }
-        Ok(())
+        answer.map(drop)
+    }
+
+    fn remember_failure(&self, errno: i32) {
+        // What msync says of the call, and not of the device (msync(2)).
+        if !matches!(errno, libc::EBUSY | libc::EINVAL | libc::ENOMEM) {
+            self.failed_flush.store(errno, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets a flush that failed.
+    pub fn forget_failed_flush(&self) {
+        self.failed_flush.store(0, Ordering::Relaxed);
     }
 
     /// Gives the mapping room for `len` bytes, at another address if need be. Who calls it has the
     /// mapping for itself.
     pub fn remap(&mut self, len: usize) -> Result<()> {
-        let usable = usable_size(self.offset, len);
-        // SAFETY: nobody has a pointer into the mapping: there is no pin.
-        unsafe {
-            self.memory
-                .remap(usable, RemapOptions::new().may_move(true))
-        }
-        .map_err(Error::of_mapping)
+        self.memory.resize(usable_size(self.offset, len))
     }
 
     /// Gives back the address space behind `len`, unless it was asked for.
@@ -173,7 +239,7 @@ impl Mapping {
         let boundary = from.next_multiple_of(page_size()).min(end);
         // SAFETY: from ≤ boundary ≤ end of what is mapped, and the memory is this process's own.
         unsafe { self.data().add(from).write_bytes(0, boundary - from) };
-        let (pages, len) = pages(&self.memory, boundary..end);
+        let (pages, len) = self.pages_of(boundary..end);
         if len == 0 {
             return Ok(());
         }
@@ -181,9 +247,56 @@ impl Mapping {
         system(|| unsafe { libc::madvise(pages, len, libc::MADV_DONTNEED) }).map(drop)
     }
 
+    fn pages_of(&self, range: Range<usize>) -> (*mut libc::c_void, usize) {
+        pages_of(self.data(), range)
+    }
+
+    /// Whether somebody else has mapped it, and is to unmap it.
+    pub fn is_lent(&self) -> bool {
+        self.memory.is_lent()
+    }
+
+    /// Puts zero pages, private to this process, where the pages of `block` (addresses) were; false
+    /// if the system won't. A signal handler may call it.
+    pub fn put_stand_ins(&self, block: Span) -> bool {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+        let (start, len) = (block.start as *mut libc::c_void, block.end - block.start);
+        // SAFETY: the block lies in the mapping, which the caller has pinned.
+        let put = unsafe { libc::mmap(start, len, self.pages.protection, flags, -1, 0) };
+        put != libc::MAP_FAILED
+    }
+
+    /// Maps the file's pages again where they were lost: those of `run`, bytes from the first page on.
+    pub fn map_back(&self, run: &Range<usize>) -> Result<()> {
+        let file = self.file()?;
+        let first = self.offset - self.page_skip() as u64;
+        let offset = i64::try_from(first + run.start as u64).map_err(|_| Error::Limit)?;
+        let flags = self.pages.sharing | libc::MAP_FIXED;
+        let start = (self.span().start + run.start) as *mut libc::c_void;
+        // SAFETY: the run lies in the mapping, which the caller has pinned, and what it replaces is
+        // documented as gone.
+        let mapped = unsafe {
+            libc::mmap64(
+                start,
+                run.len(),
+                self.pages.protection,
+                flags,
+                file.fd(),
+                offset,
+            )
+        };
+        match mapped {
+            libc::MAP_FAILED => Err(Error::of_mapping(std::io::Error::last_os_error())),
+            _ => Ok(()),
+        }
+    }
+
     /// The file, if it is one whose size this mapping may change.
     pub fn resizable_file(&self) -> Result<&File> {
         let file = self.file()?;
+        if self.is_lent() {
+            return Err(Error::Unsupported);
+        }
         match (self.access, file.kind) {
             (Access::ReadWrite, Kind::Regular) => Ok(file),
             (Access::ReadWrite, _) => Err(Error::Unsupported),
@@ -192,53 +305,14 @@ impl Mapping {
     }
 }
 
-/// How many bytes can be had from `offset` on for the pages that `len` bytes take: up to the end of
-/// the last page, and one page for nothing at all, since there is no mapping of length 0.
-fn usable_size(offset: u64, len: usize) -> usize {
-    let into_page = (offset % page_size() as u64) as usize;
-    (into_page + len.max(1)).next_multiple_of(page_size()) - into_page
-}
-
-/// Maps `len` bytes of `file`, or the capacity if that is more, from the offset of the options on;
-/// pages that the file does not have yet are mapped too.
-pub fn map_file(file: &File, len: u64, options: &Options) -> Result<MmapRaw> {
-    let mut how = MmapOptions::new();
-    let len = addressable(len.max(options.capacity))?;
-    how.offset(options.offset)
-        .len(usable_size(options.offset, len));
-    let memory = match options.access {
-        Access::ReadWrite => how.map_raw(file.fd()),
-        // SAFETY: the map becomes a raw one at once, so no reference to memory that others may
-        // write is ever made.
-        Access::CopyOnWrite => unsafe { how.map_copy(file.fd()) }.map(MmapRaw::from),
-        _ => how.map_raw_read_only(file.fd()),
-    };
-    let memory = memory.map_err(Error::of_mapping)?;
-    allow_execution(&memory, options)?;
-    Ok(memory)
-}
-
-/// memmap2 maps code only for reading, so what is asked for is allowed afterwards.
-fn allow_execution(memory: &MmapRaw, options: &Options) -> Result<()> {
-    if !options.flags.has(Flags::EXECUTABLE) {
-        return Ok(());
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        let start = self.data() as usize - self.page_skip();
+        let end = self.data() as usize + self.capacity();
+        let kept = !self.is_lent() && poison::keep(Span { start, end }, self.file().ok());
+        if !kept {
+            // SAFETY: it is dropped here and nowhere else.
+            unsafe { ManuallyDrop::drop(&mut self.memory) };
+        }
     }
-    let write = match options.access {
-        Access::ReadOnly => 0,
-        _ => libc::PROT_WRITE,
-    };
-    let allowed = libc::PROT_READ | libc::PROT_EXEC | write;
-    let (first, len) = pages(memory, 0..memory.len());
-    // SAFETY: the pages are this mapping's own, and nothing is taken from what was allowed.
-    system(|| unsafe { libc::mprotect(first, len, allowed) }).map(drop)
-}
-
-/// The pages that hold the bytes of `range`, as the system's calls take them.
-fn pages(memory: &MmapRaw, range: Range<usize>) -> (*mut libc::c_void, usize) {
-    let start = memory.as_mut_ptr().wrapping_add(range.start);
-    let into_page = start as usize % page_size();
-    (
-        start.wrapping_sub(into_page).cast(),
-        range.len() + into_page,
-    )
 }

@@ -35,6 +35,10 @@ pub const NO_DESCRIPTOR: u32 = 1 << 4;
 pub const EXECUTABLE: u32 = 1 << 5;
 /// Flag: with MEMMAP_EXECUTABLE, let the mapping be writable too.
 pub const WRITE_AND_EXECUTE: u32 = 1 << 6;
+/// Flag of memmap_anonymous: take the memory although the system hasn't so much available, trusting
+/// that most of it is never touched. Without it more than is available is MEMMAP_ERR_LIMIT, before the
+/// kernel's OOM killer has a say.
+pub const OVERCOMMIT: u32 = 1 << 7;
 
 /// A set of wishes; see its constants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +59,8 @@ impl Flags {
     pub const EXECUTABLE: Flags = Flags(EXECUTABLE);
     /// Allow what is executable to be written too.
     pub const WRITE_AND_EXECUTE: Flags = Flags(WRITE_AND_EXECUTE);
+    /// Anonymous: take more memory than is available.
+    pub const OVERCOMMIT: Flags = Flags(OVERCOMMIT);
 
     /// Whether all of `other` is in here.
     pub fn has(self, other: Flags) -> bool {
@@ -108,7 +114,7 @@ impl Call {
             Call::Open => code | Flags::NO_FOLLOW | Flags::NO_DESCRIPTOR | Flags::SPARSE,
             Call::Create => Call::Open.flags() | Flags::EXCLUSIVE | Flags::DURABLE,
             Call::FromFd => code | Flags::NO_DESCRIPTOR | Flags::SPARSE,
-            Call::Anonymous => code,
+            Call::Anonymous => code | Flags::OVERCOMMIT,
         }
     }
 }

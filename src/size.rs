@@ -2,11 +2,14 @@
 
 use crate::file::File;
 use crate::fork;
-use crate::handles::pin;
+use crate::handles::{Pinned, pin};
 use crate::mapping::{Backing, Mapping};
+use crate::options::Flags;
 use crate::range::addressable;
+use crate::slot::Views;
 use crate::status::{Error, Result};
-use crate::table::{Handle, Pinned};
+use crate::system::refuse_more_than_available;
+use crate::table::Handle;
 
 /// Gives the mapping, and the file with it, another length.
 ///
@@ -15,18 +18,24 @@ use crate::table::{Handle, Pinned};
 pub fn resize(handle: Handle, new_len: u64) -> Result<()> {
     let _turn = fork::turn(handle);
     let mut mapping = pin(handle)?;
+    refuse_to_hide_losses(&mapping)?;
     let new = addressable(new_len)?;
     let old = mapping.len();
     match &mapping.backing {
         Backing::Anonymous if new < old => {
             shrink(&mut mapping, new, |mapping| mapping.discard(new))
         }
-        Backing::Anonymous => grow(&mut mapping, new),
+        Backing::Anonymous => {
+            if !mapping.flags.has(Flags::OVERCOMMIT) {
+                refuse_more_than_available((new - old) as u64)?;
+            }
+            grow(&mut mapping, new)
+        }
         _ => resize_with_file(&mut mapping, new),
     }
 }
 
-fn resize_with_file(mapping: &mut Pinned<Mapping>, new: usize) -> Result<()> {
+fn resize_with_file(mapping: &mut Pinned, new: usize) -> Result<()> {
     let file = mapping.resizable_file()?;
     let size = file.size()?;
     let old_end = mapping.offset + mapping.len() as u64;
@@ -46,9 +55,17 @@ fn resize_with_file(mapping: &mut Pinned<Mapping>, new: usize) -> Result<()> {
     grow(mapping, new).inspect_err(|_| take_back(mapping, size, new_end))
 }
 
+/// A mapping whose length changes over stand-in pages would look whole.
+fn refuse_to_hide_losses(mapping: &Pinned) -> Result<()> {
+    match mapping.slot().faults() {
+        0 => Ok(()),
+        _ => Err(Error::Fault),
+    }
+}
+
 /// Answers what a move would answer, before anything is done for it.
-fn refuse_to_move_views(mapping: &Pinned<Mapping>, new: usize) -> Result<()> {
-    match new > mapping.capacity() && mapping.views() > 0 {
+fn refuse_to_move_views(mapping: &Pinned, new: usize) -> Result<()> {
+    match new > mapping.capacity() && mapping.slot().views() > 0 {
         true => Err(Error::Busy),
         false => Ok(()),
     }
@@ -68,6 +85,7 @@ fn take_back(mapping: &Mapping, size: u64, new_end: u64) {
 pub fn refresh(handle: Handle) -> Result<u64> {
     let _turn = fork::turn(handle);
     let mut mapping = pin(handle)?;
+    refuse_to_hide_losses(&mapping)?;
     let file = mapping.file()?;
     if file.kind == crate::file::Kind::Character {
         return Err(Error::Unsupported);
@@ -81,12 +99,13 @@ pub fn refresh(handle: Handle) -> Result<u64> {
 }
 
 /// Lengthens the mapping: in place up to its capacity, else alone and possibly elsewhere.
-fn grow(mapping: &mut Pinned<Mapping>, new: usize) -> Result<()> {
+fn grow(mapping: &mut Pinned, new: usize) -> Result<()> {
     if new <= mapping.capacity() {
         mapping.set_len(new);
+        mapping.set_span(mapping.span());
         return Ok(());
     }
-    mapping.alone()?.change(|mapping| {
+    change_alone(mapping, |mapping| {
         mapping.remap(new)?;
         mapping.set_len(new);
         Ok(())
@@ -95,14 +114,24 @@ fn grow(mapping: &mut Pinned<Mapping>, new: usize) -> Result<()> {
 
 /// Shortens the mapping, alone, after `cut` has shortened what is behind it.
 fn shrink(
-    mapping: &mut Pinned<Mapping>,
+    mapping: &mut Pinned,
     new: usize,
     cut: impl FnOnce(&Mapping) -> Result<()>,
 ) -> Result<()> {
-    mapping.alone()?.change(|mapping| {
+    change_alone(mapping, |mapping| {
         cut(mapping)?;
         mapping.set_len(new);
         mapping.trim(new);
         Ok(())
     })
+}
+
+fn change_alone(
+    mapping: &mut Pinned,
+    change: impl FnOnce(&mut Mapping) -> Result<()>,
+) -> Result<()> {
+    let mut alone = mapping.alone(Views::Refused)?;
+    let (answer, span) = alone.change(|mapping| (change(mapping), mapping.span()));
+    alone.set_span(span);
+    answer
 }

@@ -1,12 +1,13 @@
 //! The atomics and the cell that the handle table is built of.
 //!
-//! They stand behind a name of their own so that `tests/table_model.rs` can compile `table.rs`
-//! against loom's and explore every interleaving.
+//! They stand behind a name of their own so that `tests/table_model.rs` can compile `slot.rs` and
+//! `table.rs` against loom's and explore every interleaving.
 
 pub use std::hint::spin_loop;
-pub use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
+pub use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 pub use std::thread::yield_now;
 
+use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
 /// `UnsafeCell` with loom's interface: access is through a closure, so that loom can watch it.
@@ -56,5 +57,39 @@ impl Backoff {
             }
         }
         true
+    }
+}
+
+/// While it lives, no signal handler runs on this thread, but for those of its own faults: what the
+/// thread holds can be waited for, since nothing gets in its way.
+#[derive(Debug)]
+pub struct Undisturbed {
+    before: libc::sigset_t,
+}
+
+impl Undisturbed {
+    /// Begins it.
+    pub fn begin() -> Undisturbed {
+        let mut all = MaybeUninit::uninit();
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: sigfillset fills `all`, sigdelset takes it, and pthread_sigmask fills `before`; the
+        // arguments are such that none of them fails.
+        unsafe {
+            libc::sigfillset(all.as_mut_ptr());
+            for fault in [libc::SIGBUS, libc::SIGSEGV, libc::SIGILL, libc::SIGFPE] {
+                libc::sigdelset(all.as_mut_ptr(), fault);
+            }
+            libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr());
+            Undisturbed {
+                before: before.assume_init(),
+            }
+        }
+    }
+}
+
+impl Drop for Undisturbed {
+    fn drop(&mut self) {
+        // SAFETY: the set is the one that was there before.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut()) };
     }
 }

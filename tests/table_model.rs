@@ -1,6 +1,6 @@
 //! Every interleaving of the handle table, explored by loom.
 //!
-//! `table.rs` is compiled here a second time, against loom's atomics instead of the system's. Each
+//! `slot.rs` and `table.rs` are compiled here a second time, against loom's atomics instead of the system's. Each
 //! model is small, since the number of interleavings explodes; what is true for two threads and two
 //! slots is true for more, because a slot knows nothing of others and a count nothing of who counts.
 
@@ -8,13 +8,17 @@
 #[allow(dead_code, missing_docs)]
 mod status;
 
+#[path = "../src/slot.rs"]
+#[allow(dead_code, missing_docs)]
+mod slot;
+
 #[path = "../src/table.rs"]
 #[allow(dead_code, missing_docs)]
 mod table;
 
 /// What `src/sync.rs` is in the library.
 mod sync {
-    pub use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
+    pub use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
     pub struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
 
@@ -43,14 +47,24 @@ mod sync {
             self.0 < 3
         }
     }
+
+    /// There are no signals in a model.
+    pub struct Undisturbed;
+
+    impl Undisturbed {
+        pub fn begin() -> Undisturbed {
+            Undisturbed
+        }
+    }
 }
 
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use loom::thread;
+use slot::{Slot, Span, Views};
 use status::Error;
-use table::{Empty, Handle, Slot, Table};
+use table::{Chunk, Empty, Handle, Table};
 
 /// A value that tells when it is touched after it was dropped, or while somebody changes it.
 struct Probe {
@@ -79,6 +93,12 @@ impl Drop for Probe {
 
 type Small = Table<Probe, 3, 1>;
 
+/// Where every probe says that its memory is.
+const MEMORY: Span = Span {
+    start: 100,
+    end: 200,
+};
+
 struct World {
     table: Arc<Small>,
     drops: Arc<AtomicUsize>,
@@ -91,7 +111,11 @@ fn slots(len: usize) -> Option<Box<[Slot<Probe>]>> {
 impl World {
     fn new() -> World {
         let empty = Empty {
-            chunks: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
+            chunks: std::array::from_fn(|_| Chunk {
+                slots: AtomicPtr::new(std::ptr::null_mut()),
+                not_lowest: AtomicUsize::new(0),
+                highest: AtomicUsize::new(0),
+            }),
             free: AtomicU64::new(0),
             fresh: AtomicU32::new(0),
         };
@@ -110,7 +134,7 @@ impl World {
 
     fn insert(&self, content: u32) -> Handle {
         self.table
-            .insert(self.probe(content))
+            .insert(self.probe(content), MEMORY)
             .expect("there is room")
     }
 
@@ -125,6 +149,14 @@ fn spawn<R: 'static>(
 ) -> thread::JoinHandle<R> {
     let table = table.clone();
     thread::spawn(move || work(&table))
+}
+
+/// For models with too many interleavings to explore all: those with at most two preemptions, which
+/// is where bugs are found (Musuvathi and Qadeer 2007).
+fn bounded_model(model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(2);
+    builder.check(model);
 }
 
 #[test]
@@ -164,7 +196,7 @@ fn a_view_keeps_the_value_until_it_is_given_back() {
         assert_eq!(world.table.view(handle, Probe::read), Ok(7));
         let closer = spawn(&world.table, move |table| table.close(handle));
         assert_eq!(world.drops(), 0);
-        assert_eq!(world.table.unview(handle), Ok(()));
+        assert_eq!(world.table.unview(handle), Ok(0));
         assert_eq!(closer.join().unwrap(), Ok(()));
         assert_eq!(world.drops(), 1);
         assert_eq!(world.table.unview(handle), Err(Error::Handle));
@@ -210,7 +242,7 @@ fn a_reused_slot_is_another_handle() {
 
 #[test]
 fn two_threads_that_open_and_close_never_share_a_slot() {
-    loom::model(|| {
+    bounded_model(|| {
         let world = World::new();
         let drops = world.drops.clone();
         let other = spawn(&world.table, move |table| {
@@ -218,7 +250,7 @@ fn two_threads_that_open_and_close_never_share_a_slot() {
                 content: UnsafeCell::new(1),
                 drops,
             };
-            let handle = table.insert(probe).expect("there is room");
+            let handle = table.insert(probe, MEMORY).expect("there is room");
             assert_eq!(table.pin(handle).map(|pinned| pinned.read()), Ok(1));
             assert_eq!(table.close(handle), Ok(()));
         });
@@ -239,10 +271,13 @@ fn a_freed_slot_is_taken_by_one_of_two() {
         let drops = world.drops.clone();
         let other = spawn(&world.table, move |table| {
             table
-                .insert(Probe {
-                    content: UnsafeCell::new(1),
-                    drops,
-                })
+                .insert(
+                    Probe {
+                        content: UnsafeCell::new(1),
+                        drops,
+                    },
+                    MEMORY,
+                )
                 .expect("there is room")
         });
         let mine = world.insert(2);
@@ -268,7 +303,7 @@ fn a_change_is_alone_with_the_value() {
         });
         {
             let mut pinned = world.table.pin(handle).expect("nobody closes it");
-            match pinned.alone() {
+            match pinned.alone(Views::Refused) {
                 Ok(mut alone) => alone.change(|probe| probe.write(8)),
                 Err(error) => assert_eq!(error, Error::Busy),
             }
@@ -287,7 +322,7 @@ fn of_two_changes_at_once_neither_sees_the_other_half_done() {
         let change = move |table: &Small| {
             let mut pinned = table.pin(handle).expect("nobody closes it");
             pinned
-                .alone()
+                .alone(Views::Refused)
                 .map(|mut alone| alone.change(|probe| probe.write(probe.read() + 1)))
         };
         let other = spawn(&world.table, change);
@@ -313,11 +348,11 @@ fn a_value_that_is_viewed_is_not_changed() {
         });
         {
             let mut pinned = world.table.pin(handle).expect("nobody closes it");
-            if let Ok(mut alone) = pinned.alone() {
+            if let Ok(mut alone) = pinned.alone(Views::Refused) {
                 alone.change(|probe| probe.write(8));
             }
         }
-        assert_eq!(viewer.join().unwrap(), Ok(()));
+        assert_eq!(viewer.join().unwrap(), Ok(0));
         assert_eq!(world.table.close(handle), Ok(()));
         assert_eq!(world.drops(), 1);
     });
@@ -347,7 +382,7 @@ fn a_handle_that_is_passed_on_without_synchronisation_names_a_whole_value() {
 #[test]
 fn a_slot_that_comes_back_to_the_top_of_the_free_list_does_not_take_its_old_link_along() {
     // The ABA problem: who was about to take the top slot must notice that it was away meanwhile.
-    loom::model(|| {
+    bounded_model(|| {
         let world = World::new();
         let (below, top) = (world.insert(0), world.insert(0));
         assert_eq!(world.table.close(below), Ok(()));
@@ -358,7 +393,7 @@ fn a_slot_that_comes_back_to_the_top_of_the_free_list_does_not_take_its_old_link
                 content: UnsafeCell::new(1),
                 drops,
             };
-            table.insert(probe).expect("there is room")
+            table.insert(probe, MEMORY).expect("there is room")
         });
         let (away_and_back, second) = (world.insert(2), world.insert(3));
         assert_eq!(world.table.close(away_and_back), Ok(()));
@@ -371,5 +406,89 @@ fn a_slot_that_comes_back_to_the_top_of_the_free_list_does_not_take_its_old_link
             );
             assert_eq!(world.table.close(handle), Ok(()));
         }
+    });
+}
+
+/// What the fault handler does: looks the value up by address, and touches it.
+fn handle_fault(table: &Small) -> Option<u32> {
+    table.pin_at(150).next().map(|pinned| {
+        pinned.slot().note_fault();
+        pinned.read()
+    })
+}
+
+#[test]
+fn a_fault_is_handled_while_another_thread_closes_the_handle() {
+    bounded_model(|| {
+        let world = World::new();
+        let handle = world.insert(7);
+        let handler = spawn(&world.table, handle_fault);
+        assert_eq!(world.table.close(handle), Ok(()));
+        assert!(matches!(handler.join().unwrap(), None | Some(7)));
+        assert_eq!(world.drops(), 1);
+        assert_eq!(handle_fault(&world.table), None, "it is nobody's any more");
+    });
+}
+
+#[test]
+fn a_fault_under_a_pin_is_handled_whatever_others_want() {
+    bounded_model(|| {
+        let world = World::new();
+        let handle = world.insert(7);
+        let user = spawn(&world.table, move |table| {
+            let pinned = table.pin(handle).ok()?;
+            assert_eq!(
+                handle_fault(table),
+                Some(7),
+                "an operation that faults is ours"
+            );
+            drop(pinned);
+            Some(())
+        });
+        {
+            let mut pinned = world.table.pin(handle).expect("nobody closes it yet");
+            if let Ok(mut alone) = pinned.alone(Views::Refused) {
+                alone.change(|probe| probe.write(7));
+            }
+        }
+        assert_eq!(world.table.close(handle), Ok(()));
+        user.join().unwrap();
+        assert_eq!(world.drops(), 1);
+    });
+}
+
+#[test]
+fn a_fault_waits_for_a_change_and_sees_it_whole() {
+    bounded_model(|| {
+        let world = World::new();
+        let handle = world.insert(7);
+        let handler = spawn(&world.table, handle_fault);
+        {
+            let mut pinned = world.table.pin(handle).expect("nobody closes it");
+            if let Ok(mut alone) = pinned.alone(Views::Allowed) {
+                alone.change(|probe| probe.write(8));
+                alone.set_span(Span {
+                    start: 300,
+                    end: 400,
+                });
+            }
+        }
+        assert!(matches!(handler.join().unwrap(), None | Some(7 | 8)));
+        assert_eq!(world.table.close(handle), Ok(()));
+        assert_eq!(world.drops(), 1);
+    });
+}
+
+#[test]
+fn a_fault_in_a_slot_that_is_used_again_finds_the_new_value_or_none() {
+    bounded_model(|| {
+        let world = World::new();
+        let old = world.insert(1);
+        let handler = spawn(&world.table, handle_fault);
+        assert_eq!(world.table.close(old), Ok(()));
+        let new = world.insert(2);
+        assert!(matches!(handler.join().unwrap(), None | Some(1 | 2)));
+        assert_eq!(world.table.close(new), Ok(()));
+        assert_eq!(world.drops(), 2);
     });
 }

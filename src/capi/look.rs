@@ -1,7 +1,7 @@
 //! Looking at a mapping.
 
-use super::types::{RawInfo, RawView, own_size};
-use crate::boundary::{Out, status};
+use super::types::{RawInfo, RawView, sized};
+use crate::boundary::{Out, status, status_at_once};
 use crate::handles;
 use crate::status::Status;
 use crate::table::Handle;
@@ -39,16 +39,13 @@ pub unsafe extern "C" fn memmap_len(handle: Handle, len: *mut u64) -> Status {
 pub unsafe extern "C" fn memmap_get_info(handle: Handle, info: *mut RawInfo) -> Status {
     status(|| {
         // SAFETY: the caller's.
-        let out = unsafe { Out::new(info)? };
-        // SAFETY: not NULL, and the first member is there in every version of the struct.
-        let size = unsafe { info.cast::<u32>().read_unaligned() };
-        own_size(size, size_of::<RawInfo>())?;
+        let out = unsafe { sized(info)? };
         let mapping = handles::pin(handle)?;
         out.set(RawInfo {
             size: size_of::<RawInfo>() as u32,
             access: mapping.access.into(),
             flags: mapping.flags.0,
-            pins: mapping.views(),
+            pins: mapping.slot().views(),
             offset: mapping.offset,
             length: mapping.len() as u64,
             capacity: mapping.capacity() as u64,
@@ -66,23 +63,31 @@ pub unsafe extern "C" fn memmap_get_info(handle: Handle, info: *mut RawInfo) -> 
 /// Statuses: MEMMAP_ERR_LIMIT when there are half a million pins already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_pin(handle: Handle, view: *mut RawView) -> Status {
-    status(|| {
+    let at_once = || {
+        // SAFETY: the caller's.
+        let out = unsafe { Out::new(view) }.ok()?;
+        let (data, len) = handles::view_at_once(handle)?;
+        out.set(RawView::new(data, len));
+        Some(())
+    };
+    status_at_once(at_once, move || {
         // SAFETY: the caller's.
         let out = unsafe { Out::new(view)? };
         let (data, len) = handles::view(handle)?;
-        out.set(RawView {
-            data,
-            len: len as u64,
-        });
+        out.set(RawView::new(data, len));
         Ok(())
     })
 }
 
 /// `memmap_unpin` gives one pin back, also of a handle that was closed meanwhile.
 ///
-/// Statuses: MEMMAP_ERR_INVALID when the handle is open and nothing is pinned; MEMMAP_ERR_HANDLE when it
-/// is closed and nothing is.
+/// Statuses: MEMMAP_ERR_FAULT when anything of the mapping was lost: the pin is given back, and some of
+/// what was read through it may have been zeros (see memmap_check). MEMMAP_ERR_INVALID when the handle is
+/// open and nothing is pinned; MEMMAP_ERR_HANDLE when it is closed and nothing is.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_unpin(handle: Handle) -> Status {
-    status(|| handles::unview(handle))
+    status_at_once(
+        || handles::unview_at_once(handle).then_some(()),
+        move || handles::unview(handle),
+    )
 }

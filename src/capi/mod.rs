@@ -14,3 +14,7 @@ mod access;
 mod durability;
 
 mod size;
+
+mod faults;
+
+mod system;

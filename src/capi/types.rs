@@ -1,5 +1,6 @@
 //! The types and constants of the header.
 
+use crate::boundary::Out;
 use crate::mapping::Flush;
 use crate::options::{Access, Flags, Options};
 use crate::status::{Error, Result};
@@ -87,6 +88,81 @@ pub struct RawView {
     pub len: u64,
 }
 
+/// What memmap_get_fault tells.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RawFault {
+    /// sizeof(memmap_fault), set by the caller.
+    pub size: u32,
+    /// How many faults there were; 0 when nothing was lost.
+    pub count: u32,
+    /// Why: MEMMAP_FAULT_TRUNCATED and the others, or'ed.
+    pub causes: u32,
+    /// 0.
+    pub reserved: u32,
+    /// The first byte that was lost, from the beginning of the mapping on.
+    pub offset: u64,
+    /// How many bytes from there to behind the last that was lost. Some in between may be whole:
+    /// memmap_check tells.
+    pub length: u64,
+}
+
+/// What memmap_get_system tells. UINT64_MAX is no limit.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RawSystem {
+    /// sizeof(memmap_system), set by the caller.
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// The unit in which memory is mapped, in bytes.
+    pub page_size: u64,
+    /// The size of a huge page in bytes, 0 where there are none.
+    pub huge_page_size: u64,
+    /// Bytes of memory that can be had without swapping: the smaller of what the system has
+    /// available and what the control groups of this process have left.
+    pub memory_available: u64,
+    /// How many regions of memory a process may have (vm.max_map_count).
+    pub max_map_count: u64,
+    /// How many this process has.
+    pub map_count: u64,
+    /// RLIMIT_AS: bytes of address space.
+    pub address_space_limit: u64,
+    /// RLIMIT_FSIZE: bytes of a file.
+    pub file_size_limit: u64,
+    /// RLIMIT_MEMLOCK: bytes of locked memory.
+    pub locked_memory_limit: u64,
+}
+
+/// What memmap_get_stats tells of this process, since it began.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RawStats {
+    /// sizeof(memmap_stats), set by the caller.
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Mappings that are open, or closed and still pinned.
+    pub mappings: u64,
+    /// Bytes of their pages.
+    pub bytes_mapped: u64,
+    /// Faults that the guard has survived.
+    pub faults_survived: u64,
+    /// Mappings whose owner was dropped without closing them; see memmap_reap.
+    pub leaks: u64,
+}
+
+impl RawView {
+    /// The view of so many bytes.
+    #[inline]
+    pub fn new(data: *mut u8, len: usize) -> RawView {
+        RawView {
+            data,
+            len: len as u64,
+        }
+    }
+}
+
 impl RawOptions {
     /// What C hands in, as the core takes it; NULL is the defaults.
     ///
@@ -113,8 +189,22 @@ impl RawOptions {
     }
 }
 
+/// Checks where a struct that the caller has set the size of is to be filled in.
+///
+/// # Safety
+///
+/// `out` is NULL, or points to a struct that is as long as its first member says.
+pub unsafe fn sized<T>(out: *mut T) -> Result<Out<T>> {
+    // SAFETY: the caller's.
+    let checked = unsafe { Out::new(out)? };
+    // SAFETY: not NULL, and the first member is there in every version of the struct.
+    let size = unsafe { out.cast::<u32>().read_unaligned() };
+    own_size(size, size_of::<T>())?;
+    Ok(checked)
+}
+
 /// Compares the size that a caller has set with what this library knows of the struct.
-pub fn own_size(set: u32, known: usize) -> Result<()> {
+fn own_size(set: u32, known: usize) -> Result<()> {
     match set as usize == known {
         true => Ok(()),
         false => Err(Error::Invalid),

@@ -1,0 +1,134 @@
+//! Faults.
+
+use super::types::{RawFault, sized};
+use crate::boundary::{Out, status};
+use crate::status::{Error, Status};
+use crate::table::Handle;
+use crate::{access, faults, guard, handles, poison};
+use std::ffi::{c_int, c_void};
+
+/// `memmap_guard_install` makes this process survive the loss of mapped pages: a file that somebody
+/// truncates, a disk that is full when a hole is first written, a device or network that fails. Without
+/// it the kernel ends the process by SIGBUS when such a page is touched.
+///
+/// It installs a handler of SIGBUS that owns the addresses of live mappings of this library. There it
+/// puts zero pages, records what was lost, and lets the program go on; every other SIGBUS goes to the
+/// handler that was there before, or ends the process as ever. Nobody reads those zeros without being
+/// told: every call whose range holds a lost byte answers MEMMAP_ERR_FAULT, memmap_flush and
+/// memmap_unpin do so when anything was lost, and memmap_get_fault says what.
+///
+/// Once a process; later calls do nothing and answer the same. The library never calls it by itself.
+/// Threads that block SIGBUS are not saved (the kernel ends the process; see signal(7)).
+///
+/// Statuses: an errno of sigaction(2).
+#[unsafe(no_mangle)]
+pub extern "C" fn memmap_guard_install() -> Status {
+    status(guard::install)
+}
+
+/// `memmap_get_fault` tells what of a mapping was lost since it was opened or last recovered, if
+/// anything (`fault->count`). Set `fault->size` first.
+///
+/// Statuses: MEMMAP_ERR_INVALID when `fault->size` is not sizeof(memmap_fault).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_get_fault(handle: Handle, fault: *mut RawFault) -> Status {
+    status(|| {
+        // SAFETY: the caller's.
+        let out = unsafe { sized(fault)? };
+        let fault = faults::fault(handle)?;
+        out.set(RawFault {
+            size: size_of::<RawFault>() as u32,
+            count: fault.count,
+            causes: fault.causes.0,
+            reserved: 0,
+            offset: fault.offset,
+            length: fault.length,
+        });
+        Ok(())
+    })
+}
+
+/// `memmap_check` answers whether all of `len` bytes from `offset` on (MEMMAP_TO_END: all that follow)
+/// are those of the file. Call it after reading or writing through a pointer from memmap_pin or
+/// memmap_data; memmap_read and the other calls check by themselves.
+///
+/// Statuses: MEMMAP_ERR_FAULT when one of them was lost; MEMMAP_ERR_RANGE.
+#[unsafe(no_mangle)]
+pub extern "C" fn memmap_check(handle: Handle, offset: u64, len: u64) -> Status {
+    status(|| access::check(handle, offset, len))
+}
+
+/// `memmap_fault_counter` answers where the number of faults of the mapping stands, for bindings that
+/// copy bytes by themselves: it is 0 as long as nothing was lost. Read it atomically, with acquire
+/// order, after the copy and before giving the pin back.
+///
+/// The address is readable as long as the process lives, and speaks of this mapping until it is closed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_fault_counter(handle: Handle, counter: *mut *const u32) -> Status {
+    status(|| {
+        // SAFETY: the caller's.
+        let out = unsafe { Out::new(counter)? };
+        out.set(handles::pin(handle)?.slot().faults_at().cast());
+        Ok(())
+    })
+}
+
+/// `memmap_recover` maps the file's pages back where they were lost, and forgets what was lost and a
+/// flush that failed. What others wrote to the file since is seen; what this process wrote into the
+/// zero pages meanwhile is gone. The address stays, so it is possible while the mapping is pinned.
+///
+/// Statuses: MEMMAP_ERR_FAULT while the file is still shorter than the mapping needs, in which case
+/// nothing has changed; MEMMAP_ERR_UNSUPPORTED without a descriptor (MEMMAP_NO_DESCRIPTOR, or none given to
+/// memmap_guard_region); MEMMAP_ERR_BUSY when a call on the mapping doesn't end; EBADF when somebody closed
+/// the mapping's descriptor; MEMMAP_ERR_LIMIT.
+#[unsafe(no_mangle)]
+pub extern "C" fn memmap_recover(handle: Handle) -> Status {
+    status(|| faults::recover(handle))
+}
+
+/// `memmap_guard_region` takes `len` bytes from `data` on, which somebody else has mapped, under the
+/// guard: a file mapped by mmap(2), by another library or by another language. Every function of this
+/// header but memmap_resize and memmap_refresh works on the handle.
+///
+/// `fd` names the file that is mapped there, or is -1. The descriptor stays the caller's; the guard
+/// makes one of its own, with which it tells causes apart and memmap_recover works.
+///
+/// `*out` is a handle that must eventually be given to memmap_close, and before the memory is unmapped:
+/// that ends the guarding, and leaves the mapping alone. Call memmap_guard_install first.
+///
+/// Statuses: MEMMAP_ERR_RANGE when nothing is mapped somewhere in the range; MEMMAP_ERR_INVALID when it is
+/// not one file mapped in one way, when `fd` names another file, or for no bytes; MEMMAP_ERR_BUSY when a
+/// page of it is guarded already; EBADF.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_guard_region(
+    data: *mut c_void,
+    len: u64,
+    fd: c_int,
+    out: *mut Handle,
+) -> Status {
+    status(|| {
+        // SAFETY: the caller's.
+        let out = unsafe { Out::new(out)? };
+        let fd = match fd {
+            -1 => None,
+            0.. => Some(fd),
+            _ => return Err(Error::System(libc::EBADF)),
+        };
+        out.set(faults::guard_region(data.cast(), len, fd)?);
+        Ok(())
+    })
+}
+
+/// `memmap_poison_closed` keeps the addresses of mappings that are closed from now on reserved and
+/// unreadable, up to `bytes` in all and the oldest released first, so that a stale pointer faults at
+/// once (SIGSEGV) instead of reading what is mapped there next. Standard error then says which mapping
+/// it was, before the process dies. It costs address space and no memory. 0 ends it.
+///
+/// MEMMAP_POISON=1 in the environment does the same with plenty of bytes, and a larger number with that
+/// many, from the first mapping on.
+///
+/// Statuses: an errno of sigaction(2).
+#[unsafe(no_mangle)]
+pub extern "C" fn memmap_poison_closed(bytes: u64) -> Status {
+    status(|| poison::keep_closed(bytes))
+}

@@ -1,0 +1,66 @@
+//! The system and this process.
+
+use super::types::{RawStats, RawSystem, sized};
+use crate::boundary::status;
+use crate::status::Status;
+use crate::system::System;
+use crate::table::Handle;
+use crate::{guard, handles};
+
+/// `memmap_get_system` tells the system's limits, and how much memory is available now. Set
+/// `system->size` first. It reads some files below /proc and /sys, and takes longer the more mappings
+/// there are.
+///
+/// Statuses: MEMMAP_ERR_INVALID when `system->size` is not sizeof(memmap_system); an errno when /proc
+/// can't be read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_get_system(system: *mut RawSystem) -> Status {
+    status(|| {
+        // SAFETY: the caller's.
+        let out = unsafe { sized(system)? };
+        let now = System::now()?;
+        out.set(RawSystem {
+            size: size_of::<RawSystem>() as u32,
+            reserved: 0,
+            page_size: now.page_size,
+            huge_page_size: now.huge_page_size,
+            memory_available: now.memory_available,
+            max_map_count: now.max_map_count,
+            map_count: now.map_count,
+            address_space_limit: now.address_space_limit,
+            file_size_limit: now.file_size_limit,
+            locked_memory_limit: now.locked_memory_limit,
+        });
+        Ok(())
+    })
+}
+
+/// `memmap_get_stats` tells what this library has in hand in this process. Set `stats->size` first.
+///
+/// Statuses: MEMMAP_ERR_INVALID when `stats->size` is not sizeof(memmap_stats).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_get_stats(stats: *mut RawStats) -> Status {
+    status(|| {
+        // SAFETY: the caller's.
+        let out = unsafe { sized(stats)? };
+        let (mappings, bytes_mapped) = handles::count();
+        out.set(RawStats {
+            size: size_of::<RawStats>() as u32,
+            reserved: 0,
+            mappings,
+            bytes_mapped,
+            faults_survived: guard::survived(),
+            leaks: handles::leaks(),
+        });
+        Ok(())
+    })
+}
+
+/// `memmap_reap` is memmap_close for the finalizers of other languages: it counts the mapping as a leak,
+/// since whoever had it was dropped without closing it.
+///
+/// Statuses: MEMMAP_ERR_HANDLE, in which case nothing is counted.
+#[unsafe(no_mangle)]
+pub extern "C" fn memmap_reap(handle: Handle) -> Status {
+    status(|| handles::reap(handle))
+}

@@ -1,0 +1,115 @@
+//! Faults: what was lost of a mapping, getting it back, and guarding what others have mapped.
+
+use crate::file::{File, Kind};
+use crate::fork;
+use crate::handles::{self, Pinned, pin};
+use crate::lost::Causes;
+use crate::mapping::{Backing, Mapping};
+use crate::range::{addressable, page_size};
+use crate::regions::Region;
+use crate::slot::{Span, Views};
+use crate::status::{Error, Result};
+use crate::table::Handle;
+use std::os::fd::RawFd;
+
+/// What was lost of a mapping since it was opened or last recovered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fault {
+    /// From the beginning of the mapping to the first byte that was lost.
+    pub offset: u64,
+    /// From there to behind the last byte that was lost; what lies between may be whole.
+    pub length: u64,
+    /// How many faults there were; 0 when nothing was lost.
+    pub count: u32,
+    /// Why.
+    pub causes: Causes,
+}
+
+/// What was lost.
+pub fn fault(handle: Handle) -> Result<Fault> {
+    let mapping = pin(handle)?;
+    let count = mapping.slot().faults();
+    if count == 0 {
+        return Ok(Fault::default());
+    }
+    let (skipped, len) = (mapping.page_skip(), mapping.len());
+    let (lost, causes) = mapping.lost.summary(skipped + len);
+    let (start, end) = (
+        lost.start.saturating_sub(skipped),
+        lost.end.saturating_sub(skipped),
+    );
+    Ok(Fault {
+        offset: start as u64,
+        length: (end - start) as u64,
+        count,
+        causes,
+    })
+}
+
+/// Maps the file's pages back where they were lost, and forgets the losses and a flush that failed.
+/// [`Error::Fault`] while the file is still too short for the mapping.
+pub fn recover(handle: Handle) -> Result<()> {
+    let _turn = fork::turn(handle);
+    let mut mapping = pin(handle)?;
+    if mapping.slot().faults() != 0 {
+        refuse_unless_whole(&mapping)?;
+        // Those who view it keep their addresses; handlers of faults under way are waited for, so that
+        // none puts a stand-in page over what is mapped back.
+        let mut alone = mapping.alone(Views::Allowed)?;
+        alone.change(map_back)?;
+        alone.forget_faults();
+    }
+    mapping.forget_failed_flush();
+    Ok(())
+}
+
+fn refuse_unless_whole(mapping: &Pinned) -> Result<()> {
+    let file = mapping.file()?;
+    let end = mapping.offset + mapping.len() as u64;
+    match file.kind != Kind::Character && file.size()? < end {
+        true => Err(Error::Fault),
+        false => Ok(()),
+    }
+}
+
+fn map_back(mapping: &mut Mapping) -> Result<()> {
+    let span = mapping.span();
+    for run in mapping.lost.runs(span.end - span.start) {
+        mapping.map_back(&run)?;
+    }
+    mapping.lost.clear();
+    Ok(())
+}
+
+/// Takes `len` bytes from `data` on, which somebody else has mapped and will unmap, under guard. `fd`
+/// names the file that is mapped there, or is None.
+pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle> {
+    let len = addressable(len)?;
+    let start = data as usize;
+    let end = start.checked_add(len).ok_or(Error::Range)?;
+    if data.is_null() || len == 0 {
+        return Err(Error::Invalid);
+    }
+    let page = page_size();
+    let span = Span {
+        start: start / page * page,
+        end: end.next_multiple_of(page),
+    };
+    let region = Region::around(span)?;
+    if handles::any_in(span) {
+        return Err(Error::Busy);
+    }
+    let backing = match fd {
+        None if region.inode == 0 => Backing::Anonymous,
+        None => Backing::FileWithoutDescriptor,
+        Some(fd) => {
+            let (file, _) = File::from_fd(fd)?;
+            match file.has_inode(region.inode) {
+                true => Backing::File(file),
+                false => return Err(Error::Invalid),
+            }
+        }
+    };
+    let offset = region.offset + (start - span.start) as u64;
+    handles::insert(Mapping::lent(data, len, backing, region.pages, offset))
+}

@@ -1,0 +1,187 @@
+//! The SIGBUS guard: a signal handler that puts zero pages where pages of a mapping were lost, records
+//! it, and lets the program go on. Faults elsewhere go to who handled them before.
+//!
+//! What runs in the handler is atomics and system calls: no lock, no allocation, no panic.
+
+use crate::handles::{self, Pinned};
+use crate::lost::Causes;
+use crate::mapping::Backing;
+use crate::poison;
+use crate::previous::{Signal, is_fault};
+use crate::range::page_size;
+use crate::slot::Span;
+use crate::status::{Error, Result};
+use libc::{c_int, c_void, siginfo_t};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static LOST_PAGES: Signal = Signal::new(libc::SIGBUS);
+static CLOSED_PAGES: Signal = Signal::new(libc::SIGSEGV);
+
+/// Faults that were survived since the process began.
+static SURVIVED: AtomicU64 = AtomicU64::new(0);
+
+/// A page that faults although it can be had is tried this often in the life of a mapping: its file was
+/// cut and grown again in between. After that it counts as lost.
+const SECOND_TRIES: u32 = 64;
+
+/// Installs the guard, once a process: later calls answer the same and do nothing.
+pub fn install() -> Result<()> {
+    static INSTALLED: OnceLock<Result<()>> = OnceLock::new();
+    page_size(); // Asked now, so that the handler needn't.
+    // SAFETY: the OnceLock calls it once.
+    *INSTALLED.get_or_init(|| unsafe { LOST_PAGES.install(on_lost_page) })
+}
+
+/// Has a stale pointer into poisoned memory explained before the process ends by it.
+pub fn explain_closed_pages() -> Result<()> {
+    static INSTALLED: OnceLock<Result<()>> = OnceLock::new();
+    // SAFETY: as above.
+    *INSTALLED.get_or_init(|| unsafe { CLOSED_PAGES.install(on_closed_page) })
+}
+
+/// How many faults this process has survived.
+pub fn survived() -> u64 {
+    // Relaxed: a number.
+    SURVIVED.load(Ordering::Relaxed)
+}
+
+extern "C" fn on_lost_page(_: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    let errno = errno();
+    // SAFETY: the kernel's, or those of a handler that passes on what it got.
+    unsafe {
+        let (code, address) = ((*info).si_code, (*info).si_addr() as usize);
+        let ours = is_fault(code).then(|| handles::pin_at(address)).flatten();
+        let survived = ours.is_some_and(|mapping| repair(&mapping, address, code));
+        if !survived {
+            LOST_PAGES.forward(info, context);
+        }
+    }
+    set_errno(errno);
+}
+
+extern "C" fn on_closed_page(_: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    let errno = errno();
+    // SAFETY: as above.
+    unsafe {
+        if is_fault((*info).si_code) {
+            poison::explain((*info).si_addr() as usize);
+        }
+        CLOSED_PAGES.forward(info, context);
+    }
+    set_errno(errno);
+}
+
+fn errno() -> c_int {
+    // SAFETY: every thread has one.
+    unsafe { *libc::__errno_location() }
+}
+
+fn set_errno(errno: c_int) {
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
+}
+
+/// What has to be done about a fault.
+enum Finding {
+    /// The file ends before that page: how many bytes it has from the mapping's first page on.
+    Truncated(usize),
+    /// The page is there by now.
+    There,
+    /// The file has it, or nobody knows, and it can't be had.
+    Unavailable(Causes),
+}
+
+/// Makes the page at `address` readable again; false if that can't be done.
+fn repair(mapping: &Pinned, address: usize, code: c_int) -> bool {
+    let span = mapping.slot().span();
+    let page = address / page_size() * page_size();
+    let repaired = match find_out(mapping, page - span.start, page, code) {
+        Finding::There => return true,
+        Finding::Truncated(there) => {
+            mapping.lost.note_tail(there);
+            let first = span.start + there.next_multiple_of(page_size());
+            replace(
+                mapping,
+                Span {
+                    start: first,
+                    ..span
+                },
+            )
+        }
+        Finding::Unavailable(cause) => {
+            let block = block_around(page, mapping.lost.next_block(), span);
+            note_block(mapping, block, cause);
+            replace(mapping, block) || {
+                // One area is what costs the fewest, where the number of areas is the limit.
+                note_block(mapping, span, cause);
+                replace(mapping, span)
+            }
+        }
+    };
+    // Relaxed: a number.
+    SURVIVED.fetch_add(u64::from(repaired), Ordering::Relaxed);
+    repaired
+}
+
+/// Replaces the pages, and counts the fault first: nobody sees a stand-in page before it is known.
+fn replace(mapping: &Pinned, block: Span) -> bool {
+    mapping.slot().note_fault();
+    mapping.put_stand_ins(block)
+}
+
+fn note_block(mapping: &Pinned, block: Span, cause: Causes) {
+    let span = mapping.slot().span();
+    let positions = block.start - span.start..block.end - span.start;
+    let capacity = mapping.page_skip() + mapping.capacity();
+    mapping.lost.note_block(positions, capacity, cause);
+}
+
+/// The block of `size` bytes, a power of two, that holds `page`, as far as it lies in the span.
+fn block_around(page: usize, size: usize, span: Span) -> Span {
+    let start = page & !(size - 1);
+    Span {
+        start: start.max(span.start),
+        end: start.saturating_add(size).min(span.end),
+    }
+}
+
+fn find_out(mapping: &Pinned, position: usize, page: usize, code: c_int) -> Finding {
+    const BUS_MCEERR_AR: c_int = 4; // The memory itself is broken (sigaction(2)).
+    for _ in 0..2 {
+        match present(mapping) {
+            Ok(there) if position >= there => return Finding::Truncated(there),
+            Ok(_) => {}
+            Err(_) => return Finding::Unavailable(Causes::UNKNOWN),
+        }
+        if code != BUS_MCEERR_AR && mapping.lost.try_again(SECOND_TRIES) && is_there(mapping, page)
+        {
+            return Finding::There;
+        }
+    }
+    Finding::Unavailable(Causes::IO)
+}
+
+/// How many bytes the file has, from the mapping's first page on.
+fn present(mapping: &Pinned) -> Result<usize> {
+    if let Backing::Anonymous = mapping.backing {
+        return Ok(usize::MAX);
+    }
+    let file = mapping.file()?;
+    if file.kind == crate::file::Kind::Character {
+        return Err(Error::Unsupported);
+    }
+    let first = mapping.offset - mapping.page_skip() as u64;
+    Ok(usize::try_from(file.size()?.saturating_sub(first)).unwrap_or(usize::MAX))
+}
+
+/// Whether the page can be had after all, for writing if that is what the mapping is for.
+fn is_there(mapping: &Pinned, page: usize) -> bool {
+    let how = match mapping.pages.protection & libc::PROT_WRITE {
+        0 => libc::MADV_POPULATE_READ,
+        _ => libc::MADV_POPULATE_WRITE,
+    };
+    // SAFETY: the page lies in the mapping, which is pinned; its contents stay as they are. Kernels
+    // before 5.14 don't have it (EINVAL).
+    unsafe { libc::madvise(page as *mut c_void, page_size(), how) == 0 }
+}

@@ -1,0 +1,311 @@
+//! What of a mapping was lost to faults: recorded by the fault handler, asked by every operation.
+//!
+//! Everything here is atomics and system calls that a signal handler may make. Positions are bytes from
+//! the beginning of the mapping's first page on.
+
+use crate::range::page_size;
+use crate::status::{Error, Result};
+use std::ops::{BitOr, Range};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+/// Why pages were lost: a set, since there may be several reasons.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Causes(pub u32);
+
+/// In memmap_fault.causes: the file was truncated; the pages lie behind its end.
+pub const FAULT_TRUNCATED: u32 = 1 << 0;
+/// In memmap_fault.causes: the file has these bytes, and its device, its network or the space left on
+/// it doesn't give them.
+pub const FAULT_IO: u32 = 1 << 1;
+/// In memmap_fault.causes: one of the two; without a descriptor (MEMMAP_NO_DESCRIPTOR) they can't be
+/// told apart.
+pub const FAULT_UNKNOWN: u32 = 1 << 2;
+
+impl Causes {
+    /// The file was truncated.
+    pub const TRUNCATED: Causes = Causes(FAULT_TRUNCATED);
+    /// The device, the network or the space left failed.
+    pub const IO: Causes = Causes(FAULT_IO);
+    /// One of the two: there is no descriptor to tell them apart.
+    pub const UNKNOWN: Causes = Causes(FAULT_UNKNOWN);
+
+    /// Whether all of `other` is in here.
+    pub fn has(self, other: Causes) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl BitOr for Causes {
+    type Output = Causes;
+
+    fn bitor(self, other: Causes) -> Causes {
+        Causes(self.0 | other.0)
+    }
+}
+
+/// How many repairs are made with blocks of one size before the size doubles. So a mapping of any
+/// size, lost page by page in any order, is split into some thousand areas at most, of the 65,530 that
+/// a process may have (vm.max_map_count).
+const REPAIRS_OF_ONE_SIZE: u32 = 256;
+
+/// The bytes of a mapping that stand-in pages have taken the place of.
+#[derive(Debug, Default)]
+pub struct Lost {
+    causes: AtomicU32,
+    /// How many blocks were replaced.
+    repairs: AtomicU32,
+    /// How often a page that faulted was looked for again.
+    tries: AtomicU32,
+    /// The complement of the position from which on all is lost, 0 when nothing is.
+    not_tail: AtomicUsize,
+    /// The same for the first and behind the last position of single blocks.
+    not_first: AtomicUsize,
+    behind_last: AtomicUsize,
+    /// A bit a page, set when it was lost as part of a block. NULL before it is needed, or if it could
+    /// not be had: then everything from the first to the last block counts as lost.
+    pages: AtomicPtr<AtomicU64>,
+    /// The length of `pages` in bytes.
+    pages_len: AtomicUsize,
+}
+
+impl Lost {
+    /// Everything from `position` on is lost.
+    pub fn note_tail(&self, position: usize) {
+        // Release, here and below: see `Slot::note_fault`, which follows.
+        self.not_tail.fetch_max(!position, Ordering::Release);
+        self.note_cause(Causes::TRUNCATED);
+    }
+
+    /// A block is lost, in a mapping that is `total` bytes long.
+    pub fn note_block(&self, block: Range<usize>, total: usize, cause: Causes) {
+        self.not_first.fetch_max(!block.start, Ordering::Release);
+        self.behind_last.fetch_max(block.end, Ordering::Release);
+        self.note_cause(cause);
+        for (word, bits) in words(&block) {
+            if let Some(word) = self.word(total, word) {
+                word.fetch_or(bits, Ordering::Release);
+            }
+        }
+    }
+
+    fn note_cause(&self, cause: Causes) {
+        self.causes.fetch_or(cause.0, Ordering::Release);
+    }
+
+    /// The length in bytes of the block to replace next: a page, and more with every repair, so that
+    /// the number of areas stays bounded.
+    pub fn next_block(&self) -> usize {
+        // Relaxed: a number.
+        let doublings = self.repairs.fetch_add(1, Ordering::Relaxed) / REPAIRS_OF_ONE_SIZE;
+        page_size()
+            .checked_shl(doublings)
+            .filter(|block| block.is_power_of_two())
+            .unwrap_or(1usize << (usize::BITS - 2))
+    }
+
+    /// Whether to look for a page again before it is given up: so many times in all.
+    pub fn try_again(&self, most: u32) -> bool {
+        // Relaxed: a number.
+        self.tries.fetch_add(1, Ordering::Relaxed) < most
+    }
+
+    /// [`Error::Fault`] when any byte of `range` is lost.
+    #[cold]
+    pub fn check(&self, range: &Range<usize>) -> Result<()> {
+        let blocks = self.blocks();
+        let among_blocks = range.start < blocks.end && blocks.start < range.end;
+        let any = self.tail() < range.end || among_blocks && self.any_page(range);
+        match any && !range.is_empty() {
+            true => Err(Error::Fault),
+            false => Ok(()),
+        }
+    }
+
+    /// From the first byte that is lost to the last, in a mapping that is `total` bytes long, and why.
+    pub fn summary(&self, total: usize) -> (Range<usize>, Causes) {
+        let (tail, blocks) = (self.tail(), self.blocks());
+        let end = match tail < total {
+            true => total,
+            false => blocks.end.min(total),
+        };
+        let start = tail.min(blocks.start).min(end);
+        // Acquire: as `check`, by the count of faults; here for who has not asked it.
+        (start..end, Causes(self.causes.load(Ordering::Acquire)))
+    }
+
+    /// Every run of pages that were replaced, in a mapping that is `total` bytes long.
+    pub fn runs(&self, total: usize) -> Vec<Range<usize>> {
+        let page = page_size();
+        let tail = self.tail().min(total).next_multiple_of(page);
+        let blocks = self.blocks();
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for start in (blocks.start.min(tail)..blocks.end.min(tail)).step_by(page) {
+            let end = start + page;
+            if !self.any_page(&(start..end)) {
+                continue;
+            }
+            match runs.last_mut() {
+                Some(last) if last.end == start => last.end = end,
+                _ => runs.push(start..end),
+            }
+        }
+        if tail < total {
+            runs.push(tail..total);
+        }
+        runs
+    }
+
+    /// Forgets everything, for who has the mapping alone.
+    pub fn clear(&mut self) {
+        *self = Lost::default();
+    }
+
+    fn tail(&self) -> usize {
+        // Relaxed, here and in `blocks`: the count of faults was read before, with Acquire.
+        !self.not_tail.load(Ordering::Relaxed)
+    }
+
+    fn blocks(&self) -> Range<usize> {
+        !self.not_first.load(Ordering::Relaxed)..self.behind_last.load(Ordering::Relaxed)
+    }
+
+    fn any_page(&self, range: &Range<usize>) -> bool {
+        // Acquire: the map is zeroed by the kernel before it is seen here.
+        let pages = self.pages.load(Ordering::Acquire);
+        if pages.is_null() {
+            return true;
+        }
+        let len = self.pages_len.load(Ordering::Relaxed);
+        words(range).any(|(word, bits)| {
+            let known = word < len / size_of::<AtomicU64>();
+            // SAFETY: the index has just been compared with the length of the map.
+            known && unsafe { &*pages.add(word) }.load(Ordering::Relaxed) & bits != 0
+        })
+    }
+
+    /// A word of the map of lost pages, which is made if it isn't there.
+    fn word(&self, total: usize, index: usize) -> Option<&AtomicU64> {
+        let len = total.div_ceil(page_size()).div_ceil(64) * size_of::<AtomicU64>();
+        let pages = match self.pages.load(Ordering::Acquire) {
+            map if map.is_null() => self.make_pages(len)?,
+            map => map,
+        };
+        // SAFETY: a position of the mapping has its bit in a map of that length, which is unmapped only
+        // by who has the mapping alone.
+        Some(unsafe { &*pages.add(index) })
+    }
+
+    #[cold]
+    fn make_pages(&self, len: usize) -> Option<*mut AtomicU64> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: new memory, at no address in particular.
+        let made = unsafe { libc::mmap(ptr::null_mut(), len, access, flags, -1, 0) };
+        if made == libc::MAP_FAILED {
+            return None;
+        }
+        self.pages_len.store(len, Ordering::Relaxed);
+        let exchange = self.pages.compare_exchange(
+            ptr::null_mut(),
+            made.cast(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        match exchange {
+            Ok(_) => Some(made.cast()),
+            Err(theirs) => {
+                // SAFETY: another thread was first, so nobody has seen ours.
+                unsafe { libc::munmap(made, len) };
+                Some(theirs)
+            }
+        }
+    }
+}
+
+impl Drop for Lost {
+    fn drop(&mut self) {
+        let pages = *self.pages.get_mut();
+        if !pages.is_null() {
+            // SAFETY: `make_pages` mapped it with that length, and nobody else can see it any more.
+            unsafe { libc::munmap(pages.cast(), *self.pages_len.get_mut()) };
+        }
+    }
+}
+
+/// The words of the map, and the bits in each, that stand for the pages that hold the bytes of `range`.
+fn words(range: &Range<usize>) -> impl Iterator<Item = (usize, u64)> {
+    let page = page_size();
+    let (first, behind) = (range.start / page, range.end.div_ceil(page));
+    (first / 64..behind.div_ceil(64)).map(move |word| {
+        let from = first.max(word * 64) - word * 64;
+        let to = behind.min((word + 1) * 64) - word * 64;
+        (word, (u64::MAX << from) & (u64::MAX >> (64 - to)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_tail_is_lost_from_its_first_byte_on() {
+        let lost = Lost::default();
+        lost.note_tail(5000);
+        assert_eq!(lost.check(&(0..5000)), Ok(()));
+        assert_eq!(lost.check(&(4999..5001)), Err(Error::Fault));
+        assert_eq!(lost.summary(9000), (5000..9000, Causes::TRUNCATED));
+        lost.note_tail(100);
+        lost.note_tail(200);
+        assert_eq!(lost.summary(9000).0, 100..9000);
+    }
+
+    #[test]
+    fn nothing_is_lost_at_first_and_after_clearing() {
+        let mut lost = Lost::default();
+        assert_eq!(lost.summary(9000), (0..0, Causes::default()));
+        lost.note_block(0..page_size(), 9000, Causes::IO);
+        lost.note_tail(7);
+        lost.clear();
+        assert_eq!(lost.check(&(0..9000)), Ok(()));
+        assert_eq!(lost.summary(9000), (0..0, Causes::default()));
+    }
+
+    #[test]
+    fn blocks_double_often_enough_to_bound_the_number_of_areas() {
+        let lost = Lost::default();
+        let (total, mut repaired, mut blocks) = (1u64 << 40, 0, 0u32);
+        while repaired < total {
+            repaired += lost.next_block() as u64;
+            blocks += 1;
+        }
+        assert!(blocks < 8_000, "{blocks}");
+        for _ in 0..100_000 {
+            assert!(lost.next_block().is_power_of_two());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_range_is_lost_exactly_when_a_page_of_it_is(
+            blocks in prop::collection::vec((0..300usize, 1..70usize), 0..8),
+            ranges in prop::collection::vec((0..400 * 4096usize, 0..9 * 4096usize), 1..50),
+        ) {
+            let (page, total) = (page_size(), 400 * page_size());
+            let lost = Lost::default();
+            let mut plain = vec![false; 400];
+            for (first, len) in &blocks {
+                lost.note_block(first * page..(first + len) * page, total, Causes::IO);
+                plain[*first..first + len].fill(true);
+            }
+            for (start, len) in ranges {
+                let range = start..(start + len).min(total).max(start);
+                let any = range.clone().any(|position| plain[position / page]);
+                prop_assert_eq!(lost.check(&range).is_err(), any, "{:?}", range);
+            }
+            let pages = lost.runs(total).iter().map(|run| run.len() / page).sum::<usize>();
+            prop_assert_eq!(pages, plain.iter().filter(|lost| **lost).count());
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The memory of a mapping: the pages themselves, over memmap2, and how they are mapped.
+
+use crate::file::{File, system};
+use crate::mapping::Backing;
+use crate::options::{Access, Flags, Options};
+use crate::range::{addressable, page_size};
+use crate::status::{Error, Result};
+use memmap2::{MmapOptions, MmapRaw, RemapOptions};
+use std::ops::Range;
+
+/// The mapped pages.
+#[derive(Debug)]
+pub enum Memory {
+    /// Ours: all of the capacity is mapped, of which nobody has business behind the length, where
+    /// there may be no file yet.
+    Own(MmapRaw),
+    /// Mapped, and to be unmapped, by somebody else.
+    Lent(*mut u8, usize),
+}
+
+/// How pages are mapped, as mmap(2) takes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pages {
+    /// PROT_READ and others.
+    pub protection: i32,
+    /// MAP_SHARED or MAP_PRIVATE.
+    pub sharing: i32,
+}
+
+impl Pages {
+    pub fn of(options: &Options, backing: &Backing) -> Pages {
+        let write = match options.access {
+            Access::ReadOnly => 0,
+            _ => libc::PROT_WRITE,
+        };
+        let execute = match options.flags.has(Flags::EXECUTABLE) {
+            true => libc::PROT_EXEC,
+            false => 0,
+        };
+        let private =
+            options.access == Access::CopyOnWrite || matches!(backing, Backing::Anonymous);
+        Pages {
+            protection: libc::PROT_READ | write | execute,
+            sharing: if private {
+                libc::MAP_PRIVATE
+            } else {
+                libc::MAP_SHARED
+            },
+        }
+    }
+}
+
+impl Memory {
+    /// Maps `len` bytes of `file`, or the capacity if that is more, from the offset of the options on;
+    /// pages that the file does not have yet are mapped too.
+    pub fn of_file(file: &File, len: u64, options: &Options) -> Result<Memory> {
+        let mut how = MmapOptions::new();
+        let len = addressable(len.max(options.capacity))?;
+        how.offset(options.offset)
+            .len(usable_size(options.offset, len));
+        let memory = match options.access {
+            Access::ReadWrite => how.map_raw(file.fd()),
+            // SAFETY: the map becomes a raw one at once, so no reference to memory that others may
+            // write is ever made.
+            Access::CopyOnWrite => unsafe { how.map_copy(file.fd()) }.map(MmapRaw::from),
+            _ => how.map_raw_read_only(file.fd()),
+        };
+        let memory = memory.map_err(Error::of_mapping)?;
+        allow_execution(&memory, options)?;
+        Ok(Memory::Own(memory))
+    }
+
+    /// Maps `len` zero bytes that are this process's own, or the capacity if that is more.
+    pub fn anonymous(len: u64, options: &Options) -> Result<Memory> {
+        let mut how = MmapOptions::new();
+        how.len(usable_size(0, addressable(len.max(options.capacity))?));
+        if options.capacity > len || options.flags.has(Flags::OVERCOMMIT) {
+            how.no_reserve_swap(); // What may never be touched must not count as memory in use.
+        }
+        let memory = how.map_anon().map_err(Error::of_mapping)?.into();
+        allow_execution(&memory, options)?;
+        Ok(Memory::Own(memory))
+    }
+
+    /// The first byte.
+    #[inline]
+    pub fn data(&self) -> *mut u8 {
+        match self {
+            Memory::Own(memory) => memory.as_mut_ptr(),
+            Memory::Lent(data, _) => *data,
+        }
+    }
+
+    /// How many bytes are mapped.
+    pub fn len(&self) -> usize {
+        match self {
+            Memory::Own(memory) => memory.len(),
+            Memory::Lent(_, len) => *len,
+        }
+    }
+
+    /// Whether somebody else has mapped it, and is to unmap it.
+    pub fn is_lent(&self) -> bool {
+        matches!(self, Memory::Lent(..))
+    }
+
+    /// Maps `len` bytes instead, at another address if need be. Who calls it has the memory for itself.
+    pub fn resize(&mut self, len: usize) -> Result<()> {
+        match self {
+            Memory::Own(memory) => {
+                // SAFETY: nobody has a pointer into the memory: there is no pin.
+                let moved = unsafe { memory.remap(len, RemapOptions::new().may_move(true)) };
+                moved.map_err(Error::of_mapping)
+            }
+            Memory::Lent(..) => Err(Error::Unsupported),
+        }
+    }
+}
+
+/// How many bytes can be had from `offset` on for the pages that `len` bytes take: up to the end of
+/// the last page, and one page for nothing at all, since there is no mapping of length 0.
+pub fn usable_size(offset: u64, len: usize) -> usize {
+    let into_page = (offset % page_size() as u64) as usize;
+    (into_page + len.max(1)).next_multiple_of(page_size()) - into_page
+}
+
+/// memmap2 maps code only for reading, so what is asked for is allowed afterwards.
+fn allow_execution(memory: &MmapRaw, options: &Options) -> Result<()> {
+    if !options.flags.has(Flags::EXECUTABLE) {
+        return Ok(());
+    }
+    let allowed = Pages::of(options, &Backing::Anonymous).protection;
+    let (first, len) = pages_of(memory.as_mut_ptr(), 0..memory.len());
+    // SAFETY: the pages are this mapping's own, and nothing is taken from what was allowed.
+    system(|| unsafe { libc::mprotect(first, len, allowed) }).map(drop)
+}
+
+/// The pages that hold the bytes of `range`, as the system's calls take them.
+pub fn pages_of(data: *mut u8, range: Range<usize>) -> (*mut libc::c_void, usize) {
+    let start = data.wrapping_add(range.start);
+    let into_page = start as usize % page_size();
+    (
+        start.wrapping_sub(into_page).cast(),
+        range.len() + into_page,
+    )
+}

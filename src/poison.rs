@@ -1,0 +1,222 @@
+//! Poison: the addresses of closed mappings, kept unreadable so that a stale pointer faults at once
+//! instead of finding what is mapped there next.
+//!
+//! A ring of entries that one atomic each guards: mappings are dropped by any thread, the fault handler
+//! included, and a fork may come at any time. A place that somebody is at is passed over.
+
+use crate::file::File;
+use crate::guard;
+use crate::slot::Span;
+use crate::status::Result;
+use std::cell::UnsafeCell;
+use std::fmt::{self, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+/// How many closed mappings are kept at the most.
+const ENTRIES: usize = 1024;
+
+/// How much address space MEMMAP_POISON=1 keeps: it costs no memory.
+const BY_ENVIRONMENT: u64 = 1 << 40;
+
+/// How many bytes of address space to keep, 0 for none.
+static BUDGET: AtomicU64 = AtomicU64::new(0);
+static HELD: AtomicU64 = AtomicU64::new(0);
+static NEWEST: AtomicUsize = AtomicUsize::new(0);
+static OLDEST: AtomicUsize = AtomicUsize::new(0);
+static RING: [Entry; ENTRIES] = [const { Entry::empty() }; ENTRIES];
+
+const EMPTY: u32 = 0;
+const BUSY: u32 = 1;
+const FULL: u32 = 2;
+
+struct Entry {
+    state: AtomicU32,
+    closed: UnsafeCell<Closed>,
+}
+
+// SAFETY: `closed` is touched only by who has made the state BUSY.
+unsafe impl Sync for Entry {}
+
+/// A mapping that was.
+struct Closed {
+    pages: Span,
+    name: Text<96>,
+}
+
+impl Entry {
+    const fn empty() -> Entry {
+        Entry {
+            state: AtomicU32::new(EMPTY),
+            closed: UnsafeCell::new(Closed {
+                pages: Span { start: 0, end: 0 },
+                name: Text::EMPTY,
+            }),
+        }
+    }
+
+    /// Calls `touch` with the entry if its state is `wanted`, and leaves it in the state that it answers.
+    fn at<R>(&self, wanted: u32, touch: impl FnOnce(&mut Closed) -> (u32, R)) -> Option<R> {
+        // Acquire: what the last to be here wrote is seen. Relaxed: a failure looks at nothing.
+        self.state
+            .compare_exchange(wanted, BUSY, Ordering::Acquire, Ordering::Relaxed)
+            .ok()?;
+        // SAFETY: the state is BUSY by us.
+        let (state, answer) = touch(unsafe { &mut *self.closed.get() });
+        // Release: the next to be here sees what was written.
+        self.state.store(state, Ordering::Release);
+        Some(answer)
+    }
+}
+
+/// Keeps the addresses of mappings that are closed from now on, up to so many bytes; 0 releases all.
+pub fn keep_closed(bytes: u64) -> Result<()> {
+    if bytes != 0 {
+        guard::explain_closed_pages()?;
+    }
+    BUDGET.store(bytes, Ordering::Relaxed);
+    release_over(bytes);
+    Ok(())
+}
+
+/// Does what the variable MEMMAP_POISON asks for, once: 1 for plenty, a larger number for so many bytes.
+pub fn heed_environment() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let wish = std::env::var("MEMMAP_POISON").ok();
+        match wish.and_then(|bytes| bytes.trim().parse().ok()) {
+            None | Some(0) => {}
+            Some(1) => drop(keep_closed(BY_ENVIRONMENT)),
+            Some(bytes) => drop(keep_closed(bytes)),
+        }
+    });
+}
+
+/// Takes the pages of a mapping that is closed, if that is wished; false if the caller is to unmap them.
+pub fn keep(pages: Span, file: Option<&File>) -> bool {
+    let (budget, len) = (BUDGET.load(Ordering::Relaxed), bytes(pages));
+    if len > budget || !make_unreadable(pages) {
+        return false;
+    }
+    let closed = |closed: &mut Closed| {
+        let before = std::mem::replace(&mut closed.pages, pages);
+        closed.name = Text::EMPTY;
+        if let Some(file) = file {
+            closed.name.fill_with(|name| file.path(name));
+        }
+        (FULL, before)
+    };
+    for _ in 0..ENTRIES {
+        let entry = &RING[NEWEST.fetch_add(1, Ordering::Relaxed) % ENTRIES];
+        if entry.at(EMPTY, closed).is_some() {
+            HELD.fetch_add(len, Ordering::Relaxed);
+            release_over(budget);
+            return true;
+        }
+        if let Some(before) = entry.at(FULL, closed) {
+            release(before);
+            HELD.fetch_add(len, Ordering::Relaxed);
+            release_over(budget);
+            return true;
+        }
+    }
+    false
+}
+
+/// Releases the oldest until no more than `budget` bytes are held.
+fn release_over(budget: u64) {
+    for _ in 0..ENTRIES {
+        if HELD.load(Ordering::Relaxed) <= budget {
+            return;
+        }
+        let entry = &RING[OLDEST.fetch_add(1, Ordering::Relaxed) % ENTRIES];
+        if let Some(pages) = entry.at(FULL, |closed| (EMPTY, closed.pages)) {
+            release(pages);
+        }
+    }
+}
+
+fn release(pages: Span) {
+    HELD.fetch_sub(bytes(pages), Ordering::Relaxed);
+    // SAFETY: they have been ours, unreadable, since their mapping was closed.
+    unsafe { libc::munmap(pages.start as *mut libc::c_void, bytes(pages) as usize) };
+}
+
+fn bytes(pages: Span) -> u64 {
+    (pages.end - pages.start) as u64
+}
+
+fn make_unreadable(pages: Span) -> bool {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+    let (start, len) = (pages.start as *mut libc::c_void, bytes(pages) as usize);
+    // SAFETY: the pages are those of a mapping that nobody has a pin of any more.
+    let kept = unsafe { libc::mmap(start, len, libc::PROT_NONE, flags, -1, 0) };
+    kept != libc::MAP_FAILED
+}
+
+/// Tells on standard error which closed mapping `address` was in, if it was in one. For a signal
+/// handler, after which the process dies.
+pub fn explain(address: usize) {
+    let found = RING.iter().find_map(|entry| {
+        entry.at(FULL, |closed| {
+            let here = closed.pages.holds(address);
+            let mut text = Text::<320>::EMPTY;
+            if here {
+                // What doesn't fit is cut, and nothing else can fail.
+                let _ = writeln!(
+                    text,
+                    "libmemmap: use after close: {address:#x} is byte {} of a mapping of {} bytes{}{} that was closed",
+                    address - closed.pages.start,
+                    bytes(closed.pages),
+                    if closed.name.is_empty() { "" } else { " of " },
+                    closed.name,
+                );
+            }
+            (FULL, here.then_some(text))
+        })?
+    });
+    if let Some(text) = found {
+        // SAFETY: the text is as long as it says.
+        unsafe { libc::write(2, text.bytes.as_ptr().cast(), text.len) };
+    }
+}
+
+/// Text in a place of its own: a signal handler must not allocate.
+struct Text<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> Text<N> {
+    const EMPTY: Text<N> = Text {
+        bytes: [0; N],
+        len: 0,
+    };
+
+    fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Has `fill` write text, and keeps as much as it says it has written.
+    fn fill_with(&mut self, fill: impl FnOnce(&mut [u8]) -> usize) {
+        self.len = fill(&mut self.bytes).min(N);
+    }
+}
+
+impl<const N: usize> fmt::Write for Text<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let len = text.len().min(N - self.len);
+        self.bytes[self.len..][..len].copy_from_slice(&text.as_bytes()[..len]);
+        self.len += len;
+        Ok(())
+    }
+}
+
+impl<const N: usize> fmt::Display for Text<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            str::from_utf8(&self.bytes[..self.len])
+                .unwrap_or("a file with a name that is not text"),
+        )
+    }
+}

@@ -1,0 +1,121 @@
+//! The regions of this process's memory, as the kernel lists them in /proc/self/maps.
+
+use crate::memory::Pages;
+use crate::slot::Span;
+use crate::status::{Error, Result};
+
+/// What is mapped at some addresses, the same way all over.
+#[derive(Clone, Copy, Debug)]
+pub struct Region {
+    /// How.
+    pub pages: Pages,
+    /// Which byte of the file is at the first address asked for.
+    pub offset: u64,
+    /// The file's, 0 for memory without a file.
+    pub inode: u64,
+}
+
+impl Region {
+    /// What is mapped in `span`. [`Error::Range`] when that is nothing at some address, and
+    /// [`Error::Invalid`] when it is not one file, or piece of memory, mapped in one way.
+    pub fn around(span: Span) -> Result<Region> {
+        let maps = std::fs::read_to_string("/proc/self/maps")?;
+        let mut answer: Option<Region> = None;
+        let mut reached = span.start;
+        for line in maps.lines() {
+            let (there, mut region) = parse(line).ok_or(Error::Unsupported)?;
+            if !there.holds(reached) || reached >= span.end {
+                continue;
+            }
+            let file = region.inode != 0;
+            region.offset += if file {
+                (reached - there.start) as u64
+            } else {
+                0
+            };
+            match answer {
+                None => answer = Some(region),
+                Some(first) if !first.continues(&region, reached - span.start) => {
+                    return Err(Error::Invalid);
+                }
+                Some(_) => {}
+            }
+            reached = there.end;
+        }
+        match reached >= span.end {
+            true => answer.ok_or(Error::Range),
+            false => Err(Error::Range),
+        }
+    }
+
+    /// Whether `other`, so many bytes behind this one's beginning, is more of the same.
+    fn continues(&self, other: &Region, distance: usize) -> bool {
+        let same_file = self.inode == other.inode
+            && (self.inode == 0 || self.offset + distance as u64 == other.offset);
+        same_file
+            && self.pages.protection == other.pages.protection
+            && self.pages.sharing == other.pages.sharing
+    }
+}
+
+/// A line such as `7f1c8a000000-7f1c8a021000 rw-s 00002000 08:01 1234   /path` (proc_pid_maps(5)).
+fn parse(line: &str) -> Option<(Span, Region)> {
+    let mut words = line.split_ascii_whitespace();
+    let (start, end) = words.next()?.split_once('-')?;
+    let span = Span {
+        start: usize::from_str_radix(start, 16).ok()?,
+        end: usize::from_str_radix(end, 16).ok()?,
+    };
+    let allowed = words.next()?;
+    let offset = u64::from_str_radix(words.next()?, 16).ok()?;
+    let inode = words.nth(1)?.parse().ok()?;
+    let bit = |letter, bit| if allowed.contains(letter) { bit } else { 0 };
+    let protection =
+        bit('r', libc::PROT_READ) | bit('w', libc::PROT_WRITE) | bit('x', libc::PROT_EXEC);
+    let sharing = match allowed.ends_with('s') {
+        true => libc::MAP_SHARED,
+        false => libc::MAP_PRIVATE,
+    };
+    let pages = Pages {
+        protection,
+        sharing,
+    };
+    Some((
+        span,
+        Region {
+            pages,
+            offset,
+            inode,
+        },
+    ))
+}
+
+/// How many regions there are: what vm.max_map_count limits.
+pub fn count() -> Result<u64> {
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    Ok(maps.lines().count() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_maps_is_understood() {
+        let line = "7f1c8a000000-7f1c8a021000 rw-s 00002000 08:01 1234                       /a b";
+        let (span, region) = parse(line).expect("it is one");
+        assert_eq!((span.start, span.end), (0x7f1c8a000000, 0x7f1c8a021000));
+        assert_eq!((region.offset, region.inode), (0x2000, 1234));
+        assert_eq!(region.pages.protection, libc::PROT_READ | libc::PROT_WRITE);
+        assert_eq!(region.pages.sharing, libc::MAP_SHARED);
+    }
+
+    #[test]
+    fn what_is_mapped_where_nothing_is_is_out_of_range() {
+        let nowhere = Span {
+            start: 0x1000,
+            end: 0x2000,
+        };
+        assert_eq!(Region::around(nowhere).err(), Some(Error::Range));
+    }
+}
