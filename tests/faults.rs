@@ -65,11 +65,8 @@ fn a_file_that_is_whole_again_is_mapped_back_where_it_was() {
         "the 9 went into a stand-in page"
     );
     // SAFETY: as above.
-    assert_eq!(
-        unsafe { view.as_ptr().read_volatile() },
-        5,
-        "the address stays"
-    );
+    let byte = unsafe { view.as_ptr().read_volatile() };
+    assert_eq!(byte, 5, "the address stays");
     assert_eq!(map.write(0, b"new"), Ok(()));
     assert_eq!(std::fs::read(&path).expect("it is there")[..3], *b"new");
 }
