@@ -9,8 +9,9 @@
  *    mapping back in its own time, also when the process dies; to know that bytes are on the device,
  *    call memmap_flush and look at its status.
  *  - A file that somebody else truncates, or a disk that fills up under a sparse file, takes pages
- *    away from under a mapping; touching them raises SIGBUS. Files made by memmap_create have their
- *    blocks reserved unless MEMMAP_SPARSE was asked for.
+ *    away from under a mapping; touching them raises SIGBUS and ends the process. After
+ *    memmap_guard_install it is MEMMAP_ERR_FAULT instead. Files made by memmap_create have their blocks
+ *    reserved unless MEMMAP_SPARSE was asked for.
  *  - A pointer from memmap_data is good until the mapping is closed or moved by memmap_resize or
  *    memmap_refresh. A pointer from memmap_pin is good until memmap_unpin, whatever other threads do.
  *  - On network file systems other hosts may not see what is written here, nor the reverse.
@@ -24,7 +25,8 @@
  *  - Any thread may call any function at any time, also while another thread closes the same handle.
  *  - Offsets and lengths are in bytes and need no alignment. Where a range is asked for, the length
  *    MEMMAP_TO_END means to the end of the mapping, and 0 means nothing.
- *  - Outputs come last and are written only on success. A failed call changes nothing.
+ *  - Outputs come last and are written only on success. A failed call changes nothing, except that a
+ *    copy which meets a lost page (MEMMAP_ERR_FAULT) may have copied a part.
  *  - NULL where a pointer is needed is MEMMAP_ERR_INVALID (a buffer of length 0 needs none); a handle
  *    that is closed, stale or invented is MEMMAP_ERR_HANDLE; a bug inside the library is caught and
  *    answered as MEMMAP_ERR_PANIC. Each function names the other statuses that are its own.
@@ -56,8 +58,8 @@
 
 /**
  * Flag: let new bytes of the file be holes instead of reserving blocks. A full disk is then met by
- * the program that first writes there, as SIGBUS, instead of by memmap_create or memmap_resize, as
- * ENOSPC.
+ * the program that first writes there, as SIGBUS (or MEMMAP_ERR_FAULT, see memmap_guard_install), instead of
+ * by memmap_create or memmap_resize, as ENOSPC.
  */
 #define MEMMAP_SPARSE (1 << 1)
 

@@ -3,16 +3,17 @@
 //!
 //! What runs in the handler is atomics and system calls: no lock, no allocation, no panic.
 
+use crate::fork;
 use crate::handles::{self, Pinned};
 use crate::lost::Causes;
 use crate::mapping::Backing;
 use crate::poison;
-use crate::previous::{Signal, is_fault};
+use crate::previous::{Handler, Signal, is_fault};
 use crate::range::page_size;
 use crate::slot::Span;
 use crate::status::{Error, Result};
+use crate::table::Handle;
 use libc::{c_int, c_void, siginfo_t};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 static LOST_PAGES: Signal = Signal::new(libc::SIGBUS);
@@ -25,19 +26,24 @@ static SURVIVED: AtomicU64 = AtomicU64::new(0);
 /// cut and grown again in between. After that it counts as lost.
 const SECOND_TRIES: u32 = 64;
 
-/// Installs the guard, once a process: later calls answer the same and do nothing.
+/// Installs the guard, once a process: later calls do nothing.
 pub fn install() -> Result<()> {
-    static INSTALLED: OnceLock<Result<()>> = OnceLock::new();
     page_size(); // Asked now, so that the handler needn't.
-    // SAFETY: the OnceLock calls it once.
-    *INSTALLED.get_or_init(|| unsafe { LOST_PAGES.install(on_lost_page) })
+    install_once(&LOST_PAGES, on_lost_page)
 }
 
 /// Has a stale pointer into poisoned memory explained before the process ends by it.
 pub fn explain_closed_pages() -> Result<()> {
-    static INSTALLED: OnceLock<Result<()>> = OnceLock::new();
-    // SAFETY: as above.
-    *INSTALLED.get_or_init(|| unsafe { CLOSED_PAGES.install(on_closed_page) })
+    install_once(&CLOSED_PAGES, on_closed_page)
+}
+
+fn install_once(signal: &Signal, handler: Handler) -> Result<()> {
+    let _turn = fork::turn(Handle(0)); // One at a time, and not in the middle of a fork.
+    match signal.is_installed() {
+        true => Ok(()),
+        // SAFETY: nobody else is here, and it isn't installed.
+        false => unsafe { signal.install(handler) },
+    }
 }
 
 /// How many faults this process has survived.

@@ -20,8 +20,8 @@ pub enum Access {
 /// Flag of memmap_create: refuse a file that exists (EEXIST).
 pub const EXCLUSIVE: u32 = 1 << 0;
 /// Flag: let new bytes of the file be holes instead of reserving blocks. A full disk is then met by
-/// the program that first writes there, as SIGBUS, instead of by memmap_create or memmap_resize, as
-/// ENOSPC.
+/// the program that first writes there, as SIGBUS (or MEMMAP_ERR_FAULT, see memmap_guard_install), instead of
+/// by memmap_create or memmap_resize, as ENOSPC.
 pub const SPARSE: u32 = 1 << 1;
 /// Flag of memmap_create: make size and name of the file durable before it answers (fsync of the
 /// file and of its folder), so that they survive a power cut.

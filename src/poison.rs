@@ -10,8 +10,7 @@ use crate::slot::Span;
 use crate::status::Result;
 use std::cell::UnsafeCell;
 use std::fmt::{self, Write};
-use std::sync::Once;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// How many closed mappings are kept at the most.
 const ENTRIES: usize = 1024;
@@ -80,16 +79,21 @@ pub fn keep_closed(bytes: u64) -> Result<()> {
 }
 
 /// Does what the variable MEMMAP_POISON asks for, once: 1 for plenty, a larger number for so many bytes.
+/// At the first mapping, and not when the library is loaded: the runtime of a language installs its
+/// handlers in between.
 pub fn heed_environment() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let wish = std::env::var("MEMMAP_POISON").ok();
-        match wish.and_then(|bytes| bytes.trim().parse().ok()) {
-            None | Some(0) => {}
-            Some(1) => drop(keep_closed(BY_ENVIRONMENT)),
-            Some(bytes) => drop(keep_closed(bytes)),
-        }
-    });
+    static HEEDED: AtomicBool = AtomicBool::new(false);
+    // Relaxed, both: no thread waits for the one that does it, not even in a child of fork.
+    if HEEDED.load(Ordering::Relaxed) || HEEDED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let wish = std::env::var("MEMMAP_POISON").ok();
+    // If no handler can be installed, a stale pointer faults without being explained.
+    match wish.and_then(|bytes| bytes.trim().parse().ok()) {
+        None | Some(0) => {}
+        Some(1) => drop(keep_closed(BY_ENVIRONMENT)),
+        Some(bytes) => drop(keep_closed(bytes)),
+    }
 }
 
 /// Takes the pages of a mapping that is closed, if that is wished; false if the caller is to unmap them.

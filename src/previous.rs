@@ -17,6 +17,7 @@ pub struct Signal {
     number: c_int,
     /// What was there before; written once, before our handler can run.
     before: UnsafeCell<MaybeUninit<sigaction>>,
+    installed: AtomicBool,
     /// Whether `before` is to be taken for SIG_DFL: it asked to be called once (SA_RESETHAND).
     spent: AtomicBool,
 }
@@ -30,15 +31,22 @@ impl Signal {
         Signal {
             number,
             before: UnsafeCell::new(MaybeUninit::uninit()),
+            installed: AtomicBool::new(false),
             spent: AtomicBool::new(false),
         }
+    }
+
+    /// Whether `install` was here.
+    pub fn is_installed(&self) -> bool {
+        // Relaxed: who installs does so under a lock.
+        self.installed.load(Ordering::Relaxed)
     }
 
     /// Puts `handler` in front of what is there.
     ///
     /// # Safety
     ///
-    /// It is called once a signal.
+    /// It succeeds at most once a signal, and no other thread is here meanwhile.
     pub unsafe fn install(&self, handler: Handler) -> Result<()> {
         // Looked at first, since the handler may run before a sigaction that installs it has returned.
         // SAFETY: sigaction fills the struct when it answers 0; nobody else has it so far.
@@ -54,7 +62,9 @@ impl Signal {
             ours
         };
         // SAFETY: the handler is one that may run at any time.
-        system(|| unsafe { libc::sigaction(self.number, ours, ptr::null_mut()) }).map(drop)
+        system(|| unsafe { libc::sigaction(self.number, ours, ptr::null_mut()) })?;
+        self.installed.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Gives a signal that isn't ours to who was there before, as the kernel would have.
