@@ -1,23 +1,9 @@
 //! What the built libraries are to those who link or load them: symbols, soname, header.
 
+mod common;
+
+use common::{declared_functions, release_library, root};
 use object::{Object, ObjectSymbol};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The release build of the shared library, made if it isn't there.
-fn release_library() -> PathBuf {
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--quiet", "--lib"])
-        .current_dir(root())
-        .status();
-    assert!(built.expect("cargo runs").success());
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root().join("target"), PathBuf::from);
-    target.join("release/libmemmap.so")
-}
 
 #[test]
 fn the_shared_library_exports_the_functions_of_the_header_and_nothing_else() {
@@ -29,19 +15,7 @@ fn the_shared_library_exports_the_functions_of_the_header_and_nothing_else() {
         .map(|symbol| symbol.name().expect("a name is text").to_owned())
         .collect();
     exported.sort();
-    let header = std::fs::read_to_string(root().join("include/memmap.h")).expect("it is there");
-    let mut declared: Vec<_> = header
-        .lines()
-        .filter(|line| !line.starts_with([' ', '#', '/']))
-        .filter_map(|line| line.split_once('(')?.0.rsplit([' ', '*']).next())
-        .map(str::to_owned)
-        .collect();
-    declared.sort();
-    assert!(
-        declared.len() >= 20,
-        "the header was not understood: {declared:?}"
-    );
-    assert_eq!(exported, declared);
+    assert_eq!(exported, declared_functions());
 }
 
 #[test]

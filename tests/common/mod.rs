@@ -1,0 +1,51 @@
+//! What several test targets need: the library as it is shipped, and the header.
+#![allow(
+    dead_code,
+    reason = "every test target compiles this for itself, and none uses all of it"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folder of the release build, which is made once if it isn't there.
+pub fn release_folder() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--release", "--quiet", "--lib"])
+            .current_dir(root())
+            .status();
+        assert!(built.expect("cargo runs").success());
+        let target = std::env::var_os("CARGO_TARGET_DIR");
+        target
+            .map_or(root().join("target"), PathBuf::from)
+            .join("release")
+    });
+    &FOLDER
+}
+
+/// The release build of the shared library.
+pub fn release_library() -> PathBuf {
+    release_folder().join("libmemmap.so")
+}
+
+/// The names of the functions that the header declares.
+pub fn declared_functions() -> Vec<String> {
+    let header = std::fs::read_to_string(root().join("include/memmap.h")).expect("it is there");
+    let mut declared: Vec<_> = header
+        .lines()
+        .filter(|line| !line.starts_with([' ', '#', '/']))
+        .filter_map(|line| line.split_once('(')?.0.rsplit([' ', '*']).next())
+        .map(str::to_owned)
+        .collect();
+    declared.sort();
+    assert!(
+        declared.len() >= 20,
+        "the header was not understood: {declared:?}"
+    );
+    declared
+}
