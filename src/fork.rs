@@ -6,20 +6,26 @@
 
 use crate::table::Handle;
 use std::cell::UnsafeCell;
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Mappings share these locks by their handle: more of them would only be idle.
 const LOCKS: usize = 64;
 
 static TURNS: [Mutex<()>; LOCKS] = [const { Mutex::new(()) }; LOCKS];
 
+/// Registers the hooks before main, or before dlopen answers. Any later, a fork could come between a
+/// thread's first turn and the hooks, and its child would wait for ever.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_LOAD: extern "C" fn() = register;
+
+extern "C" fn register() {
+    // SAFETY: the hooks are safe to call at any time, and the library is never unloaded.
+    unsafe { pthread_atfork(before_fork, after_fork, after_fork) };
+}
+
 /// Waits until no other thread resizes the mapping, and keeps it so until the answer is dropped.
 pub fn turn(handle: Handle) -> MutexGuard<'static, ()> {
-    static HOOKS: Once = Once::new();
-    HOOKS.call_once(|| {
-        // SAFETY: the hooks are safe to call at any time, and the library is never unloaded.
-        unsafe { pthread_atfork(before_fork, after_fork, after_fork) };
-    });
     lock(handle.0 as usize % LOCKS)
 }
 
