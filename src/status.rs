@@ -1,6 +1,7 @@
 //! What a call answers: status codes, the system's errno, and a message for each.
 
-use std::{ffi::CStr, ffi::CString, fmt, io, sync::LazyLock};
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::{ffi::CStr, ffi::CString, fmt, io, ptr};
 
 /// What a call answers: 0 is success, a positive number an errno of the system, a negative one
 /// MEMMAP_ERR_... `memmap_strerror` explains it.
@@ -175,10 +176,34 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The system's messages, fetched once: strerror(3) may reuse its buffer, and our texts are static.
-static SYSTEM: LazyLock<Vec<CString>> = LazyLock::new(|| {
+///
+/// Not a LazyLock: a child forked while another thread fills it would wait for that thread for ever.
+/// Here whoever comes at the same time fetches them too, and the first to be done is heard.
+fn system_messages() -> &'static [CString] {
     const LAST_ERRNO: i32 = 133; // EHWPOISON, the highest that Linux has on x86_64 and aarch64.
-    (0..=LAST_ERRNO).map(system_message).collect()
-});
+    static MESSAGES: AtomicPtr<Vec<CString>> = AtomicPtr::new(ptr::null_mut());
+    // Acquire, both: who finds the texts sees them whole.
+    let mut messages = MESSAGES.load(Ordering::Acquire);
+    if messages.is_null() {
+        let own = Box::into_raw(Box::new((0..=LAST_ERRNO).map(system_message).collect()));
+        // Release: pairs with the above.
+        messages = match MESSAGES.compare_exchange(
+            ptr::null_mut(),
+            own,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        ) {
+            Ok(_) => own,
+            Err(theirs) => {
+                // SAFETY: nobody has seen ours.
+                drop(unsafe { Box::from_raw(own) });
+                theirs
+            }
+        };
+    }
+    // SAFETY: once there, they are never changed or freed.
+    unsafe { &*messages }
+}
 
 fn system_message(errno: i32) -> CString {
     let mut text = [0 as libc::c_char; 128];
@@ -196,7 +221,7 @@ pub fn message(status: Status) -> &'static CStr {
         return c"success";
     }
     let own = OWN.iter().find(|(_, code, _)| *code == status);
-    let system = || SYSTEM.get(usize::try_from(status).ok()?);
+    let system = || system_messages().get(usize::try_from(status).ok()?);
     match own {
         Some((.., text)) => text,
         None => system().map_or(c"not a status of libmemmap", CString::as_c_str),
