@@ -4,11 +4,11 @@ use crate::options::{Access, Flags, Options};
 use crate::range::page_size;
 use crate::status::{Error, Result};
 use crate::system::limit;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io::Write;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::{ffi::OsStr, path::Path};
 
 /// What is mapped.
@@ -289,41 +289,41 @@ fn within_file_size_limit(size: u64) -> Result<()> {
 }
 
 /// A file that is being created: if it is new it goes away again when this is dropped unfinished.
-pub struct Creation<'p> {
-    path: &'p CStr,
+pub struct Creation {
+    path: CString,
     device: u64,
     inode: u64,
     old_size: u64,
     new: bool,
 }
 
-impl<'p> Creation<'p> {
+impl Creation {
     /// Opens `path`, making it if need be. What an existing file holds is left alone so far.
-    pub fn start(path: &'p CStr, options: &Options) -> Result<(Creation<'p>, File)> {
+    ///
+    /// A symbolic link to nothing has what it names made, as O_CREAT does it, but by that name: so it
+    /// is known whether the file is new, and where it is to be removed again or made durable.
+    pub fn start(path: &CStr, options: &Options) -> Result<(Creation, File)> {
+        const LINKS: usize = 40; // As many as the system follows (path_resolution(7)).
         let flags = libc::O_RDWR | no_follow(options);
-        let make = flags | ALWAYS | libc::O_CREAT;
-        match open(path, make | libc::O_EXCL, options.mode) {
-            Ok(fd) => Creation::of(path, File::validated(fd)?, true),
-            Err(Error::System(libc::EEXIST)) if !options.flags.has(Flags::EXCLUSIVE) => {
-                match File::open_for(path, flags) {
-                    // A symbolic link to nothing: what it names is made, as O_CREAT does it.
-                    Err(Error::System(libc::ENOENT)) => {
-                        let fd = open(path, make, options.mode)?;
-                        Creation::of(path, File::validated(fd)?, false)
-                    }
-                    existing => Creation::of(path, existing?, false),
-                }
+        let make = flags | ALWAYS | libc::O_CREAT | libc::O_EXCL;
+        let mut path = path.to_owned();
+        for _ in 0..=LINKS {
+            match open(&path, make, options.mode) {
+                Ok(fd) => return Creation::of(path, File::validated(fd)?, true),
+                Err(Error::System(libc::EEXIST)) if !options.flags.has(Flags::EXCLUSIVE) => {}
+                Err(Error::System(libc::EISDIR)) => return Err(Error::NotRegular),
+                Err(error) => return Err(error),
             }
-            Err(Error::System(libc::EISDIR)) => Err(Error::NotRegular),
-            Err(error) => Err(error),
+            match File::open_for(&path, flags) {
+                // If it is no link, somebody has removed the file just now.
+                Err(Error::System(libc::ENOENT)) => path = target_of(&path).unwrap_or(path),
+                existing => return Creation::of(path, existing?, false),
+            }
         }
+        Err(Error::System(libc::ELOOP))
     }
 
-    fn of(
-        path: &'p CStr,
-        (file, old_size): (File, u64),
-        new: bool,
-    ) -> Result<(Creation<'p>, File)> {
+    fn of(path: CString, (file, old_size): (File, u64), new: bool) -> Result<(Creation, File)> {
         if file.kind != Kind::Regular {
             return Err(Error::NotRegular); // A device cannot be given a size.
         }
@@ -346,7 +346,7 @@ impl<'p> Creation<'p> {
         }
         if flags.has(Flags::DURABLE) {
             file.sync()?;
-            sync_folder_of(self.path)?;
+            sync_folder_of(&self.path)?;
         }
         Ok(())
     }
@@ -367,13 +367,23 @@ impl<'p> Creation<'p> {
     }
 }
 
-impl Drop for Creation<'_> {
+impl Drop for Creation {
     fn drop(&mut self) {
         if self.new && self.still_named() {
             // SAFETY: the path is terminated.
             unsafe { libc::unlink(self.path.as_ptr()) };
         }
     }
+}
+
+/// What the symbolic link at `path` names, if it is one.
+fn target_of(path: &CStr) -> Option<CString> {
+    let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+    let target = path.read_link().ok()?;
+    let target = path
+        .parent()
+        .map_or(target.clone(), |folder| folder.join(&target));
+    CString::new(target.into_os_string().into_vec()).ok()
 }
 
 /// Makes the names in the file's folder durable (fsync(2): syncing a file does not sync its entry).
