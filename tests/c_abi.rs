@@ -1,0 +1,283 @@
+//! The C ABI from C: the programs of tests/c and the example, compiled as a user compiles them, linked
+//! with either library, and run.
+
+mod common;
+
+use common::{declared_functions, release_folder, root};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+const C99: [&str; 5] = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"];
+const CPP11: [&str; 5] = ["-std=c++11", "-Wall", "-Wextra", "-pedantic", "-Werror"];
+
+/// What the static library needs of the system (`rustc --print native-static-libs`).
+const SYSTEM_LIBRARIES: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
+
+#[derive(Clone, Copy)]
+enum Library {
+    Static,
+    Shared,
+}
+
+/// One test per program and library, so that cargo names them.
+macro_rules! programs {
+    ($($name:ident)*) => {
+        const PROGRAMS: &[&str] = &[$(stringify!($name)),*];
+
+        mod with_the_static_library {
+            $(#[test] fn $name() { super::passes(stringify!($name), super::Library::Static) })*
+        }
+
+        mod with_the_shared_library {
+            $(#[test] fn $name() { super::passes(stringify!($name), super::Library::Shared) })*
+        }
+    };
+}
+
+programs! { about open create from_fd anonymous handles look access durability size }
+
+/// Compiles, links and runs a program of tests/c in an empty folder, which it must leave empty.
+fn passes(name: &str, library: Library) {
+    let built = tempfile::tempdir().expect("a temporary folder");
+    let source = root().join(format!("tests/c/{name}.c"));
+    let program = link(&built, &source, library, &["-D_GNU_SOURCE"]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Some behaviours are those of a user without rights, who must get in.
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+
+    let output = run(&program, [folder.path()]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    for skipped in text.lines().filter(|line| line.starts_with("skipped")) {
+        // Not by println!, which the test harness holds back.
+        writeln!(std::io::stderr(), "{name}.c: {skipped}").expect("stderr can be written");
+    }
+    assert!(
+        output.status.success(),
+        "{name}.c {}:\n{}",
+        how_it_ended(&output),
+        text
+    );
+    let left: Vec<_> = fs::read_dir(folder.path()).expect("it is there").collect();
+    assert!(left.is_empty(), "{name}.c left files behind: {left:?}");
+}
+
+fn run(program: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
+    let output = Command::new(program).args(arguments).output();
+    output.expect("what has been linked can be run")
+}
+
+fn how_it_ended(output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    match output.status.signal() {
+        Some(signal) => format!("was killed by signal {signal}: {errors}"),
+        None => format!("ended with {}: {errors}", output.status),
+    }
+}
+
+fn compiler(cpp: bool) -> Command {
+    // Outside of a build script nobody has told cc what it compiles for.
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut build = cc::Build::new();
+    build.cpp(cpp).target(&target).host(&target).opt_level(2);
+    let mut command = build.cargo_metadata(false).get_compiler().to_command();
+    command.arg("-I").arg(root().join("include"));
+    command
+}
+
+/// Compiles and links a program; the answer lies in `folder` and is to be run while that is there.
+fn link(folder: &TempDir, source: &Path, library: Library, flags: &[&str]) -> PathBuf {
+    let cpp = source.extension() == Some(OsStr::new("cpp"));
+    let program = folder.path().join("program");
+    let mut command = compiler(cpp);
+    command.args(if cpp { CPP11 } else { C99 }).args(flags);
+    command.arg(source).arg("-o").arg(&program);
+    match library {
+        Library::Static => command.arg(release_folder().join("libmemmap.a")),
+        Library::Shared => {
+            let shared = release_folder().join("libmemmap.so");
+            // The loader looks for the soname.
+            symlink(&shared, folder.path().join("libmemmap.so.0")).expect("the folder is ours");
+            let search = format!("-Wl,-rpath,{}", folder.path().display());
+            command.arg(shared).arg(search)
+        }
+    };
+    succeeds(command.args(SYSTEM_LIBRARIES));
+    program
+}
+
+fn succeeds(command: &mut Command) {
+    let output = command.output().expect("there is a compiler");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}:\n{errors}");
+}
+
+fn has_cpp() -> bool {
+    let found = compiler(true).arg("--version").output();
+    let found = found.is_ok_and(|output| output.status.success());
+    if !found {
+        writeln!(std::io::stderr(), "skipped: there is no C++ compiler")
+            .expect("it can be written");
+    }
+    found
+}
+
+#[test]
+fn every_program_of_the_folder_is_run() {
+    let mut sources: Vec<_> = fs::read_dir(root().join("tests/c"))
+        .expect("it is there")
+        .map(|entry| entry.expect("it can be listed").path())
+        .filter(|path| path.extension() == Some(OsStr::new("c")))
+        .map(|path| path.file_stem().expect("it has a name").to_owned())
+        .collect();
+    sources.sort();
+    let mut programs = PROGRAMS.to_vec();
+    programs.sort();
+    assert_eq!(sources, programs);
+}
+
+#[test]
+fn the_programs_call_every_function_that_the_header_declares() {
+    let sources: String = PROGRAMS
+        .iter()
+        .map(|name| fs::read_to_string(root().join(format!("tests/c/{name}.c"))))
+        .collect::<Result<_, _>>()
+        .expect("they are there");
+    for function in declared_functions() {
+        assert!(
+            sources.contains(&format!("{function}(")),
+            "no program of tests/c calls {function}"
+        );
+    }
+}
+
+/// Compiles a text that uses the header, without linking it.
+fn compiles(file: &str, text: &str, flags: &[&str]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join(file);
+    fs::write(&source, text).expect("the folder is ours");
+    let mut command = compiler(file.ends_with("cpp"));
+    command.args(flags).arg("-fsyntax-only").arg(source);
+    succeeds(&mut command);
+}
+
+#[test]
+fn the_header_compiles_alone_and_twice_as_c99() {
+    compiles("alone.c", "#include \"memmap.h\"\n", &C99);
+    let twice = "#include \"memmap.h\"\n#include \"memmap.h\"\nint main(void) { return 0; }\n";
+    compiles("twice.c", twice, &C99);
+}
+
+#[test]
+fn the_header_compiles_alone_and_twice_as_cpp() {
+    if !has_cpp() {
+        return;
+    }
+    compiles("alone.cpp", "#include \"memmap.h\"\n", &CPP11);
+    let twice = "#include \"memmap.h\"\n#include \"memmap.h\"\nint main() { return 0; }\n";
+    compiles("twice.cpp", twice, &CPP11);
+}
+
+#[test]
+fn a_cpp_program_links_and_calls_either_library() {
+    if !has_cpp() {
+        return;
+    }
+    for library in [Library::Static, Library::Shared] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let program = link(&folder, &root().join("tests/c/calls.cpp"), library, &[]);
+        let output = run(&program, [""; 0]);
+        assert!(output.status.success(), "{}", how_it_ended(&output));
+    }
+}
+
+/// The example, built, and a folder for it to work in.
+struct Copy {
+    program: PathBuf,
+    folder: TempDir,
+    _built: TempDir,
+}
+
+impl Copy {
+    fn new() -> Copy {
+        let built = tempfile::tempdir().expect("a temporary folder");
+        let source = root().join("examples/copy.c");
+        Copy {
+            program: link(&built, &source, Library::Static, &[]),
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            _built: built,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, names: &[&str]) -> Output {
+        run(&self.program, names.iter().map(|name| self.path(name)))
+    }
+
+    /// Runs it, expects exit status 1, and answers what it said.
+    fn fails(&self, names: &[&str]) -> String {
+        let output = self.run(names);
+        assert_eq!(output.status.code(), Some(1), "{}", how_it_ended(&output));
+        assert!(output.stdout.is_empty());
+        String::from_utf8(output.stderr).expect("it is text")
+    }
+}
+
+#[test]
+fn the_example_copies_a_file_of_any_size() {
+    let copy = Copy::new();
+    for size in [0, 1, 4096, 1_000_003] {
+        let bytes: Vec<u8> = (0..size).map(|i: u32| (i % 251) as u8).collect();
+        fs::write(copy.path("source"), &bytes).expect("the folder is ours");
+        let output = copy.run(&["source", "target"]);
+        assert!(output.status.success(), "{}", how_it_ended(&output));
+        assert!(output.stderr.is_empty());
+        let copied = fs::read(copy.path("target")).expect("it is there");
+        assert!(copied == bytes, "the copy of {size} bytes differs");
+        fs::remove_file(copy.path("target")).expect("it is ours");
+    }
+}
+
+#[test]
+fn the_example_says_what_is_wrong_and_leaves_no_target() {
+    let copy = Copy::new();
+    fs::write(copy.path("source"), "source").expect("the folder is ours");
+    let made = Command::new("mkfifo").arg(copy.path("fifo")).status();
+    assert!(made.expect("there is a mkfifo").success());
+
+    let missing = copy.fails(&["missing", "target"]);
+    assert!(missing.contains("missing: No such file"), "{missing}");
+    let no_folder = copy.fails(&["source", "missing/target"]);
+    assert!(no_folder.contains("target: No such file"), "{no_folder}");
+    let fifo = copy.fails(&["fifo", "target"]);
+    assert!(fifo.contains("fifo: not a regular file"), "{fifo}");
+    assert!(!copy.path("target").exists());
+}
+
+#[test]
+fn the_example_overwrites_nothing_not_even_its_source() {
+    let copy = Copy::new();
+    fs::write(copy.path("source"), "source").expect("the folder is ours");
+    symlink("source", copy.path("link")).expect("the folder is ours");
+    for target in ["source", "link"] {
+        let exists = copy.fails(&["source", target]);
+        assert!(exists.contains("File exists"), "{exists}");
+    }
+    assert_eq!(fs::read(copy.path("source")).expect("kept"), b"source");
+}
+
+#[test]
+fn the_example_tells_its_usage() {
+    let copy = Copy::new();
+    for names in [&[] as &[&str], &["one"], &["one", "two", "three"]] {
+        assert_eq!(copy.fails(names), "usage: copy SOURCE TARGET\n");
+    }
+}
