@@ -16,7 +16,8 @@
  *    memmap_refresh. A pointer from memmap_pin is good until memmap_unpin, whatever other threads do.
  *  - On network file systems other hosts may not see what is written here, nor the reverse.
  *  - After fork the child may use and close every handle; shared mappings stay shared. A pin that
- *    another thread held at the fork counts on in the child: that mapping stays there until it ends.
+ *    another thread held at the fork counts on in the child: that mapping stays there until it ends. One
+ *    that the forking thread held is the child's as well, and the child's to give back.
  *
  * Rules that hold for every function
  *
@@ -383,7 +384,7 @@ typedef struct memmap_stats {
 #define MEMMAP_ERR_ACCESS -4
 
 /**
- * The path names a directory, FIFO, socket or character device.
+ * The path or descriptor names a directory, FIFO, socket or character device.
  */
 #define MEMMAP_ERR_NOT_REGULAR -5
 
@@ -393,7 +394,8 @@ typedef struct memmap_stats {
 #define MEMMAP_ERR_FAULT -6
 
 /**
- * A limit of the system, or the memory available, forbids it.
+ * A limit of the system, or the memory available, forbids it. The limit of descriptors is not among them:
+ * that is EMFILE.
  */
 #define MEMMAP_ERR_LIMIT -7
 
@@ -473,8 +475,9 @@ uint64_t memmap_page_size(void);
  * `*out` is a handle that must eventually be given to memmap_close. `path` and `options` are not
  * kept; NULL options are the defaults.
  *
- * Statuses: an errno of open(2) such as ENOENT, EACCES, ELOOP or EMFILE; MEMMAP_ERR_NOT_REGULAR for
- * what is neither a regular file nor a block device; MEMMAP_ERR_RANGE when the offset or the offset
+ * Statuses: an errno of open(2) such as ENOENT, EACCES, EROFS, ELOOP, ENAMETOOLONG or EMFILE; ENODEV when
+ * the file system or device cannot be mapped; EPERM for MEMMAP_EXECUTABLE on a file system that is mounted
+ * noexec; MEMMAP_ERR_NOT_REGULAR for what is neither a regular file nor a block device; MEMMAP_ERR_RANGE when the offset or the offset
  * plus the length lies past the end of the file; MEMMAP_ERR_LIMIT when address space or the number
  * of mappings (vm.max_map_count) is used up; MEMMAP_ERR_INVALID for options that mean nothing.
  */
@@ -485,12 +488,15 @@ memmap_status memmap_open(const char *path,
 /**
  * `memmap_create` creates the file at `path` with `size` zero bytes and maps it, by default
  * read-write. A file that exists is emptied first, keeping its inode and permissions, unless
- * MEMMAP_EXCLUSIVE refuses it.
+ * MEMMAP_EXCLUSIVE refuses it (EEXIST, for a symbolic link too). Emptying a file that is mapped elsewhere
+ * takes the pages from under those mappings, and in a folder that others can write to, such as /tmp, the
+ * file may be somebody else's: use MEMMAP_EXCLUSIVE unless emptying is what is wanted.
  *
  * Real blocks are reserved for all bytes with fallocate(2), so a full disk is ENOSPC now and not
  * SIGBUS later. A file system without fallocate has zeros written instead. MEMMAP_SPARSE reserves
  * nothing. A call that fails leaves no new file behind; what an existing file held is kept when space
- * or a limit is what was missing (on tmpfs, and where there is no fallocate, it may be gone).
+ * or a limit is what was missing (on tmpfs, and where there is no fallocate, it may be gone; with
+ * MEMMAP_SPARSE only a limit is noticed beforehand).
  *
  * `*out` is a handle that must eventually be given to memmap_close. `path` and `options` are not
  * kept; NULL options are the defaults: mode 0600, and the name not yet durable (MEMMAP_DURABLE).
@@ -512,8 +518,10 @@ memmap_status memmap_create(const char *path,
  *
  * `*out` is a handle that must eventually be given to memmap_close.
  *
- * Statuses: EBADF; EACCES when the descriptor was opened for less than the access asked for; and as
- * memmap_open from MEMMAP_ERR_NOT_REGULAR on.
+ * Statuses: EBADF, also for a descriptor opened with O_PATH; EACCES when the descriptor was opened for
+ * less than the access asked for (every access takes reading, so O_WRONLY never does); EPERM when a
+ * seal forbids it; MEMMAP_ERR_NOT_REGULAR for a character device without a length, too; and as memmap_open
+ * from ENODEV on.
  */
 memmap_status memmap_from_fd(int fd,
                              const struct memmap_options *options,
@@ -536,7 +544,9 @@ memmap_status memmap_anonymous(uint64_t size,
  * `memmap_close` makes the handle invalid at once, for every thread, and unmaps the memory when no
  * pin and no running call needs it any more: now, or at the last memmap_unpin.
  *
- * It flushes nothing and cannot report that a write failed; see memmap_flush.
+ * It flushes nothing and cannot report that a write failed; see memmap_flush. It closes the mapping's
+ * own descriptor: a program that closes all descriptors, as daemons do when they start, closes its
+ * mappings first.
  *
  * Statuses: MEMMAP_ERR_HANDLE, so closing twice is an error and harmless.
  */
@@ -607,7 +617,7 @@ memmap_status memmap_read(memmap_handle handle,
  * the device after memmap_flush. On a copy-on-write mapping they stay in this process.
  *
  * Statuses: MEMMAP_ERR_RANGE when there is not that much room; MEMMAP_ERR_ACCESS on a read-only
- * mapping.
+ * mapping, here and below also for a length of 0.
  */
 memmap_status memmap_write(memmap_handle handle,
                            uint64_t offset,
@@ -643,7 +653,11 @@ memmap_status memmap_move(memmap_handle handle,
  * device: the kernel treats it as fdatasync(2) of the range. It costs what the range costs, so flush
  * what was written and not the whole. Nothing else makes a write durable, closing included.
  *
- * Statuses: EIO, ENOSPC, EDQUOT when the write-back fails; EBUSY from MEMMAP_FLUSH_INVALIDATE of
+ * A flush that failed is remembered: the kernel tells of it once and may drop the pages, so later flushes
+ * of the mapping answer the same until memmap_recover acknowledges it. Read-only mappings may be flushed.
+ *
+ * Statuses: MEMMAP_ERR_FAULT when anything of the mapping was lost, after what is left was written back;
+ * EIO, ENOSPC, EDQUOT when the write-back fails; EBUSY from MEMMAP_FLUSH_INVALIDATE of
  * memory that is locked; MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS on a copy-on-write mapping, of which
  * nothing ever becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory; MEMMAP_ERR_INVALID for
  * an unknown mode.
@@ -667,8 +681,8 @@ memmap_status memmap_flush(memmap_handle handle,
  * Of a mapping that ends before its file does, only the mapping shrinks: the bytes behind it are not
  * this mapping's, and growing takes them in before it makes the file longer.
  *
- * Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_ACCESS unless the mapping is read-write; MEMMAP_ERR_UNSUPPORTED
- * for devices and with MEMMAP_NO_DESCRIPTOR; ENOSPC, EDQUOT, EFBIG; EPERM when a seal forbids it;
+ * Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT while pages are lost; MEMMAP_ERR_ACCESS unless the mapping is read-write; MEMMAP_ERR_UNSUPPORTED
+ * for devices, and with MEMMAP_NO_DESCRIPTOR whatever the access; ENOSPC, EDQUOT, EFBIG; EPERM when a seal forbids it;
  * EBADF when somebody closed the mapping's descriptor; MEMMAP_ERR_LIMIT when RLIMIT_FSIZE, address
  * space or memory has no room.
  */
@@ -680,9 +694,12 @@ memmap_status memmap_resize(memmap_handle handle,
  * mapping reaches from its offset to the end of the file afterwards, and `*len` is its length. The
  * file itself is never touched, so it works on read-only mappings too.
  *
- * The rules of memmap_resize hold: in place up to the capacity, else not while pinned.
+ * The rules of memmap_resize hold: in place up to the capacity, else not while pinned. A mapping that was
+ * opened with a length reaches to the end of the file afterwards, too; if the file ends before its
+ * offset, the length is 0.
  *
- * Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_UNSUPPORTED without a file or its descriptor; EBADF;
+ * Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT while pages are lost; MEMMAP_ERR_UNSUPPORTED without a file or its
+ * descriptor, and for a character device; EBADF;
  * MEMMAP_ERR_LIMIT.
  */
 memmap_status memmap_refresh(memmap_handle handle,

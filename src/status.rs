@@ -15,11 +15,12 @@ pub const ERR_HANDLE: Status = -2;
 pub const ERR_RANGE: Status = -3;
 /// The access that the mapping was opened with forbids it.
 pub const ERR_ACCESS: Status = -4;
-/// The path names a directory, FIFO, socket or character device.
+/// The path or descriptor names a directory, FIFO, socket or character device.
 pub const ERR_NOT_REGULAR: Status = -5;
 /// Pages behind the mapping are gone.
 pub const ERR_FAULT: Status = -6;
-/// A limit of the system, or the memory available, forbids it.
+/// A limit of the system, or the memory available, forbids it. The limit of descriptors is not among them:
+/// that is EMFILE.
 pub const ERR_LIMIT: Status = -7;
 /// The mapping is pinned, or in use by another thread, and would be moved or cut.
 pub const ERR_BUSY: Status = -8;
@@ -101,7 +102,7 @@ const OWN: [(Error, Status, &CStr); 11] = [
     (
         Error::Limit,
         ERR_LIMIT,
-        c"a system limit forbids it: address space, memory, vm.max_map_count (number of mappings) or RLIMIT_FSIZE (size of a file)",
+        c"a system limit forbids it: address space (RLIMIT_AS), memory, vm.max_map_count (number of mappings) or RLIMIT_FSIZE (size of a file)",
     ),
     (
         Error::Busy,

@@ -30,7 +30,7 @@ pub unsafe extern "C" fn memmap_read(
 /// the device after memmap_flush. On a copy-on-write mapping they stay in this process.
 ///
 /// Statuses: MEMMAP_ERR_RANGE when there is not that much room; MEMMAP_ERR_ACCESS on a read-only
-/// mapping.
+/// mapping, here and below also for a length of 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_write(
     handle: Handle,

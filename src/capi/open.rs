@@ -15,8 +15,9 @@ use std::ffi::{c_char, c_int};
 /// `*out` is a handle that must eventually be given to memmap_close. `path` and `options` are not
 /// kept; NULL options are the defaults.
 ///
-/// Statuses: an errno of open(2) such as ENOENT, EACCES, ELOOP or EMFILE; MEMMAP_ERR_NOT_REGULAR for
-/// what is neither a regular file nor a block device; MEMMAP_ERR_RANGE when the offset or the offset
+/// Statuses: an errno of open(2) such as ENOENT, EACCES, EROFS, ELOOP, ENAMETOOLONG or EMFILE; ENODEV when
+/// the file system or device cannot be mapped; EPERM for MEMMAP_EXECUTABLE on a file system that is mounted
+/// noexec; MEMMAP_ERR_NOT_REGULAR for what is neither a regular file nor a block device; MEMMAP_ERR_RANGE when the offset or the offset
 /// plus the length lies past the end of the file; MEMMAP_ERR_LIMIT when address space or the number
 /// of mappings (vm.max_map_count) is used up; MEMMAP_ERR_INVALID for options that mean nothing.
 #[unsafe(no_mangle)]
@@ -41,12 +42,15 @@ pub unsafe extern "C" fn memmap_open(
 
 /// `memmap_create` creates the file at `path` with `size` zero bytes and maps it, by default
 /// read-write. A file that exists is emptied first, keeping its inode and permissions, unless
-/// MEMMAP_EXCLUSIVE refuses it.
+/// MEMMAP_EXCLUSIVE refuses it (EEXIST, for a symbolic link too). Emptying a file that is mapped elsewhere
+/// takes the pages from under those mappings, and in a folder that others can write to, such as /tmp, the
+/// file may be somebody else's: use MEMMAP_EXCLUSIVE unless emptying is what is wanted.
 ///
 /// Real blocks are reserved for all bytes with fallocate(2), so a full disk is ENOSPC now and not
 /// SIGBUS later. A file system without fallocate has zeros written instead. MEMMAP_SPARSE reserves
 /// nothing. A call that fails leaves no new file behind; what an existing file held is kept when space
-/// or a limit is what was missing (on tmpfs, and where there is no fallocate, it may be gone).
+/// or a limit is what was missing (on tmpfs, and where there is no fallocate, it may be gone; with
+/// MEMMAP_SPARSE only a limit is noticed beforehand).
 ///
 /// `*out` is a handle that must eventually be given to memmap_close. `path` and `options` are not
 /// kept; NULL options are the defaults: mode 0600, and the name not yet durable (MEMMAP_DURABLE).
@@ -82,8 +86,10 @@ pub unsafe extern "C" fn memmap_create(
 ///
 /// `*out` is a handle that must eventually be given to memmap_close.
 ///
-/// Statuses: EBADF; EACCES when the descriptor was opened for less than the access asked for; and as
-/// memmap_open from MEMMAP_ERR_NOT_REGULAR on.
+/// Statuses: EBADF, also for a descriptor opened with O_PATH; EACCES when the descriptor was opened for
+/// less than the access asked for (every access takes reading, so O_WRONLY never does); EPERM when a
+/// seal forbids it; MEMMAP_ERR_NOT_REGULAR for a character device without a length, too; and as memmap_open
+/// from ENODEV on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_from_fd(
     fd: c_int,
@@ -122,7 +128,9 @@ pub unsafe extern "C" fn memmap_anonymous(
 /// `memmap_close` makes the handle invalid at once, for every thread, and unmaps the memory when no
 /// pin and no running call needs it any more: now, or at the last memmap_unpin.
 ///
-/// It flushes nothing and cannot report that a write failed; see memmap_flush.
+/// It flushes nothing and cannot report that a write failed; see memmap_flush. It closes the mapping's
+/// own descriptor: a program that closes all descriptors, as daemons do when they start, closes its
+/// mappings first.
 ///
 /// Statuses: MEMMAP_ERR_HANDLE, so closing twice is an error and harmless.
 #[unsafe(no_mangle)]

@@ -16,8 +16,8 @@ use crate::table::Handle;
 /// Of a mapping that ends before its file does, only the mapping shrinks: the bytes behind it are not
 /// this mapping's, and growing takes them in before it makes the file longer.
 ///
-/// Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_ACCESS unless the mapping is read-write; MEMMAP_ERR_UNSUPPORTED
-/// for devices and with MEMMAP_NO_DESCRIPTOR; ENOSPC, EDQUOT, EFBIG; EPERM when a seal forbids it;
+/// Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT while pages are lost; MEMMAP_ERR_ACCESS unless the mapping is read-write; MEMMAP_ERR_UNSUPPORTED
+/// for devices, and with MEMMAP_NO_DESCRIPTOR whatever the access; ENOSPC, EDQUOT, EFBIG; EPERM when a seal forbids it;
 /// EBADF when somebody closed the mapping's descriptor; MEMMAP_ERR_LIMIT when RLIMIT_FSIZE, address
 /// space or memory has no room.
 #[unsafe(no_mangle)]
@@ -29,9 +29,12 @@ pub extern "C" fn memmap_resize(handle: Handle, new_len: u64) -> Status {
 /// mapping reaches from its offset to the end of the file afterwards, and `*len` is its length. The
 /// file itself is never touched, so it works on read-only mappings too.
 ///
-/// The rules of memmap_resize hold: in place up to the capacity, else not while pinned.
+/// The rules of memmap_resize hold: in place up to the capacity, else not while pinned. A mapping that was
+/// opened with a length reaches to the end of the file afterwards, too; if the file ends before its
+/// offset, the length is 0.
 ///
-/// Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_UNSUPPORTED without a file or its descriptor; EBADF;
+/// Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT while pages are lost; MEMMAP_ERR_UNSUPPORTED without a file or its
+/// descriptor, and for a character device; EBADF;
 /// MEMMAP_ERR_LIMIT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_refresh(handle: Handle, len: *mut u64) -> Status {
