@@ -16,7 +16,7 @@ use std::ffi::{c_char, c_int};
 /// kept; NULL options are the defaults.
 ///
 /// Statuses: an errno of open(2) such as ENOENT, EACCES, EROFS, ELOOP, ENAMETOOLONG or EMFILE; ENODEV when
-/// the file system or device cannot be mapped; EPERM for MEMMAP_EXECUTABLE on a file system that is mounted
+/// the file system or device cannot be mapped; EACCES for MEMMAP_EXECUTABLE on a file system mounted
 /// noexec; MEMMAP_ERR_NOT_REGULAR for what is neither a regular file nor a block device; MEMMAP_ERR_RANGE when the offset or the offset
 /// plus the length lies past the end of the file; MEMMAP_ERR_LIMIT when address space or the number
 /// of mappings (vm.max_map_count) is used up; MEMMAP_ERR_INVALID for options that mean nothing.
