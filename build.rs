@@ -15,13 +15,14 @@ const TYPES: [&str; 6] = [
 ];
 
 /// The sections of the header, in its order; the first line of each file is the section's title.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 9] = [
     "src/capi/about.rs",
     "src/capi/open.rs",
     "src/capi/look.rs",
     "src/capi/access.rs",
     "src/capi/durability.rs",
     "src/capi/size.rs",
+    "src/capi/paging.rs",
     "src/capi/faults.rs",
     "src/capi/system.rs",
 ];

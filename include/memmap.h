@@ -53,6 +53,11 @@
 #define MEMMAP_TO_END 18446744073709551615ull
 
 /**
+ * The answer of a search that has found nothing.
+ */
+#define MEMMAP_NPOS 18446744073709551615ull
+
+/**
  * Flag of memmap_create: refuse a file that exists (EEXIST).
  */
 #define MEMMAP_EXCLUSIVE (1 << 0)
@@ -92,11 +97,38 @@
 #define MEMMAP_WRITE_AND_EXECUTE (1 << 6)
 
 /**
- * Flag of memmap_anonymous: take the memory although the system hasn't so much available, trusting
- * that most of it is never touched. Without it more than is available is MEMMAP_ERR_LIMIT, before the
- * kernel's OOM killer has a say.
+ * Flag: take memory although the system hasn't so much available, trusting that most of it is never
+ * touched. Without it anonymous, prefaulted and locked memory of more than is available is
+ * MEMMAP_ERR_LIMIT, before the kernel's OOM killer has a say. Up to 16 MiB nobody asks.
  */
 #define MEMMAP_OVERCOMMIT (1 << 7)
+
+/**
+ * Flag: bring all pages in before the call answers, so that the first access waits for nothing: for
+ * writing where the bytes are new (memmap_create, memmap_anonymous), else for reading.
+ */
+#define MEMMAP_PREFAULT (1 << 8)
+
+/**
+ * Flag: use huge pages where the system has them for this kind of memory: transparent ones (for
+ * anonymous and shared memory). Where it hasn't, the mapping is made without.
+ */
+#define MEMMAP_HUGE_PAGES (1 << 9)
+
+/**
+ * Flag: reserve no swap space (MAP_NORESERVE), for memory of which little will be touched.
+ */
+#define MEMMAP_NO_RESERVE (1 << 10)
+
+/**
+ * Flag: leave the mapping out of core dumps.
+ */
+#define MEMMAP_NO_DUMP (1 << 11)
+
+/**
+ * Flag: keep all pages in memory (mlock). RLIMIT_MEMLOCK is the limit: MEMMAP_ERR_LIMIT.
+ */
+#define MEMMAP_LOCKED (1 << 12)
 
 /**
  * In memmap_fault.causes: the file was truncated; the pages lie behind its end.
@@ -157,6 +189,79 @@ typedef enum memmap_flush_mode {
 } memmap_flush_mode;
 
 /**
+ * What a program will do with pages, or wants done with them, for memmap_advise and
+ * memmap_options.advice (madvise(2)).
+ */
+typedef enum memmap_advice {
+    /**
+     * Nothing in particular.
+     */
+    MEMMAP_ADVICE_NORMAL = 0,
+    /**
+     * They are read in order: the kernel reads far ahead and forgets what was read.
+     */
+    MEMMAP_ADVICE_SEQUENTIAL = 1,
+    /**
+     * They are read in no order: the kernel reads nothing ahead. Many times as fast for small random
+     * reads of a file that is not in memory.
+     */
+    MEMMAP_ADVICE_RANDOM = 2,
+    /**
+     * They are needed soon: the kernel begins to read them, and does not wait.
+     */
+    MEMMAP_ADVICE_WILL_NEED = 3,
+    /**
+     * They are not needed soon: this mapping lets go of them. The bytes stay in the file. On private
+     * memory (anonymous, copy-on-write) the kernel would throw them away, so there it is
+     * MEMMAP_ERR_ACCESS.
+     */
+    MEMMAP_ADVICE_DONT_NEED = 4,
+    /**
+     * Huge pages are worth having here.
+     */
+    MEMMAP_ADVICE_HUGE_PAGE = 5,
+    /**
+     * They are not.
+     */
+    MEMMAP_ADVICE_NO_HUGE_PAGE = 6,
+    /**
+     * They are the first to go when memory is short.
+     */
+    MEMMAP_ADVICE_COLD = 7,
+    /**
+     * They go now: out of this mapping, and out of the page cache unless somebody else maps them or
+     * they are yet to be written back (flush first).
+     */
+    MEMMAP_ADVICE_PAGE_OUT = 8,
+    /**
+     * A child of fork does not have them, and touching them there is SIGSEGV.
+     */
+    MEMMAP_ADVICE_DONT_FORK = 9,
+    /**
+     * A child of fork finds zeros; for anonymous memory only.
+     */
+    MEMMAP_ADVICE_WIPE_ON_FORK = 10,
+    /**
+     * A core dump does not have them.
+     */
+    MEMMAP_ADVICE_DONT_DUMP = 11,
+} memmap_advice;
+
+/**
+ * What memmap_prefault brings pages in for.
+ */
+typedef enum memmap_prefault_mode {
+    /**
+     * So that reading them waits for nothing.
+     */
+    MEMMAP_PREFAULT_READ = 0,
+    /**
+     * So that writing them doesn't either: they get blocks, and count as changed.
+     */
+    MEMMAP_PREFAULT_WRITE = 1,
+} memmap_prefault_mode;
+
+/**
  * What a call answers: 0 is success, a positive number an errno of the system, a negative one
  * MEMMAP_ERR_... `memmap_strerror` explains it.
  */
@@ -197,6 +302,14 @@ typedef struct memmap_options {
      * than the length is the length.
      */
     uint64_t capacity;
+    /**
+     * A memmap_advice for all of the mapping.
+     */
+    uint32_t advice;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 } memmap_options;
 
 /**
@@ -441,6 +554,16 @@ typedef struct memmap_stats {
 
 
 
+
+
+
+
+
+
+
+
+
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -597,7 +720,7 @@ memmap_status memmap_pin(memmap_handle handle,
  */
 memmap_status memmap_unpin(memmap_handle handle);
 
-/* ---- Reading and writing by copy ----------------------------------------------------- */
+/* ---- Reading and writing by copy, and searching -------------------------------------- */
 
 /**
  * `memmap_read` copies `len` bytes of the mapping from `offset` on into `buf`: all of them or none.
@@ -642,6 +765,35 @@ memmap_status memmap_move(memmap_handle handle,
                           uint64_t to,
                           uint64_t from,
                           uint64_t len);
+
+/**
+ * `memmap_find` looks for the first place where the `needle_len` bytes at `needle` stand, beginning at
+ * offset `from` or later and ending at offset `to` (MEMMAP_TO_END: the end) or earlier. `*offset` is that
+ * place, or MEMMAP_NPOS when there is none, which is no failure. An empty needle is found at `from`.
+ *
+ * Bytes that others change meanwhile may be found as they were, as they are, or not.
+ *
+ * Statuses: MEMMAP_ERR_RANGE when `from` or `to` lies outside; MEMMAP_ERR_FAULT when what was looked at was
+ * lost in part.
+ */
+memmap_status memmap_find(memmap_handle handle,
+                          uint64_t from,
+                          uint64_t to,
+                          const void *needle,
+                          uint64_t needle_len,
+                          uint64_t *offset);
+
+/**
+ * `memmap_rfind` looks for the last such place. An empty needle is found at `to`.
+ *
+ * Statuses: as memmap_find.
+ */
+memmap_status memmap_rfind(memmap_handle handle,
+                           uint64_t from,
+                           uint64_t to,
+                           const void *needle,
+                           uint64_t needle_len,
+                           uint64_t *offset);
 
 /* ---- Durability ---------------------------------------------------------------------- */
 
@@ -704,6 +856,79 @@ memmap_status memmap_resize(memmap_handle handle,
  */
 memmap_status memmap_refresh(memmap_handle handle,
                              uint64_t *len);
+
+/* ---- Paging -------------------------------------------------------------------------- */
+
+/**
+ * `memmap_advise` tells the kernel what will be done with the pages that hold `len` bytes from `offset`
+ * on (MEMMAP_TO_END: all that follow), or what to do with them. `advice` is a memmap_advice.
+ *
+ * Statuses: MEMMAP_ERR_RANGE; MEMMAP_ERR_INVALID for an unknown advice; MEMMAP_ERR_UNSUPPORTED for one that
+ * means nothing for this kind of memory, or that the kernel does not know; MEMMAP_ERR_ACCESS for
+ * MEMMAP_ADVICE_DONT_NEED on private memory, whose bytes it would throw away.
+ */
+memmap_status memmap_advise(memmap_handle handle,
+                            uint64_t offset,
+                            uint64_t len,
+                            uint32_t advice);
+
+/**
+ * `memmap_prefault` brings the pages that hold a range in, and waits for it; `mode` is a
+ * memmap_prefault_mode. Afterwards accesses don't wait, as long as memory isn't short.
+ *
+ * Statuses: MEMMAP_ERR_RANGE; MEMMAP_ERR_INVALID for an unknown mode; MEMMAP_ERR_ACCESS for writing on a read-only
+ * mapping; MEMMAP_ERR_LIMIT when memory has no room for so much (see MEMMAP_OVERCOMMIT); MEMMAP_ERR_FAULT
+ * when a page is lost.
+ */
+memmap_status memmap_prefault(memmap_handle handle,
+                              uint64_t offset,
+                              uint64_t len,
+                              uint32_t mode);
+
+/**
+ * `memmap_residency` tells which of the pages that hold a range are in memory: a byte a page in `pages`,
+ * 1 or 0, and their number in `*resident`. `pages` has room for `pages_len` bytes; NULL with 0 asks for the
+ * number only.
+ *
+ * It is a snapshot, and of a file that this process may not write and doesn't own the kernel says that
+ * every page is there (mincore(2)).
+ *
+ * Statuses: MEMMAP_ERR_RANGE when the range lies outside, or `pages_len` is less than there are pages.
+ */
+memmap_status memmap_residency(memmap_handle handle,
+                               uint64_t offset,
+                               uint64_t len,
+                               uint8_t *pages,
+                               uint64_t pages_len,
+                               uint64_t *resident);
+
+/**
+ * `memmap_lock_memory` keeps the pages that hold a range in memory (mlock(2)), until
+ * memmap_unlock_memory or the end of the mapping. Locks don't add up, and a child of fork has none.
+ *
+ * Statuses: MEMMAP_ERR_RANGE; MEMMAP_ERR_LIMIT when RLIMIT_MEMLOCK or memory has no room for so much.
+ */
+memmap_status memmap_lock_memory(memmap_handle handle,
+                                 uint64_t offset,
+                                 uint64_t len);
+
+/**
+ * `memmap_unlock_memory` lets the pages that hold a range go again.
+ *
+ * Statuses: MEMMAP_ERR_RANGE.
+ */
+memmap_status memmap_unlock_memory(memmap_handle handle, uint64_t offset, uint64_t len);
+
+/**
+ * `memmap_protect` takes writing away from a mapping (`allow` MEMMAP_READ_ONLY), so that a stray pointer
+ * cannot change it, or gives it back (the access that it was opened with, or MEMMAP_ACCESS_DEFAULT).
+ * Writing to it by a pointer is SIGSEGV meanwhile, and by a call MEMMAP_ERR_ACCESS.
+ *
+ * Statuses: MEMMAP_ERR_ACCESS for more than the mapping was opened with; MEMMAP_ERR_BUSY while it is
+ * pinned; MEMMAP_ERR_INVALID for an unknown access.
+ */
+memmap_status memmap_protect(memmap_handle handle,
+                             uint32_t allow);
 
 /* ---- Faults -------------------------------------------------------------------------- */
 

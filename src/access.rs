@@ -3,7 +3,8 @@
 
 use crate::handles::{Pinned, pin};
 use crate::mapping::Flush;
-use crate::range::{checked, checked_to_end, in_memory};
+use crate::range::{TO_END, checked, checked_to_end, in_memory};
+use crate::search;
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use std::ops::Range;
@@ -27,8 +28,9 @@ fn copying<const N: usize>(
     intact(mapping, &ranges)
 }
 
+/// [`Error::Fault`] when any byte of the ranges was lost.
 #[inline]
-fn intact<const N: usize>(mapping: &Pinned, ranges: &[Range<usize>; N]) -> Result<()> {
+pub fn intact<const N: usize>(mapping: &Pinned, ranges: &[Range<usize>; N]) -> Result<()> {
     match mapping.slot().faults() {
         0 => Ok(()),
         _ => ranges
@@ -106,6 +108,50 @@ pub fn move_within(handle: Handle, to: u64, from: u64, len: u64) -> Result<()> {
         // SAFETY: both ranges lie in the pinned, writable mapping.
         unsafe { data.add(to.start).copy_from(data.add(from.start), to.len()) }
     })
+}
+
+/// Where `needle` first begins at or after `from` and ends at or before `to`.
+pub fn find(handle: Handle, from: u64, to: u64, needle: &[u8]) -> Result<Option<u64>> {
+    searched(handle, from, to, |hay| {
+        let found = search::first(hay, needle);
+        (found, 0..found.map_or(hay.len(), |at| at + needle.len()))
+    })
+}
+
+/// Where it last does.
+pub fn find_last(handle: Handle, from: u64, to: u64, needle: &[u8]) -> Result<Option<u64>> {
+    searched(handle, from, to, |hay| {
+        let found = search::last(hay, needle);
+        (found, found.unwrap_or(0)..hay.len())
+    })
+}
+
+/// Calls `search` with the bytes between two offsets; it answers what it found, and which bytes it
+/// has looked at.
+fn searched(
+    handle: Handle,
+    from: u64,
+    to: u64,
+    search: impl FnOnce(&[u8]) -> (Option<usize>, Range<usize>),
+) -> Result<Option<u64>> {
+    let mapping = pin(handle)?;
+    let total = mapping.len() as u64;
+    let to = if to == TO_END { total } else { to };
+    let (from, to) = (
+        in_memory(checked(from, 0, total)?).start,
+        in_memory(checked(to, 0, total)?).start,
+    );
+    if from > to {
+        return Ok(None); // As Python's find: not even nothing is there.
+    }
+    // SAFETY: the bytes lie in the pinned mapping. Other processes may write to them meanwhile; memchr
+    // compares each as it finds it, and so may miss or report what changes under it, and nothing else.
+    let hay = unsafe { std::slice::from_raw_parts(mapping.data().add(from), to - from) };
+    let (found, seen) = search(hay);
+    fence(Ordering::Acquire); // As in `copying`.
+    let seen = from + seen.start..from + seen.end;
+    intact(&mapping, &[seen])?;
+    Ok(found.map(|at| (from + at) as u64))
 }
 
 /// Writes back the pages that hold a range; [`Error::Fault`] when anything of the mapping was lost.

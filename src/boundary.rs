@@ -1,7 +1,8 @@
 //! Between C and Rust: the panic barrier, NULL checks, and outputs that are written last.
 
+use crate::range::addressable;
 use crate::status::{Error, Result, Status};
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
@@ -84,6 +85,20 @@ pub fn buffer<T>(start: *const T, len: u64) -> Result<()> {
     match start.is_null() && len != 0 {
         true => Err(Error::Invalid),
         false => Ok(()),
+    }
+}
+
+/// The bytes of a buffer that is only read.
+///
+/// # Safety
+///
+/// `start` is NULL, or can be read for `len` bytes as long as the answer lives.
+pub unsafe fn bytes<'a>(start: *const c_void, len: u64) -> Result<&'a [u8]> {
+    buffer(start, len)?;
+    match len {
+        0 => Ok(&[]),
+        // SAFETY: the caller's.
+        _ => Ok(unsafe { std::slice::from_raw_parts(start.cast(), addressable(len)?) }),
     }
 }
 

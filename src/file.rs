@@ -266,6 +266,16 @@ impl File {
         self.reserve(0, to).inspect_err(|_| self.release(0, to))
     }
 
+    /// Has the page cache drop what it has of a range and nobody maps (posix_fadvise(2)).
+    pub fn drop_cache(&self, from: u64, len: u64) -> Result<()> {
+        let (from, len) = (offset(from)?, offset(len)?);
+        // SAFETY: no memory is handed over. The call answers its errno itself.
+        match unsafe { libc::posix_fadvise64(self.fd(), from, len, libc::POSIX_FADV_DONTNEED) } {
+            0 => Ok(()),
+            errno => Err(Error::System(errno)),
+        }
+    }
+
     /// Makes size and contents durable.
     pub fn sync(&self) -> Result<()> {
         // SAFETY: no memory is handed over.

@@ -3,7 +3,8 @@
 use crate::file::{Creation, File, Kind};
 use crate::mapping::Mapping;
 use crate::memory::Memory;
-use crate::options::{Call, Options};
+use crate::options::{Call, Flags, Options};
+use crate::paging::{self, Advice, Prefault};
 use crate::poison;
 use crate::range::checked;
 use crate::slot::{Slot, Span};
@@ -69,7 +70,9 @@ fn map_existing(file: File, size: u64, options: &Options) -> Result<Handle> {
         Kind::Regular | Kind::Block => window(options, size)?,
     };
     let memory = Memory::of_file(&file, len, options)?;
-    insert(Mapping::of_file(memory, file, len, options))
+    let mapping = Mapping::of_file(memory, file, len, options);
+    prepare(&mapping, options, Prefault::Read)?;
+    insert(mapping)
 }
 
 /// The length of the part of a file of `size` bytes that the options ask for.
@@ -89,7 +92,9 @@ pub fn create(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
     // Mapped before it is sized: nothing is lost or reserved for a mapping that cannot be had.
     let memory = Memory::of_file(&file, len, &options)?;
     creation.fill(&file, size, options.flags)?;
-    let handle = insert(Mapping::of_file(memory, file, len, &options))?;
+    let mapping = Mapping::of_file(memory, file, len, &options);
+    prepare(&mapping, &options, Prefault::Write)?;
+    let handle = insert(mapping)?;
     creation.finish();
     Ok(handle)
 }
@@ -97,7 +102,37 @@ pub fn create(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
 /// Maps `size` zero bytes without a file.
 pub fn anonymous(size: u64, options: &Options) -> Result<Handle> {
     let options = options.checked(Call::Anonymous)?;
-    insert(Mapping::anonymous(size, &options)?)
+    let mapping = Mapping::anonymous(size, &options)?;
+    prepare(&mapping, &options, Prefault::Write)?;
+    insert(mapping)
+}
+
+/// Does to the pages what the options wish, while nobody else has them.
+fn prepare(mapping: &Mapping, options: &Options, prefault: Prefault) -> Result<()> {
+    let all = 0..mapping.len();
+    let wish = |flag, advice| match options.flags.has(flag) {
+        true => paging::advise_pages(mapping, all.clone(), advice),
+        false => Ok(()),
+    };
+    match wish(Flags::HUGE_PAGES, Advice::HugePage) {
+        Err(Error::Unsupported) => {} // Then there are none.
+        answer => answer?,
+    }
+    wish(Flags::NO_DUMP, Advice::DontDump)?;
+    if options.advice != Advice::Normal {
+        paging::advise_pages(mapping, all.clone(), options.advice)?;
+    }
+    if options.flags.has(Flags::PREFAULT) {
+        let what_for = match mapping.writable() {
+            Ok(()) => prefault,
+            Err(_) => Prefault::Read,
+        };
+        paging::prefault_pages(mapping, all.clone(), what_for)?;
+    }
+    match options.flags.has(Flags::LOCKED) {
+        true => paging::lock_pages(mapping, all),
+        false => Ok(()),
+    }
 }
 
 /// Takes a mapping in and names it.

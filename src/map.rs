@@ -2,7 +2,8 @@
 
 use crate::faults::{self, Fault};
 use crate::mapping::Flush;
-use crate::options::Options;
+use crate::options::{Access, Options};
+use crate::paging::{self, Advice, Prefault};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::{access, handles, size};
@@ -135,6 +136,80 @@ impl Map {
     /// As [`Map::write`].
     pub fn move_within(&self, to: u64, from: u64, len: u64) -> Result<()> {
         access::move_within(self.0, to, from, len)
+    }
+
+    /// Where `needle` first begins at or after `from` and ends at or before `to`
+    /// ([`TO_END`](crate::TO_END): the end); an empty one at `from`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Range`] when `from` or `to` lies outside.
+    pub fn find(&self, from: u64, to: u64, needle: &[u8]) -> Result<Option<u64>> {
+        access::find(self.0, from, to, needle)
+    }
+
+    /// Where it last does; an empty one at `to`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::find`].
+    pub fn find_last(&self, from: u64, to: u64, needle: &[u8]) -> Result<Option<u64>> {
+        access::find_last(self.0, from, to, needle)
+    }
+
+    /// Tells the kernel what will be done with the pages that hold a range, or what to do with them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for what means nothing for this kind of memory, [`Error::Access`] for
+    /// [`Advice::DontNeed`] on private memory, whose bytes it would throw away.
+    pub fn advise(&self, offset: u64, len: u64, advice: Advice) -> Result<()> {
+        paging::advise(self.0, offset, len, advice)
+    }
+
+    /// Brings the pages that hold a range in, and waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] when memory has no room for so much, [`Error::Fault`] when a page is lost.
+    pub fn prefault(&self, offset: u64, len: u64, what_for: Prefault) -> Result<()> {
+        paging::prefault(self.0, offset, len, what_for)
+    }
+
+    /// How many of the pages that hold a range are in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Range`] when it lies outside.
+    pub fn residency(&self, offset: u64, len: u64) -> Result<u64> {
+        paging::residency(self.0, offset, len, |_| {})
+    }
+
+    /// Keeps the pages that hold a range in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] when RLIMIT_MEMLOCK or memory has no room for so much.
+    pub fn lock_memory(&self, offset: u64, len: u64) -> Result<()> {
+        paging::lock_memory(self.0, offset, len)
+    }
+
+    /// Lets them go again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Range`] when it lies outside.
+    pub fn unlock_memory(&self, offset: u64, len: u64) -> Result<()> {
+        paging::unlock_memory(self.0, offset, len)
+    }
+
+    /// Allows reading only, or all that the mapping was opened for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Access`] for more than that, [`Error::Busy`] while it is pinned.
+    pub fn protect(&self, access: Access) -> Result<()> {
+        paging::protect(self.0, access)
     }
 
     /// Writes the pages back that hold `len` bytes from `offset` on

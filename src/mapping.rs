@@ -44,8 +44,10 @@ pub struct Mapping {
     len: AtomicUsize,
     /// Where in the file the mapping begins.
     pub offset: u64,
-    /// As opened; never Default.
+    /// What is allowed now; never Default.
     pub access: Access,
+    /// As opened: the most that can be allowed.
+    opened: Access,
     /// As opened.
     pub flags: Flags,
     /// Whether address space was asked for: it is kept when the mapping shrinks.
@@ -110,6 +112,7 @@ impl Mapping {
             len: AtomicUsize::new(len as usize),
             offset: options.offset,
             access: options.access,
+            opened: options.access,
             flags: options.flags,
             keeps_capacity: options.capacity > len,
             pages: Pages::of(options, &backing),
@@ -247,8 +250,43 @@ impl Mapping {
         system(|| unsafe { libc::madvise(pages, len, libc::MADV_DONTNEED) }).map(drop)
     }
 
-    fn pages_of(&self, range: Range<usize>) -> (*mut libc::c_void, usize) {
+    /// The pages that hold the bytes of `range`, as the system's calls take them.
+    pub fn pages_of(&self, range: Range<usize>) -> (*mut libc::c_void, usize) {
         pages_of(self.data(), range)
+    }
+
+    /// Whether what is written here reaches nobody else.
+    pub fn is_private(&self) -> bool {
+        self.pages.sharing == libc::MAP_PRIVATE
+    }
+
+    /// Allows reading only, or all that the mapping was opened for.
+    pub fn protect(&mut self, access: Access) -> Result<()> {
+        let write = match access {
+            Access::ReadOnly => 0,
+            Access::Default => self.writing(),
+            wanted if wanted == self.opened => self.writing(),
+            _ => return Err(Error::Access),
+        };
+        let protection = self.pages.protection & !libc::PROT_WRITE | write;
+        let all = self.capacity();
+        let (first, len) = self.pages_of(0..all);
+        // SAFETY: the pages are this mapping's own, and nobody has a pointer into it to write by.
+        system(|| unsafe { libc::mprotect(first, len, protection) })?;
+        self.pages.protection = protection;
+        self.access = if write == 0 {
+            Access::ReadOnly
+        } else {
+            self.opened
+        };
+        Ok(())
+    }
+
+    fn writing(&self) -> i32 {
+        match self.opened {
+            Access::ReadOnly => 0,
+            _ => libc::PROT_WRITE,
+        }
     }
 
     /// Whether somebody else has mapped it, and is to unmap it.

@@ -58,6 +58,9 @@ impl Memory {
         let len = addressable(len.max(options.capacity))?;
         how.offset(options.offset)
             .len(usable_size(options.offset, len));
+        if reserves_nothing(options) {
+            how.no_reserve_swap();
+        }
         let memory = match options.access {
             Access::ReadWrite => how.map_raw(file.fd()),
             // SAFETY: the map becomes a raw one at once, so no reference to memory that others may
@@ -74,7 +77,7 @@ impl Memory {
     pub fn anonymous(len: u64, options: &Options) -> Result<Memory> {
         let mut how = MmapOptions::new();
         how.len(usable_size(0, addressable(len.max(options.capacity))?));
-        if options.capacity > len || options.flags.has(Flags::OVERCOMMIT) {
+        if options.capacity > len || reserves_nothing(options) {
             how.no_reserve_swap(); // What may never be touched must not count as memory in use.
         }
         let memory = how.map_anon().map_err(Error::of_mapping)?.into();
@@ -122,6 +125,10 @@ impl Memory {
 pub fn usable_size(offset: u64, len: usize) -> usize {
     let into_page = (offset % page_size() as u64) as usize;
     (into_page + len.max(1)).next_multiple_of(page_size()) - into_page
+}
+
+fn reserves_nothing(options: &Options) -> bool {
+    options.flags.has(Flags::OVERCOMMIT) || options.flags.has(Flags::NO_RESERVE)
 }
 
 /// memmap2 maps code only for reading, so what is asked for is allowed afterwards.

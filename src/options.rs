@@ -1,5 +1,6 @@
 //! What a caller asks of a mapping, checked.
 
+use crate::paging::Advice;
 use crate::status::{Error, Result};
 use std::ops::BitOr;
 
@@ -35,10 +36,23 @@ pub const NO_DESCRIPTOR: u32 = 1 << 4;
 pub const EXECUTABLE: u32 = 1 << 5;
 /// Flag: with MEMMAP_EXECUTABLE, let the mapping be writable too.
 pub const WRITE_AND_EXECUTE: u32 = 1 << 6;
-/// Flag of memmap_anonymous: take the memory although the system hasn't so much available, trusting
-/// that most of it is never touched. Without it more than is available is MEMMAP_ERR_LIMIT, before the
-/// kernel's OOM killer has a say.
+/// Flag: take memory although the system hasn't so much available, trusting that most of it is never
+/// touched. Without it anonymous, prefaulted and locked memory of more than is available is
+/// MEMMAP_ERR_LIMIT, before the kernel's OOM killer has a say. Up to 16 MiB nobody asks.
 pub const OVERCOMMIT: u32 = 1 << 7;
+
+/// Flag: bring all pages in before the call answers, so that the first access waits for nothing: for
+/// writing where the bytes are new (memmap_create, memmap_anonymous), else for reading.
+pub const PREFAULT: u32 = 1 << 8;
+/// Flag: use huge pages where the system has them for this kind of memory: transparent ones (for
+/// anonymous and shared memory). Where it hasn't, the mapping is made without.
+pub const HUGE_PAGES: u32 = 1 << 9;
+/// Flag: reserve no swap space (MAP_NORESERVE), for memory of which little will be touched.
+pub const NO_RESERVE: u32 = 1 << 10;
+/// Flag: leave the mapping out of core dumps.
+pub const NO_DUMP: u32 = 1 << 11;
+/// Flag: keep all pages in memory (mlock). RLIMIT_MEMLOCK is the limit: MEMMAP_ERR_LIMIT.
+pub const LOCKED: u32 = 1 << 12;
 
 /// A set of wishes; see its constants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +75,16 @@ impl Flags {
     pub const WRITE_AND_EXECUTE: Flags = Flags(WRITE_AND_EXECUTE);
     /// Anonymous: take more memory than is available.
     pub const OVERCOMMIT: Flags = Flags(OVERCOMMIT);
+    /// Bring all pages in at once.
+    pub const PREFAULT: Flags = Flags(PREFAULT);
+    /// Use huge pages where there are any.
+    pub const HUGE_PAGES: Flags = Flags(HUGE_PAGES);
+    /// Reserve no swap space.
+    pub const NO_RESERVE: Flags = Flags(NO_RESERVE);
+    /// Leave the mapping out of core dumps.
+    pub const NO_DUMP: Flags = Flags(NO_DUMP);
+    /// Keep all pages in memory.
+    pub const LOCKED: Flags = Flags(LOCKED);
 
     /// Whether all of `other` is in here.
     pub fn has(self, other: Flags) -> bool {
@@ -92,6 +116,8 @@ pub struct Options {
     pub length: u64,
     /// Bytes of address space to keep, so that the mapping grows up to there without moving.
     pub capacity: u64,
+    /// What the program will do with the pages.
+    pub advice: Advice,
 }
 
 /// The calls that take options: each has a use for some of them, and refuses the others.
@@ -109,12 +135,19 @@ pub enum Call {
 
 impl Call {
     fn flags(self) -> Flags {
-        let code = Flags::EXECUTABLE | Flags::WRITE_AND_EXECUTE;
+        let any = Flags::EXECUTABLE
+            | Flags::WRITE_AND_EXECUTE
+            | Flags::PREFAULT
+            | Flags::HUGE_PAGES
+            | Flags::NO_RESERVE
+            | Flags::NO_DUMP
+            | Flags::LOCKED
+            | Flags::OVERCOMMIT;
         match self {
-            Call::Open => code | Flags::NO_FOLLOW | Flags::NO_DESCRIPTOR | Flags::SPARSE,
+            Call::Open => any | Flags::NO_FOLLOW | Flags::NO_DESCRIPTOR | Flags::SPARSE,
             Call::Create => Call::Open.flags() | Flags::EXCLUSIVE | Flags::DURABLE,
-            Call::FromFd => code | Flags::NO_DESCRIPTOR | Flags::SPARSE,
-            Call::Anonymous => code | Flags::OVERCOMMIT,
+            Call::FromFd => any | Flags::NO_DESCRIPTOR | Flags::SPARSE,
+            Call::Anonymous => any,
         }
     }
 }

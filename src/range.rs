@@ -6,6 +6,9 @@ use std::ops::Range;
 /// As the length of a range: to the end of the mapping.
 pub const TO_END: u64 = 0xffff_ffff_ffff_ffff;
 
+/// The answer of a search that has found nothing.
+pub const NPOS: u64 = 0xffff_ffff_ffff_ffff;
+
 /// The bytes `offset .. offset + len` of something that is `total` bytes long.
 ///
 /// A range that touches the end is inside, also when it is empty; a sum that wraps is outside.

@@ -40,7 +40,7 @@ macro_rules! programs {
     };
 }
 
-programs! { about open create from_fd anonymous handles look access durability size }
+programs! { about open create from_fd anonymous handles look access search durability size paging }
 
 /// Compiles, links and runs a program of tests/c in an empty folder, which it must leave empty.
 fn passes(name: &str, library: Library) {

@@ -1,7 +1,8 @@
-//! Reading and writing by copy.
+//! Reading and writing by copy, and searching.
 
 use crate::access;
-use crate::boundary::{buffer, status};
+use crate::boundary::{Out, buffer, bytes, status};
+use crate::range::NPOS;
 use crate::status::Status;
 use crate::table::Handle;
 use std::ffi::c_void;
@@ -61,4 +62,49 @@ pub extern "C" fn memmap_fill(handle: Handle, offset: u64, len: u64, byte: u8) -
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_move(handle: Handle, to: u64, from: u64, len: u64) -> Status {
     status(|| access::move_within(handle, to, from, len))
+}
+
+/// `memmap_find` looks for the first place where the `needle_len` bytes at `needle` stand, beginning at
+/// offset `from` or later and ending at offset `to` (MEMMAP_TO_END: the end) or earlier. `*offset` is that
+/// place, or MEMMAP_NPOS when there is none, which is no failure. An empty needle is found at `from`.
+///
+/// Bytes that others change meanwhile may be found as they were, as they are, or not.
+///
+/// Statuses: MEMMAP_ERR_RANGE when `from` or `to` lies outside; MEMMAP_ERR_FAULT when what was looked at was
+/// lost in part.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_find(
+    handle: Handle,
+    from: u64,
+    to: u64,
+    needle: *const c_void,
+    needle_len: u64,
+    offset: *mut u64,
+) -> Status {
+    status(|| {
+        // SAFETY: the caller's, for both.
+        let (needle, out) = unsafe { (bytes(needle, needle_len)?, Out::new(offset)?) };
+        out.set(access::find(handle, from, to, needle)?.unwrap_or(NPOS));
+        Ok(())
+    })
+}
+
+/// `memmap_rfind` looks for the last such place. An empty needle is found at `to`.
+///
+/// Statuses: as memmap_find.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_rfind(
+    handle: Handle,
+    from: u64,
+    to: u64,
+    needle: *const c_void,
+    needle_len: u64,
+    offset: *mut u64,
+) -> Status {
+    status(|| {
+        // SAFETY: the caller's, for both.
+        let (needle, out) = unsafe { (bytes(needle, needle_len)?, Out::new(offset)?) };
+        out.set(access::find_last(handle, from, to, needle)?.unwrap_or(NPOS));
+        Ok(())
+    })
 }

@@ -15,6 +15,8 @@ mod durability;
 
 mod size;
 
+mod paging;
+
 mod faults;
 
 mod system;

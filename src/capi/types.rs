@@ -3,7 +3,9 @@
 use crate::boundary::Out;
 use crate::mapping::Flush;
 use crate::options::{Access, Flags, Options};
+use crate::paging::{Advice, Prefault};
 use crate::status::{Error, Result};
+use std::mem::MaybeUninit;
 
 /// What a mapping allows, for memmap_options.access.
 #[repr(C)]
@@ -34,6 +36,53 @@ pub enum RawFlush {
     MemmapFlushInvalidate = 2,
 }
 
+/// What a program will do with pages, or wants done with them, for memmap_advise and
+/// memmap_options.advice (madvise(2)).
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(clippy::enum_variant_names, reason = "the names of the header")]
+pub enum RawAdvice {
+    /// Nothing in particular.
+    MemmapAdviceNormal = 0,
+    /// They are read in order: the kernel reads far ahead and forgets what was read.
+    MemmapAdviceSequential = 1,
+    /// They are read in no order: the kernel reads nothing ahead. Many times as fast for small random
+    /// reads of a file that is not in memory.
+    MemmapAdviceRandom = 2,
+    /// They are needed soon: the kernel begins to read them, and does not wait.
+    MemmapAdviceWillNeed = 3,
+    /// They are not needed soon: this mapping lets go of them. The bytes stay in the file. On private
+    /// memory (anonymous, copy-on-write) the kernel would throw them away, so there it is
+    /// MEMMAP_ERR_ACCESS.
+    MemmapAdviceDontNeed = 4,
+    /// Huge pages are worth having here.
+    MemmapAdviceHugePage = 5,
+    /// They are not.
+    MemmapAdviceNoHugePage = 6,
+    /// They are the first to go when memory is short.
+    MemmapAdviceCold = 7,
+    /// They go now: out of this mapping, and out of the page cache unless somebody else maps them or
+    /// they are yet to be written back (flush first).
+    MemmapAdvicePageOut = 8,
+    /// A child of fork does not have them, and touching them there is SIGSEGV.
+    MemmapAdviceDontFork = 9,
+    /// A child of fork finds zeros; for anonymous memory only.
+    MemmapAdviceWipeOnFork = 10,
+    /// A core dump does not have them.
+    MemmapAdviceDontDump = 11,
+}
+
+/// What memmap_prefault brings pages in for.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(clippy::enum_variant_names, reason = "the names of the header")]
+pub enum RawPrefault {
+    /// So that reading them waits for nothing.
+    MemmapPrefaultRead = 0,
+    /// So that writing them doesn't either: they get blocks, and count as changed.
+    MemmapPrefaultWrite = 1,
+}
+
 /// How to open or create a mapping. All members but `size` may be zero, which is their default.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -55,6 +104,10 @@ pub struct RawOptions {
     /// Bytes of address space to keep, so that the mapping grows up to there without moving. Less
     /// than the length is the length.
     pub capacity: u64,
+    /// A memmap_advice for all of the mapping.
+    pub advice: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// What memmap_get_info tells.
@@ -174,10 +227,21 @@ impl RawOptions {
             return Ok(Options::default());
         }
         // SAFETY: the first member is there in every version of the struct.
-        let size = unsafe { raw.cast::<u32>().read_unaligned() };
-        own_size(size, size_of::<RawOptions>())?;
-        // SAFETY: it has just said that it is this long.
-        let raw = unsafe { raw.read_unaligned() };
+        let size = unsafe { raw.cast::<u32>().read_unaligned() } as usize;
+        if !(FIRST_OPTIONS..=size_of::<RawOptions>()).contains(&size) {
+            return Err(Error::Invalid);
+        }
+        // What an older header doesn't have is zero, the default.
+        let mut known = MaybeUninit::<RawOptions>::zeroed();
+        // SAFETY: it has just said that it is this long, and no longer than the struct; which is
+        // numbers, for which every bit is good.
+        let raw = unsafe {
+            known.as_mut_ptr().cast::<u8>().copy_from(raw.cast(), size);
+            known.assume_init()
+        };
+        if raw.reserved != 0 {
+            return Err(Error::Invalid);
+        }
         Ok(Options {
             access: access(raw.access)?,
             flags: Flags(raw.flags),
@@ -185,6 +249,7 @@ impl RawOptions {
             offset: raw.offset,
             length: raw.length,
             capacity: raw.capacity,
+            advice: advice(raw.advice)?,
         })
     }
 }
@@ -211,7 +276,11 @@ fn own_size(set: u32, known: usize) -> Result<()> {
     }
 }
 
-fn access(raw: u32) -> Result<Access> {
+/// How long memmap_options was at first: up to and with its capacity.
+const FIRST_OPTIONS: usize = 40;
+
+/// An access, checked.
+pub fn access(raw: u32) -> Result<Access> {
     const DEFAULT: u32 = RawAccess::MemmapAccessDefault as u32;
     const READ_ONLY: u32 = RawAccess::MemmapReadOnly as u32;
     const READ_WRITE: u32 = RawAccess::MemmapReadWrite as u32;
@@ -221,6 +290,39 @@ fn access(raw: u32) -> Result<Access> {
         READ_ONLY => Ok(Access::ReadOnly),
         READ_WRITE => Ok(Access::ReadWrite),
         COPY_ON_WRITE => Ok(Access::CopyOnWrite),
+        _ => Err(Error::Invalid),
+    }
+}
+
+/// An advice, checked.
+pub fn advice(raw: u32) -> Result<Advice> {
+    const ALL: [(RawAdvice, Advice); 12] = [
+        (RawAdvice::MemmapAdviceNormal, Advice::Normal),
+        (RawAdvice::MemmapAdviceSequential, Advice::Sequential),
+        (RawAdvice::MemmapAdviceRandom, Advice::Random),
+        (RawAdvice::MemmapAdviceWillNeed, Advice::WillNeed),
+        (RawAdvice::MemmapAdviceDontNeed, Advice::DontNeed),
+        (RawAdvice::MemmapAdviceHugePage, Advice::HugePage),
+        (RawAdvice::MemmapAdviceNoHugePage, Advice::NoHugePage),
+        (RawAdvice::MemmapAdviceCold, Advice::Cold),
+        (RawAdvice::MemmapAdvicePageOut, Advice::PageOut),
+        (RawAdvice::MemmapAdviceDontFork, Advice::DontFork),
+        (RawAdvice::MemmapAdviceWipeOnFork, Advice::WipeOnFork),
+        (RawAdvice::MemmapAdviceDontDump, Advice::DontDump),
+    ];
+    ALL.iter()
+        .find(|(named, _)| *named as u32 == raw)
+        .map(|(_, advice)| *advice)
+        .ok_or(Error::Invalid)
+}
+
+/// What to prefault for, checked.
+pub fn prefault(raw: u32) -> Result<Prefault> {
+    const READ: u32 = RawPrefault::MemmapPrefaultRead as u32;
+    const WRITE: u32 = RawPrefault::MemmapPrefaultWrite as u32;
+    match raw {
+        READ => Ok(Prefault::Read),
+        WRITE => Ok(Prefault::Write),
         _ => Err(Error::Invalid),
     }
 }

@@ -61,7 +61,7 @@ static void options_that_mean_nothing_are_invalid_and_make_nothing(void) {
     REFUSED(MEMMAP_ERR_INVALID, "file", 1, OPTIONS(.mode = 04755));
     REFUSED(MEMMAP_ERR_INVALID, "file", 1, OPTIONS(.mode = UINT32_MAX));
     REFUSED(MEMMAP_ERR_INVALID, "file", 1, OPTIONS(.access = 4));
-    REFUSED(MEMMAP_ERR_INVALID, "file", 1, OPTIONS(.flags = 1u << 7));
+    REFUSED(MEMMAP_ERR_INVALID, "file", 1, OPTIONS(.flags = 1u << 31));
     REFUSED(MEMMAP_ERR_INVALID, "file", 1, OPTIONS(.flags = UINT32_MAX));
     REFUSED(MEMMAP_ERR_INVALID, "file", 1, OPTIONS(.flags = MEMMAP_EXECUTABLE));
     REFUSED(MEMMAP_ERR_INVALID, "file", 1, &(memmap_options){.size = 0});

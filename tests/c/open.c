@@ -35,7 +35,7 @@ static void options_that_mean_nothing_are_invalid(void) {
     CHECK_REFUSED(MEMMAP_ERR_INVALID, handle, memmap_open("file", OPTIONS(__VA_ARGS__), &handle))
     REFUSED(.access = MEMMAP_COPY_ON_WRITE + 1);
     REFUSED(.access = UINT32_MAX);
-    REFUSED(.flags = 1u << 7);
+    REFUSED(.flags = 1u << 31);
     REFUSED(.flags = 1u << 31);
     REFUSED(.flags = UINT32_MAX);
     REFUSED(.flags = MEMMAP_EXCLUSIVE);

@@ -1,0 +1,249 @@
+//! Paging: what the kernel is told of a mapping's pages, and what it tells of them.
+
+use crate::access::intact;
+use crate::file::system;
+use crate::fork;
+use crate::handles::{Pinned, pin};
+use crate::mapping::{Backing, Mapping};
+use crate::options::{Access, Flags};
+use crate::range::{checked_to_end, in_memory, page_size};
+use crate::slot::Views;
+use crate::status::{Error, Result};
+use crate::system::refuse_more_than_available;
+use crate::table::Handle;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// What the program will do with pages, or wants done with them (madvise(2)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Advice {
+    /// Nothing in particular.
+    #[default]
+    Normal,
+    /// They are read in order: the kernel reads far ahead.
+    Sequential,
+    /// They are read in no order: the kernel reads nothing ahead.
+    Random,
+    /// They are needed soon: the kernel begins to read them.
+    WillNeed,
+    /// They are not needed soon: this mapping lets go of them.
+    DontNeed,
+    /// Huge pages are worth having.
+    HugePage,
+    /// They are not.
+    NoHugePage,
+    /// They are the first to go when memory is short.
+    Cold,
+    /// They go now, out of the page cache too.
+    PageOut,
+    /// A child of fork doesn't have them.
+    DontFork,
+    /// A child of fork finds zeros.
+    WipeOnFork,
+    /// A core dump doesn't have them.
+    DontDump,
+}
+
+impl Advice {
+    fn number(self) -> i32 {
+        match self {
+            Advice::Normal => libc::MADV_NORMAL,
+            Advice::Sequential => libc::MADV_SEQUENTIAL,
+            Advice::Random => libc::MADV_RANDOM,
+            Advice::WillNeed => libc::MADV_WILLNEED,
+            Advice::DontNeed => libc::MADV_DONTNEED,
+            Advice::HugePage => libc::MADV_HUGEPAGE,
+            Advice::NoHugePage => libc::MADV_NOHUGEPAGE,
+            Advice::Cold => libc::MADV_COLD,
+            Advice::PageOut => libc::MADV_PAGEOUT,
+            Advice::DontFork => libc::MADV_DONTFORK,
+            Advice::WipeOnFork => libc::MADV_WIPEONFORK,
+            Advice::DontDump => libc::MADV_DONTDUMP,
+        }
+    }
+}
+
+/// What pages are brought in for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefault {
+    /// So that reading them waits for nothing.
+    Read,
+    /// So that writing them doesn't either: they get their blocks and memory of their own.
+    Write,
+}
+
+fn pinned(handle: Handle, offset: u64, len: u64) -> Result<(Pinned, Range<usize>)> {
+    let mapping = pin(handle)?;
+    let range = checked_to_end(offset, len, mapping.len() as u64)?;
+    Ok((mapping, in_memory(range)))
+}
+
+/// Advises the kernel about the pages that hold a range.
+///
+/// [`Error::Access`] for [`Advice::DontNeed`] on memory that only this process has: the kernel would
+/// throw its bytes away.
+pub fn advise(handle: Handle, offset: u64, len: u64, advice: Advice) -> Result<()> {
+    let (mapping, range) = pinned(handle, offset, len)?;
+    if advice == Advice::DontNeed && mapping.is_private() {
+        return Err(Error::Access);
+    }
+    advise_pages(&mapping, range.clone(), advice)?;
+    if let (Advice::PageOut, Backing::File(file)) = (advice, &mapping.backing) {
+        // Out of this mapping, then out of the page cache, where pages stay that others map or that
+        // are still dirty.
+        if !mapping.is_private() {
+            advise_pages(&mapping, range.clone(), Advice::DontNeed)?;
+        }
+        return file.drop_cache(mapping.offset + range.start as u64, range.len() as u64);
+    }
+    Ok(())
+}
+
+/// The same for a mapping that nobody else has yet.
+pub fn advise_pages(mapping: &Mapping, range: Range<usize>, advice: Advice) -> Result<()> {
+    if range.is_empty() {
+        return Ok(());
+    }
+    let (first, len) = mapping.pages_of(range);
+    // SAFETY: the pages are the mapping's own, and this advice doesn't change what they hold.
+    match system(|| unsafe { libc::madvise(first, len, advice.number()) }) {
+        // Advice that means nothing for this kind of memory, or that the kernel is too old for.
+        Err(Error::System(libc::EINVAL)) => Err(Error::Unsupported),
+        answer => answer.map(drop),
+    }
+}
+
+/// Brings the pages that hold a range in.
+pub fn prefault(handle: Handle, offset: u64, len: u64, what_for: Prefault) -> Result<()> {
+    let (mapping, range) = pinned(handle, offset, len)?;
+    prefault_pages(&mapping, range.clone(), what_for)?;
+    intact(&mapping, &[range])
+}
+
+/// The same for a mapping that nobody else has yet.
+pub fn prefault_pages(mapping: &Mapping, range: Range<usize>, what_for: Prefault) -> Result<()> {
+    if what_for == Prefault::Write {
+        mapping.writable()?;
+    }
+    if !mapping.flags.has(Flags::OVERCOMMIT) {
+        refuse_more_than_available(range.len() as u64)?;
+    }
+    if range.is_empty() {
+        return Ok(());
+    }
+    let how = match what_for {
+        Prefault::Read => libc::MADV_POPULATE_READ,
+        Prefault::Write => libc::MADV_POPULATE_WRITE,
+    };
+    let (first, len) = mapping.pages_of(range.clone());
+    // SAFETY: the pages are the mapping's own, and keep what they hold.
+    match system(|| unsafe { libc::madvise(first, len, how) }) {
+        Ok(_) => Ok(()),
+        // A page is lost: the kernel tells it here, where an access would raise SIGBUS.
+        Err(Error::System(libc::EFAULT)) => Err(Error::Fault),
+        Err(Error::System(libc::ENOMEM)) => Err(Error::Limit),
+        // Kernels before 5.14 don't have it.
+        Err(Error::System(libc::EINVAL)) => {
+            touch(mapping, range, what_for);
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn touch(mapping: &Mapping, range: Range<usize>, what_for: Prefault) {
+    for at in range.clone().step_by(page_size()).chain([range.end - 1]) {
+        // SAFETY: the byte lies in the mapping, which is pinned; others touch it atomically or not at
+        // all as far as its value goes.
+        let byte = unsafe { AtomicU8::from_ptr(mapping.data().add(at)) };
+        match what_for {
+            Prefault::Read => byte.load(Ordering::Relaxed),
+            // Writes what is there: nobody's write in between is undone.
+            Prefault::Write => byte.fetch_or(0, Ordering::Relaxed),
+        };
+    }
+}
+
+/// Calls `tell` for each run of pages that hold a range, in order, with a byte a page of which the lowest
+/// bit says whether it is in memory; how many are.
+pub fn residency(
+    handle: Handle,
+    offset: u64,
+    len: u64,
+    mut tell: impl FnMut(&[u8]),
+) -> Result<u64> {
+    const AT_ONCE: usize = 4096;
+    let (mapping, range) = pinned(handle, offset, len)?;
+    if range.is_empty() {
+        return Ok(0);
+    }
+    let (first, len) = mapping.pages_of(range);
+    let (pages, page) = (len.div_ceil(page_size()), page_size());
+    let mut present = [0u8; AT_ONCE];
+    let mut resident = 0;
+    for start in (0..pages).step_by(AT_ONCE) {
+        let count = AT_ONCE.min(pages - start);
+        let from = first.wrapping_byte_add(start * page);
+        // SAFETY: the pages are the mapping's own, and there is a byte for each.
+        system(|| unsafe { libc::mincore(from, count * page, present.as_mut_ptr()) })?;
+        resident += present[..count]
+            .iter()
+            .filter(|page| **page & 1 != 0)
+            .count() as u64;
+        tell(&present[..count]);
+    }
+    Ok(resident)
+}
+
+/// How many pages hold a range.
+pub fn pages(handle: Handle, offset: u64, len: u64) -> Result<u64> {
+    let (mapping, range) = pinned(handle, offset, len)?;
+    match range.is_empty() {
+        true => Ok(0),
+        false => Ok(mapping.pages_of(range).1.div_ceil(page_size()) as u64),
+    }
+}
+
+/// Keeps the pages that hold a range in memory.
+pub fn lock_memory(handle: Handle, offset: u64, len: u64) -> Result<()> {
+    let (mapping, range) = pinned(handle, offset, len)?;
+    lock_pages(&mapping, range)
+}
+
+/// The same for a mapping that nobody else has yet.
+pub fn lock_pages(mapping: &Mapping, range: Range<usize>) -> Result<()> {
+    if !mapping.flags.has(Flags::OVERCOMMIT) {
+        refuse_more_than_available(range.len() as u64)?;
+    }
+    if range.is_empty() {
+        return Ok(());
+    }
+    let (first, len) = mapping.pages_of(range);
+    // SAFETY: the pages are the mapping's own, and keep what they hold.
+    match system(|| unsafe { libc::mlock(first, len) }) {
+        // RLIMIT_MEMLOCK, or no memory (mlock(2)).
+        Err(Error::System(libc::ENOMEM | libc::EAGAIN | libc::EPERM)) => Err(Error::Limit),
+        answer => answer.map(drop),
+    }
+}
+
+/// Lets them go again.
+pub fn unlock_memory(handle: Handle, offset: u64, len: u64) -> Result<()> {
+    let (mapping, range) = pinned(handle, offset, len)?;
+    if range.is_empty() {
+        return Ok(());
+    }
+    let (first, len) = mapping.pages_of(range);
+    // SAFETY: as above.
+    system(|| unsafe { libc::munlock(first, len) }).map(drop)
+}
+
+/// Takes writing away from a mapping, or gives it back to one that was opened with it.
+pub fn protect(handle: Handle, access: Access) -> Result<()> {
+    let _turn = fork::turn(handle);
+    let mut mapping = pin(handle)?;
+    // Who holds a pin may be writing by its pointer.
+    mapping
+        .alone(Views::Refused)?
+        .change(|mapping| mapping.protect(access))
+}

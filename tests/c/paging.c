@@ -1,0 +1,254 @@
+/* Paging: advice, prefault, residency, locks, protection, and the flags that ask for them. */
+
+#include "files.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+enum { PAGES = 8, SIZE = PAGES * 4096 };
+
+static memmap_handle handle;
+
+static void open_file(uint32_t access) {
+    make_file("file", SIZE, 'x');
+    CHECK_OK(memmap_open("file", OPTIONS(.access = access), &handle));
+}
+
+static void close_file(void) {
+    CHECK_OK(memmap_close(handle));
+    unlink("file");
+}
+
+static uint64_t resident(uint64_t offset, uint64_t len) {
+    uint64_t count = UNTOUCHED;
+    CHECK_OK(memmap_residency(handle, offset, len, NULL, 0, &count));
+    return count;
+}
+
+/* Whether the mapping that begins at `data` has a flag in the VmFlags of /proc/self/smaps. */
+static int has_vm_flag(const void *data, const char *flag) {
+    char line[512], start[32];
+    int here = 0, found = 0;
+    FILE *smaps = fopen("/proc/self/smaps", "r");
+    snprintf(start, sizeof start, "%lx-", (unsigned long)(uintptr_t)data);
+    while (smaps != NULL && fgets(line, sizeof line, smaps) != NULL) {
+        if (strchr(line, '-') != NULL && strstr(line, ": ") == NULL)
+            here = strncmp(line, start, strlen(start)) == 0;
+        if (here && strncmp(line, "VmFlags:", 8) == 0)
+            found = strstr(line, flag) != NULL;
+    }
+    if (smaps != NULL)
+        fclose(smaps);
+    return found;
+}
+
+static void every_advice_for_a_file_is_taken(void) {
+    const uint32_t all[] = {MEMMAP_ADVICE_NORMAL,    MEMMAP_ADVICE_SEQUENTIAL, MEMMAP_ADVICE_RANDOM,
+                            MEMMAP_ADVICE_WILL_NEED, MEMMAP_ADVICE_DONT_NEED,  MEMMAP_ADVICE_COLD,
+                            MEMMAP_ADVICE_PAGE_OUT,  MEMMAP_ADVICE_DONT_FORK,  MEMMAP_ADVICE_DONT_DUMP};
+    size_t i;
+    open_file(MEMMAP_READ_WRITE);
+    CHECK_OK(memmap_write(handle, 5000, "kept", 4));
+    for (i = 0; i < sizeof all / sizeof all[0]; i++) {
+        CHECK_OK(memmap_advise(handle, 1, SIZE - 1, all[i]));
+        CHECK_OK(memmap_advise(handle, SIZE, 0, all[i]));
+    }
+    CHECK_EQUAL('k', byte_at(handle, 5000));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_advise(handle, 0, 1, 12));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_advise(handle, 0, 1, UINT32_MAX));
+    CHECK_STATUS(MEMMAP_ERR_RANGE, memmap_advise(handle, 1, SIZE, MEMMAP_ADVICE_NORMAL));
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_advise(handle, 0, 1, MEMMAP_ADVICE_WIPE_ON_FORK));
+    close_file();
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_advise(handle, 0, 1, MEMMAP_ADVICE_NORMAL));
+}
+
+static void private_bytes_are_not_thrown_away_by_advice(void) {
+    open_file(MEMMAP_COPY_ON_WRITE);
+    CHECK_OK(memmap_write(handle, 0, "own", 3));
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_advise(handle, 0, 1, MEMMAP_ADVICE_DONT_NEED));
+    CHECK_OK(memmap_advise(handle, 0, MEMMAP_TO_END, MEMMAP_ADVICE_PAGE_OUT));
+    CHECK_EQUAL('o', byte_at(handle, 0));
+    close_file();
+    CHECK_OK(memmap_anonymous(SIZE, NULL, &handle));
+    CHECK_OK(memmap_write(handle, 0, "own", 3));
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_advise(handle, 0, 1, MEMMAP_ADVICE_DONT_NEED));
+    CHECK_EQUAL('o', byte_at(handle, 0));
+    CHECK_OK(memmap_close(handle));
+}
+
+static void a_child_finds_what_fork_advice_left(void) {
+    pid_t child;
+    int status = -1;
+    CHECK_OK(memmap_anonymous(SIZE, NULL, &handle));
+    CHECK_OK(memmap_fill(handle, 0, SIZE, 7));
+    CHECK_OK(memmap_advise(handle, 0, 4096, MEMMAP_ADVICE_WIPE_ON_FORK));
+    child = fork();
+    if (child == 0)
+        _exit(byte_at(handle, 0) == 0 && byte_at(handle, 4096) == 7 ? 0 : 1);
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK_EQUAL(7, byte_at(handle, 0));
+    CHECK_OK(memmap_close(handle));
+}
+
+static void prefault_brings_every_page_in(void) {
+    uint8_t pages[PAGES];
+    uint64_t count, i;
+    CHECK_OK(memmap_anonymous(SIZE, NULL, &handle));
+    CHECK_EQUAL(0, resident(0, MEMMAP_TO_END));
+    CHECK_OK(memmap_prefault(handle, 4096, 2, MEMMAP_PREFAULT_WRITE));
+    CHECK_OK(memmap_residency(handle, 0, MEMMAP_TO_END, pages, sizeof pages, &count));
+    CHECK_EQUAL(1, count);
+    for (i = 0; i < PAGES; i++)
+        CHECK_EQUAL(i == 1, pages[i]);
+    CHECK_OK(memmap_prefault(handle, 0, MEMMAP_TO_END, MEMMAP_PREFAULT_WRITE));
+    CHECK_EQUAL(PAGES, resident(0, MEMMAP_TO_END));
+    CHECK_EQUAL(2, resident(4095, 2));
+    CHECK_EQUAL(0, resident(SIZE, 0));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_prefault(handle, 0, 1, 2));
+    CHECK_STATUS(MEMMAP_ERR_RANGE, memmap_prefault(handle, 0, SIZE + 1, MEMMAP_PREFAULT_READ));
+    CHECK_OK(memmap_close(handle));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_prefault(handle, 0, 1, MEMMAP_PREFAULT_READ));
+}
+
+static void prefault_for_writing_takes_access_and_changes_nothing(void) {
+    open_file(MEMMAP_READ_ONLY);
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_prefault(handle, 0, 1, MEMMAP_PREFAULT_WRITE));
+    CHECK_OK(memmap_prefault(handle, 0, MEMMAP_TO_END, MEMMAP_PREFAULT_READ));
+    CHECK_EQUAL(PAGES, resident(0, MEMMAP_TO_END));
+    close_file();
+    open_file(MEMMAP_READ_WRITE);
+    CHECK_OK(memmap_prefault(handle, 0, MEMMAP_TO_END, MEMMAP_PREFAULT_WRITE));
+    CHECK(all_bytes(handle, 0, SIZE, 'x'));
+    close_file();
+}
+
+static void a_lost_page_is_a_fault_and_not_a_signal(void) {
+    open_file(MEMMAP_READ_ONLY);
+    CHECK(truncate("file", 4096) == 0);
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_prefault(handle, 0, MEMMAP_TO_END, MEMMAP_PREFAULT_READ));
+    CHECK_OK(memmap_prefault(handle, 0, 4096, MEMMAP_PREFAULT_READ));
+    close_file();
+}
+
+static void what_is_paged_out_is_not_resident(void) {
+    open_file(MEMMAP_READ_WRITE);
+    CHECK_OK(memmap_prefault(handle, 0, MEMMAP_TO_END, MEMMAP_PREFAULT_READ));
+    CHECK_OK(memmap_flush(handle, 0, MEMMAP_TO_END, MEMMAP_FLUSH_SYNC));
+    CHECK_EQUAL(PAGES, resident(0, MEMMAP_TO_END));
+    CHECK_OK(memmap_advise(handle, 0, MEMMAP_TO_END, MEMMAP_ADVICE_PAGE_OUT));
+    if (resident(0, MEMMAP_TO_END) == PAGES)
+        skip("the folder is in memory, which nothing is paged out of");
+    CHECK(all_bytes(handle, 0, SIZE, 'x'));
+    close_file();
+}
+
+static void residency_writes_no_more_than_there_is_room_for(void) {
+    uint8_t pages[PAGES + 1];
+    uint64_t count;
+    open_file(MEMMAP_READ_ONLY);
+    memset(pages, 9, sizeof pages);
+    CHECK_REFUSED(MEMMAP_ERR_RANGE, count,
+                  memmap_residency(handle, 0, MEMMAP_TO_END, pages, PAGES - 1, &count));
+    CHECK_EQUAL(9, pages[0]);
+    CHECK_OK(memmap_residency(handle, 0, MEMMAP_TO_END, pages, sizeof pages, &count));
+    CHECK(pages[PAGES - 1] <= 1);
+    CHECK_EQUAL(9, pages[PAGES]);
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_residency(handle, 0, 1, pages, PAGES, NULL));
+    CHECK_REFUSED(MEMMAP_ERR_INVALID, count, memmap_residency(handle, 0, 1, NULL, 1, &count));
+    CHECK_REFUSED(MEMMAP_ERR_RANGE, count, memmap_residency(handle, SIZE + 1, 0, NULL, 0, &count));
+    close_file();
+    CHECK_REFUSED(MEMMAP_ERR_HANDLE, count, memmap_residency(handle, 0, 1, NULL, 0, &count));
+}
+
+static void locked_memory_stays_within_its_limit(void) {
+    open_file(MEMMAP_READ_ONLY);
+    CHECK_OK(memmap_lock_memory(handle, 0, 4096));
+    CHECK(has_vm_flag(address_of(handle), " lo"));
+    CHECK_OK(memmap_unlock_memory(handle, 0, MEMMAP_TO_END));
+    CHECK(!has_vm_flag(address_of(handle), " lo"));
+    CHECK_OK(memmap_lock_memory(handle, SIZE, 0));
+    CHECK_OK(memmap_unlock_memory(handle, SIZE, 0));
+    CHECK_STATUS(MEMMAP_ERR_RANGE, memmap_lock_memory(handle, SIZE, 1));
+    CHECK_STATUS(MEMMAP_ERR_RANGE, memmap_unlock_memory(handle, SIZE, 1));
+    become_nobody();
+    CHECK(limit(RLIMIT_MEMLOCK, 4096));
+    CHECK_STATUS(MEMMAP_ERR_LIMIT, memmap_lock_memory(handle, 0, MEMMAP_TO_END));
+    CHECK_OK(memmap_close(handle));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_lock_memory(handle, 0, 1));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_unlock_memory(handle, 0, 1));
+}
+
+static void protection_takes_writing_away_and_gives_it_back(void) {
+    char permissions[5];
+    memmap_view view;
+    open_file(MEMMAP_READ_WRITE);
+    CHECK_OK(memmap_protect(handle, MEMMAP_READ_ONLY));
+    CHECK(mapping_at(address_of(handle), permissions) && strcmp(permissions, "r--s") == 0);
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_write(handle, 0, "a", 1));
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_resize(handle, 1));
+    CHECK_EQUAL(MEMMAP_READ_ONLY, info_of(handle).access);
+    CHECK_OK(memmap_pin(handle, &view));
+    CHECK_STATUS(MEMMAP_ERR_BUSY, memmap_protect(handle, MEMMAP_READ_WRITE));
+    CHECK_OK(memmap_unpin(handle));
+    CHECK_OK(memmap_protect(handle, MEMMAP_ACCESS_DEFAULT));
+    CHECK_OK(memmap_write(handle, 0, "a", 1));
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_protect(handle, MEMMAP_COPY_ON_WRITE));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_protect(handle, 4));
+    close_file();
+    open_file(MEMMAP_READ_ONLY);
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_protect(handle, MEMMAP_READ_WRITE));
+    CHECK_OK(memmap_protect(handle, MEMMAP_READ_ONLY));
+    close_file();
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_protect(handle, MEMMAP_READ_ONLY));
+}
+
+static void flags_and_advice_at_opening_are_heeded(void) {
+    CHECK_OK(memmap_create("file", SIZE, OPTIONS(.flags = MEMMAP_PREFAULT | MEMMAP_NO_DUMP), &handle));
+    CHECK_EQUAL(PAGES, resident(0, MEMMAP_TO_END));
+    CHECK(has_vm_flag(address_of(handle), " dd"));
+    CHECK_OK(memmap_close(handle));
+    CHECK_OK(memmap_open("file", OPTIONS(.flags = MEMMAP_LOCKED, .advice = MEMMAP_ADVICE_RANDOM), &handle));
+    CHECK(has_vm_flag(address_of(handle), " lo"));
+    CHECK(has_vm_flag(address_of(handle), " rr"));
+    CHECK_OK(memmap_close(handle));
+    CHECK_OK(memmap_open("file", OPTIONS(.flags = MEMMAP_NO_RESERVE), &handle));
+    CHECK(has_vm_flag(address_of(handle), " nr"));
+    CHECK_OK(memmap_close(handle));
+    CHECK_OK(memmap_anonymous(4 << 20, OPTIONS(.flags = MEMMAP_HUGE_PAGES), &handle));
+    CHECK(has_vm_flag(address_of(handle), " hg"));
+    CHECK_OK(memmap_close(handle));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_open("file", OPTIONS(.advice = 12), &handle));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_open("file", OPTIONS(.reserved = 1), &handle));
+    unlink("file");
+}
+
+static void more_memory_than_there_is_is_refused_before_it_is_touched(void) {
+    CHECK_STATUS(MEMMAP_ERR_LIMIT, memmap_anonymous(UINT64_C(1) << 42, OPTIONS(.flags = MEMMAP_PREFAULT), &handle));
+    if (memmap_create("file", UINT64_C(1) << 42, OPTIONS(.flags = MEMMAP_SPARSE), &handle) != 0) {
+        skip("no sparse file of 4 TiB");
+    } else {
+        CHECK_STATUS(MEMMAP_ERR_LIMIT, memmap_prefault(handle, 0, MEMMAP_TO_END, MEMMAP_PREFAULT_READ));
+        CHECK_STATUS(MEMMAP_ERR_LIMIT, memmap_lock_memory(handle, 0, MEMMAP_TO_END));
+        CHECK_OK(memmap_close(handle));
+        CHECK_STATUS(MEMMAP_ERR_LIMIT, memmap_open("file", OPTIONS(.flags = MEMMAP_LOCKED), &handle));
+    }
+    unlink("file");
+}
+
+int main(int argc, char **argv) {
+    const struct behaviour behaviours[] = {
+        BEHAVIOUR(every_advice_for_a_file_is_taken),
+        BEHAVIOUR(private_bytes_are_not_thrown_away_by_advice),
+        BEHAVIOUR(a_child_finds_what_fork_advice_left),
+        BEHAVIOUR(prefault_brings_every_page_in),
+        BEHAVIOUR(prefault_for_writing_takes_access_and_changes_nothing),
+        BEHAVIOUR(a_lost_page_is_a_fault_and_not_a_signal),
+        BEHAVIOUR(what_is_paged_out_is_not_resident),
+        BEHAVIOUR(residency_writes_no_more_than_there_is_room_for),
+        BEHAVIOUR(locked_memory_stays_within_its_limit),
+        BEHAVIOUR(protection_takes_writing_away_and_gives_it_back),
+        BEHAVIOUR(flags_and_advice_at_opening_are_heeded),
+        BEHAVIOUR(more_memory_than_there_is_is_refused_before_it_is_touched),
+    };
+    return RUN(argc, argv, behaviours);
+}
