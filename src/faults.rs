@@ -110,6 +110,10 @@ pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle
             }
         }
     };
+    let mut pages = region.pages;
+    if let Backing::File(file) = &backing {
+        pages.size = file.page_size;
+    }
     let offset = region.offset + (start - span.start) as u64;
-    handles::insert(Mapping::lent(data, len, backing, region.pages, offset))
+    handles::insert(Mapping::lent(data, len, backing, pages, offset))
 }

@@ -30,6 +30,8 @@ pub struct File {
     inode: u64,
     /// What it is.
     pub kind: Kind,
+    /// The unit in which it is mapped, in bytes.
+    pub page_size: usize,
 }
 
 /// O_NONBLOCK, so that a FIFO without a writer answers at once; it means nothing to the files that
@@ -114,10 +116,11 @@ impl File {
         };
         let (device, inode) = (status.st_dev, status.st_ino);
         let file = File {
-            fd,
             device,
             inode,
             kind,
+            page_size: page_size_of(fd.as_raw_fd(), &status),
+            fd,
         };
         let size = file.size_in(&status)?;
         Ok((file, size))
@@ -280,6 +283,20 @@ impl File {
     pub fn sync(&self) -> Result<()> {
         // SAFETY: no memory is handed over.
         system(|| unsafe { libc::fsync(self.fd()) }).map(drop)
+    }
+}
+
+/// Files on hugetlbfs are mapped in huge pages, whose size is what their status calls the block size.
+fn page_size_of(fd: RawFd, status: &libc::stat64) -> usize {
+    let block = usize::try_from(status.st_blksize).unwrap_or(0);
+    let mut fs = MaybeUninit::<libc::statfs64>::uninit();
+    // Asked only of those that look like it: it is one more call at every opening.
+    // SAFETY: fstatfs fills the struct when it answers 0.
+    let told = block > page_size() && unsafe { libc::fstatfs64(fd, fs.as_mut_ptr()) } == 0;
+    // SAFETY: it did.
+    match told && unsafe { fs.assume_init() }.f_type == libc::HUGETLBFS_MAGIC {
+        true => block,
+        false => page_size(),
     }
 }
 

@@ -101,12 +101,13 @@ enum Finding {
 /// Makes the page at `address` readable again; false if that can't be done.
 fn repair(mapping: &Pinned, address: usize, code: c_int) -> bool {
     let span = mapping.slot().span();
-    let page = address / page_size() * page_size();
+    let size = mapping.pages.size;
+    let page = address / size * size;
     let repaired = match find_out(mapping, page - span.start, page, code) {
         Finding::There => return true,
         Finding::Truncated(there) => {
             mapping.lost.note_tail(there);
-            let first = span.start + there.next_multiple_of(page_size());
+            let first = span.start + there.next_multiple_of(size);
             replace(
                 mapping,
                 Span {
@@ -116,7 +117,7 @@ fn repair(mapping: &Pinned, address: usize, code: c_int) -> bool {
             )
         }
         Finding::Unavailable(cause) => {
-            let block = block_around(page, mapping.lost.next_block(), span);
+            let block = block_around(page, mapping.lost.next_block().max(size), span);
             note_block(mapping, block, cause);
             replace(mapping, block) || {
                 // One area is what costs the fewest, where the number of areas is the limit.
@@ -189,5 +190,5 @@ fn is_there(mapping: &Pinned, page: usize) -> bool {
     };
     // SAFETY: the page lies in the mapping, which is pinned; its contents stay as they are. Kernels
     // before 5.14 don't have it (EINVAL).
-    unsafe { libc::madvise(page as *mut c_void, page_size(), how) == 0 }
+    unsafe { libc::madvise(page as *mut c_void, mapping.pages.size, how) == 0 }
 }

@@ -132,7 +132,7 @@ impl Mapping {
     /// is a stray access of the program's own.
     pub fn span(&self) -> Span {
         let start = self.data() as usize;
-        let page = page_size();
+        let page = self.pages.size;
         match self.len() {
             0 => Span { start, end: start },
             len => Span {
@@ -225,7 +225,8 @@ impl Mapping {
     /// Gives the mapping room for `len` bytes, at another address if need be. Who calls it has the
     /// mapping for itself.
     pub fn remap(&mut self, len: usize) -> Result<()> {
-        self.memory.resize(usable_size(self.offset, len))
+        self.memory
+            .resize(usable_size(self.offset, len, self.pages.size))
     }
 
     /// Gives back the address space behind `len`, unless it was asked for.
@@ -238,7 +239,7 @@ impl Mapping {
 
     /// Zeroes anonymous memory from `from` to the present end and gives its pages back.
     pub fn discard(&self, from: usize) -> Result<()> {
-        let end = usable_size(0, self.len());
+        let end = usable_size(0, self.len(), page_size());
         let boundary = from.next_multiple_of(page_size()).min(end);
         // SAFETY: from ≤ boundary ≤ end of what is mapped, and the memory is this process's own.
         unsafe { self.data().add(from).write_bytes(0, boundary - from) };

@@ -25,6 +25,8 @@ pub struct Pages {
     pub protection: i32,
     /// MAP_SHARED or MAP_PRIVATE.
     pub sharing: i32,
+    /// Their size in bytes: the system's, but for a file on hugetlbfs.
+    pub size: usize,
 }
 
 impl Pages {
@@ -40,6 +42,10 @@ impl Pages {
         let private =
             options.access == Access::CopyOnWrite || matches!(backing, Backing::Anonymous);
         Pages {
+            size: match backing {
+                Backing::File(file) => file.page_size,
+                _ => page_size(),
+            },
             protection: libc::PROT_READ | write | execute,
             sharing: if private {
                 libc::MAP_PRIVATE
@@ -57,7 +63,7 @@ impl Memory {
         let mut how = MmapOptions::new();
         let len = addressable(len.max(options.capacity))?;
         how.offset(options.offset)
-            .len(usable_size(options.offset, len));
+            .len(usable_size(options.offset, len, file.page_size));
         if reserves_nothing(options) {
             how.no_reserve_swap();
         }
@@ -76,7 +82,8 @@ impl Memory {
     /// Maps `len` zero bytes that are this process's own, or the capacity if that is more.
     pub fn anonymous(len: u64, options: &Options) -> Result<Memory> {
         let mut how = MmapOptions::new();
-        how.len(usable_size(0, addressable(len.max(options.capacity))?));
+        let len_kept = addressable(len.max(options.capacity))?;
+        how.len(usable_size(0, len_kept, page_size()));
         if options.capacity > len || reserves_nothing(options) {
             how.no_reserve_swap(); // What may never be touched must not count as memory in use.
         }
@@ -120,11 +127,11 @@ impl Memory {
     }
 }
 
-/// How many bytes can be had from `offset` on for the pages that `len` bytes take: up to the end of
+/// How many bytes can be had from `offset` on for the pages of `page` bytes that `len` bytes take: up to the end of
 /// the last page, and one page for nothing at all, since there is no mapping of length 0.
-pub fn usable_size(offset: u64, len: usize) -> usize {
-    let into_page = (offset % page_size() as u64) as usize;
-    (into_page + len.max(1)).next_multiple_of(page_size()) - into_page
+pub fn usable_size(offset: u64, len: usize, page: usize) -> usize {
+    let into_page = (offset % page as u64) as usize;
+    (into_page + len.max(1)).next_multiple_of(page) - into_page
 }
 
 fn reserves_nothing(options: &Options) -> bool {

@@ -1,6 +1,7 @@
 //! The regions of this process's memory, as the kernel lists them in /proc/self/maps.
 
 use crate::memory::Pages;
+use crate::range::page_size;
 use crate::slot::Span;
 use crate::status::{Error, Result};
 
@@ -79,6 +80,7 @@ fn parse(line: &str) -> Option<(Span, Region)> {
     let pages = Pages {
         protection,
         sharing,
+        size: page_size(),
     };
     Some((
         span,

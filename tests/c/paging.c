@@ -2,7 +2,9 @@
 
 #include "files.h"
 
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 enum { PAGES = 8, SIZE = PAGES * 4096 };
@@ -235,6 +237,62 @@ static void more_memory_than_there_is_is_refused_before_it_is_touched(void) {
     unlink("file");
 }
 
+/* How many huge pages the system keeps, and a new number if that is wished. */
+static long huge_pages(long wished) {
+    char text[32] = "0";
+    FILE *file = fopen("/proc/sys/vm/nr_hugepages", "r");
+    if (file != NULL) {
+        if (fgets(text, sizeof text, file) == NULL)
+            text[0] = '\0';
+        fclose(file);
+    }
+    if (wished >= 0) {
+        char new_text[32];
+        snprintf(new_text, sizeof new_text, "%ld", wished);
+        write_text("/proc/sys/vm/nr_hugepages", new_text);
+    }
+    return atol(text);
+}
+
+static void use_hugetlbfs(void) {
+    enum { HUGE = 2 << 20 };
+    char permissions[5];
+    void *data;
+    CHECK_OK(memmap_guard_install());
+    CHECK_OK(memmap_create("huge/file", 2 * HUGE, NULL, &handle));
+    data = address_of(handle);
+    CHECK_OK(memmap_write(handle, 2 * HUGE - 4, "last", 4));
+    CHECK_EQUAL('t', byte_at(handle, 2 * HUGE - 1));
+    CHECK(truncate("huge/file", HUGE) == 0);
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_write(handle, 2 * HUGE - 4, "lost", 4));
+    CHECK_OK(memmap_write(handle, 0, "kept", 4));
+    CHECK(truncate("huge/file", 2 * HUGE) == 0);
+    CHECK_OK(memmap_recover(handle));
+    CHECK_EQUAL(0, byte_at(handle, 2 * HUGE - 1));
+    CHECK_EQUAL('k', byte_at(handle, 0));
+    CHECK_OK(memmap_resize(handle, HUGE));
+    CHECK_EQUAL(HUGE, size_of("huge/file"));
+    CHECK_OK(memmap_close(handle));
+    CHECK(!mapping_at(data, permissions));
+}
+
+static void a_file_on_hugetlbfs_is_mapped_in_huge_pages(void) {
+    /* One at a time: the number is the system's. */
+    int one = open("/proc/sys/vm/nr_hugepages", O_RDONLY | O_CLOEXEC);
+    long before = flock(one, LOCK_EX) == 0 ? huge_pages(-1) : -1;
+    huge_pages(before + 4);
+    if (huge_pages(-1) < before + 4 || !own_mounts() || mkdir("huge", 0700) != 0 ||
+        mount("none", "huge", "hugetlbfs", 0, "pagesize=2M") != 0) {
+        skip("no huge pages");
+    } else {
+        in_child(use_hugetlbfs);
+        unmount("huge");
+    }
+    rmdir("huge");
+    huge_pages(before);
+    close(one);
+}
+
 int main(int argc, char **argv) {
     const struct behaviour behaviours[] = {
         BEHAVIOUR(every_advice_for_a_file_is_taken),
@@ -248,6 +306,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(locked_memory_stays_within_its_limit),
         BEHAVIOUR(protection_takes_writing_away_and_gives_it_back),
         BEHAVIOUR(flags_and_advice_at_opening_are_heeded),
+        BEHAVIOUR(a_file_on_hugetlbfs_is_mapped_in_huge_pages),
         BEHAVIOUR(more_memory_than_there_is_is_refused_before_it_is_touched),
     };
     return RUN(argc, argv, behaviours);
