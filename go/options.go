@@ -27,7 +27,7 @@ const (
 	// Exclusive has Create refuse a file that exists, with fs.ErrExist.
 	Exclusive Flags = C.MEMMAP_EXCLUSIVE
 	// Sparse lets new bytes of the file be holes instead of reserving blocks. A full disk is then met
-	// by whoever first writes there, as SIGBUS, instead of by Create or Resize, as ENOSPC.
+	// by whoever first writes there, as ErrFault, instead of by Create or Resize, as ENOSPC.
 	Sparse Flags = C.MEMMAP_SPARSE
 	// Durable has Create make size and name of the file durable before it returns.
 	Durable Flags = C.MEMMAP_DURABLE
@@ -40,6 +40,10 @@ const (
 	Executable Flags = C.MEMMAP_EXECUTABLE
 	// WriteAndExecute, with Executable, lets the mapping be writable too.
 	WriteAndExecute Flags = C.MEMMAP_WRITE_AND_EXECUTE
+	// Overcommit has Anonymous take the memory although the system hasn't so much available, trusting
+	// that most of it is never touched. Without it that is ErrLimit, before the kernel's OOM killer has
+	// a say.
+	Overcommit Flags = C.MEMMAP_OVERCOMMIT
 )
 
 // Options are how to open or create a mapping; nil and the zero value are the defaults.
