@@ -57,7 +57,7 @@ extern "C" fn on_lost_page(_: c_int, info: *mut siginfo_t, context: *mut c_void)
     // SAFETY: the kernel's, or those of a handler that passes on what it got.
     unsafe {
         let (code, address) = ((*info).si_code, (*info).si_addr() as usize);
-        let ours = is_fault(code).then(|| handles::pin_at(address)).flatten();
+        let ours = is_loss(code).then(|| handles::pin_at(address)).flatten();
         let survived = ours.is_some_and(|mapping| repair(&mapping, address, code));
         if !survived {
             LOST_PAGES.forward(info, context);
@@ -86,6 +86,16 @@ fn errno() -> c_int {
 fn set_errno(errno: c_int) {
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = errno };
+}
+
+/// The memory itself is broken (sigaction(2)).
+const BUS_MCEERR_AR: c_int = 4;
+
+/// Whether the signal speaks of a page that can't be had. A misaligned access (BUS_ADRALN) to a page that
+/// is there would fail for ever, whatever is put there.
+fn is_loss(code: c_int) -> bool {
+    const BUS_ADRERR: c_int = 2;
+    matches!(code, BUS_ADRERR | BUS_MCEERR_AR)
 }
 
 /// What has to be done about a fault.
@@ -154,7 +164,6 @@ fn block_around(page: usize, size: usize, span: Span) -> Span {
 }
 
 fn find_out(mapping: &Pinned, position: usize, page: usize, code: c_int) -> Finding {
-    const BUS_MCEERR_AR: c_int = 4; // The memory itself is broken (sigaction(2)).
     for _ in 0..2 {
         match present(mapping) {
             Ok(there) if position >= there => return Finding::Truncated(there),
