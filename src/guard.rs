@@ -60,6 +60,7 @@ extern "C" fn on_lost_page(_: c_int, info: *mut siginfo_t, context: *mut c_void)
         let ours = is_loss(code).then(|| handles::pin_at(address)).flatten();
         let survived = ours.is_some_and(|mapping| repair(&mapping, address, code));
         if !survived {
+            set_errno(errno); // As the interrupted code left it, also for who is asked next.
             LOST_PAGES.forward(info, context);
         }
     }

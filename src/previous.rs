@@ -51,6 +51,14 @@ impl Signal {
         // Looked at first, since the handler may run before a sigaction that installs it has returned.
         // SAFETY: sigaction fills the struct when it answers 0; nobody else has it so far.
         system(|| unsafe { libc::sigaction(self.number, ptr::null(), self.before.get().cast()) })?;
+        // SAFETY: it has just been filled.
+        let before = unsafe { (*self.before.get()).assume_init_ref() };
+        // Who is interrupted in a system call goes on with it, unless the handler before us wanted it
+        // to end (EINTR).
+        let restart = match before.sa_sigaction {
+            libc::SIG_DFL | libc::SIG_IGN => libc::SA_RESTART,
+            _ => before.sa_flags & libc::SA_RESTART,
+        };
         let mut ours = MaybeUninit::<sigaction>::zeroed();
         // SAFETY: zero is a valid sigaction, and sigfillset takes any set.
         let ours = unsafe {
@@ -58,7 +66,7 @@ impl Signal {
             libc::sigfillset(&raw mut (*ours.as_mut_ptr()).sa_mask);
             let ours = ours.assume_init_mut();
             ours.sa_sigaction = handler as *const () as usize;
-            ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+            ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | restart;
             ours
         };
         // SAFETY: the handler is one that may run at any time.
@@ -78,15 +86,12 @@ impl Signal {
         // SAFETY: the kernel's.
         let raised_by_fault = is_fault(unsafe { (*info).si_code });
         match before.sa_sigaction {
-            _ if self.spent.load(Ordering::Relaxed) => self.die(info, raised_by_fault),
             libc::SIG_DFL => self.die(info, raised_by_fault),
             // A fault cannot be ignored: the kernel takes it for SIG_DFL (signal(7), force_sig).
             libc::SIG_IGN if raised_by_fault => self.die(info, raised_by_fault),
             libc::SIG_IGN => {}
+            _ if self.spends(before) => self.die(info, raised_by_fault),
             handler => {
-                if before.sa_flags & libc::SA_RESETHAND != 0 {
-                    self.spent.store(true, Ordering::Relaxed);
-                }
                 // SAFETY: the caller's.
                 unsafe {
                     self.set_mask_for(before, context);
@@ -94,6 +99,11 @@ impl Signal {
                 }
             }
         }
+    }
+
+    /// Whether the handler asked to be called once (SA_RESETHAND) and was, also by another thread just now.
+    fn spends(&self, before: &sigaction) -> bool {
+        before.sa_flags & libc::SA_RESETHAND != 0 && self.spent.swap(true, Ordering::Relaxed)
     }
 
     /// Does what SIG_DFL does: this process ends by the signal.
