@@ -22,8 +22,9 @@ static CLOSED_PAGES: Signal = Signal::new(libc::SIGSEGV);
 /// Faults that were survived since the process began.
 static SURVIVED: AtomicU64 = AtomicU64::new(0);
 
-/// A page that faults although it can be had is tried this often in the life of a mapping: its file was
-/// cut and grown again in between. After that it counts as lost.
+/// A page that faults although it can be had is believed this often until the mapping is recovered: its
+/// file was cut and grown again in between, or another thread has repaired it. After that it counts as
+/// lost, so that no fault comes back for ever.
 const SECOND_TRIES: u32 = 64;
 
 /// Installs the guard, once a process: later calls do nothing.
@@ -171,7 +172,7 @@ fn find_out(mapping: &Pinned, position: usize, page: usize, code: c_int) -> Find
             Ok(_) => {}
             Err(_) => return Finding::Unavailable(Causes::UNKNOWN),
         }
-        if code != BUS_MCEERR_AR && mapping.lost.try_again(SECOND_TRIES) && is_there(mapping, page)
+        if code != BUS_MCEERR_AR && is_there(mapping, page) && mapping.lost.try_again(SECOND_TRIES)
         {
             return Finding::There;
         }

@@ -55,7 +55,7 @@ pub struct Lost {
     causes: AtomicU32,
     /// How many blocks were replaced.
     repairs: AtomicU32,
-    /// How often a page that faulted was looked for again.
+    /// How often a page that faulted was there when it was looked for again.
     tries: AtomicU32,
     /// The complement of the position from which on all is lost, 0 when nothing is.
     not_tail: AtomicUsize,
@@ -104,7 +104,7 @@ impl Lost {
             .unwrap_or(1usize << (usize::BITS - 2))
     }
 
-    /// Whether to look for a page again before it is given up: so many times in all.
+    /// Whether to try a page again that is there after all: so many times in all.
     pub fn try_again(&self, most: u32) -> bool {
         // Relaxed: a number.
         self.tries.fetch_add(1, Ordering::Relaxed) < most
