@@ -118,24 +118,14 @@ fn repair(mapping: &Pinned, address: usize, code: c_int) -> bool {
     let repaired = match find_out(mapping, page - span.start, page, code) {
         Finding::There => return true,
         Finding::Truncated(there) => {
-            mapping.lost.note_tail(there);
-            let first = span.start + there.next_multiple_of(size);
-            replace(
-                mapping,
-                Span {
-                    start: first,
-                    ..span
-                },
-            )
+            let start = span.start + there.next_multiple_of(size);
+            mapping.lost.note_tail(there, Causes::TRUNCATED);
+            replace(mapping, Span { start, ..span }) || replace_all(mapping, Causes::TRUNCATED)
         }
         Finding::Unavailable(cause) => {
             let block = block_around(page, mapping.lost.next_block().max(size), span);
             note_block(mapping, block, cause);
-            replace(mapping, block) || {
-                // One area is what costs the fewest, where the number of areas is the limit.
-                note_block(mapping, span, cause);
-                replace(mapping, span)
-            }
+            replace(mapping, block) || replace_all(mapping, cause)
         }
     };
     // Relaxed: a number.
@@ -147,6 +137,13 @@ fn repair(mapping: &Pinned, address: usize, code: c_int) -> bool {
 fn replace(mapping: &Pinned, block: Span) -> bool {
     mapping.slot().note_fault();
     mapping.put_stand_ins(block)
+}
+
+/// Gives the whole mapping up where a part of it can't be replaced: that would split an area in two, and
+/// their number may be at its limit.
+fn replace_all(mapping: &Pinned, cause: Causes) -> bool {
+    mapping.lost.note_tail(0, cause);
+    replace(mapping, mapping.slot().span())
 }
 
 fn note_block(mapping: &Pinned, block: Span, cause: Causes) {

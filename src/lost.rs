@@ -71,10 +71,10 @@ pub struct Lost {
 
 impl Lost {
     /// Everything from `position` on is lost.
-    pub fn note_tail(&self, position: usize) {
+    pub fn note_tail(&self, position: usize, cause: Causes) {
         // Release, here and below: see `Slot::note_fault`, which follows.
         self.not_tail.fetch_max(!position, Ordering::Release);
-        self.note_cause(Causes::TRUNCATED);
+        self.note_cause(cause);
     }
 
     /// A block is lost, in a mapping that is `total` bytes long.
@@ -252,12 +252,12 @@ mod tests {
     #[test]
     fn a_tail_is_lost_from_its_first_byte_on() {
         let lost = Lost::default();
-        lost.note_tail(5000);
+        lost.note_tail(5000, Causes::TRUNCATED);
         assert_eq!(lost.check(&(0..5000)), Ok(()));
         assert_eq!(lost.check(&(4999..5001)), Err(Error::Fault));
         assert_eq!(lost.summary(9000), (5000..9000, Causes::TRUNCATED));
-        lost.note_tail(100);
-        lost.note_tail(200);
+        lost.note_tail(100, Causes::TRUNCATED);
+        lost.note_tail(200, Causes::TRUNCATED);
         assert_eq!(lost.summary(9000).0, 100..9000);
     }
 
@@ -266,7 +266,7 @@ mod tests {
         let mut lost = Lost::default();
         assert_eq!(lost.summary(9000), (0..0, Causes::default()));
         lost.note_block(0..page_size(), 9000, Causes::IO);
-        lost.note_tail(7);
+        lost.note_tail(7, Causes::TRUNCATED);
         lost.clear();
         assert_eq!(lost.check(&(0..9000)), Ok(()));
         assert_eq!(lost.summary(9000), (0..0, Causes::default()));
