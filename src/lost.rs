@@ -49,6 +49,9 @@ impl BitOr for Causes {
 /// a process may have (vm.max_map_count).
 const REPAIRS_OF_ONE_SIZE: u32 = 256;
 
+/// No map: no address of a page.
+const NOWHERE: *mut AtomicU64 = ptr::dangling_mut();
+
 /// The bytes of a mapping that stand-in pages have taken the place of.
 #[derive(Debug, Default)]
 pub struct Lost {
@@ -62,8 +65,9 @@ pub struct Lost {
     /// The same for the first and behind the last position of single blocks.
     not_first: AtomicUsize,
     behind_last: AtomicUsize,
-    /// A bit a page, set when it was lost as part of a block. NULL before it is needed, or if it could
-    /// not be had: then everything from the first to the last block counts as lost.
+    /// A bit a page, set when it was lost as part of a block. NULL before it is needed, and NOWHERE for
+    /// good if it could not be had then: everything from the first to the last block counts as lost. A map
+    /// that came later would not have the blocks that went before it.
     pages: AtomicPtr<AtomicU64>,
     /// The length of `pages` in bytes.
     pages_len: AtomicUsize,
@@ -83,9 +87,10 @@ impl Lost {
         self.behind_last.fetch_max(block.end, Ordering::Release);
         self.note_cause(cause);
         for (word, bits) in words(&block) {
-            if let Some(word) = self.word(total, word) {
-                word.fetch_or(bits, Ordering::Release);
-            }
+            match self.word(total, word) {
+                Some(word) => word.fetch_or(bits, Ordering::Release),
+                None => break,
+            };
         }
     }
 
@@ -173,7 +178,7 @@ impl Lost {
     fn any_page(&self, range: &Range<usize>) -> bool {
         // Acquire: the map is zeroed by the kernel before it is seen here.
         let pages = self.pages.load(Ordering::Acquire);
-        if pages.is_null() {
+        if pages.is_null() || pages == NOWHERE {
             return true;
         }
         let len = self.pages_len.load(Ordering::Relaxed);
@@ -188,36 +193,39 @@ impl Lost {
     fn word(&self, total: usize, index: usize) -> Option<&AtomicU64> {
         let len = total.div_ceil(page_size()).div_ceil(64) * size_of::<AtomicU64>();
         let pages = match self.pages.load(Ordering::Acquire) {
-            map if map.is_null() => self.make_pages(len)?,
+            map if map.is_null() => self.make_pages(len),
             map => map,
         };
+        if pages == NOWHERE {
+            return None;
+        }
         // SAFETY: a position of the mapping has its bit in a map of that length, which is unmapped only
         // by who has the mapping alone.
         Some(unsafe { &*pages.add(index) })
     }
 
     #[cold]
-    fn make_pages(&self, len: usize) -> Option<*mut AtomicU64> {
+    fn make_pages(&self, len: usize) -> *mut AtomicU64 {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: new memory, at no address in particular.
         let made = unsafe { libc::mmap(ptr::null_mut(), len, access, flags, -1, 0) };
-        if made == libc::MAP_FAILED {
-            return None;
-        }
-        self.pages_len.store(len, Ordering::Relaxed);
-        let exchange = self.pages.compare_exchange(
-            ptr::null_mut(),
-            made.cast(),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
+        let map = match made {
+            libc::MAP_FAILED => NOWHERE,
+            made => made.cast(),
+        };
+        self.pages_len.store(len, Ordering::Relaxed); // The same for who comes at the same time.
+        let exchange =
+            self.pages
+                .compare_exchange(ptr::null_mut(), map, Ordering::AcqRel, Ordering::Acquire);
         match exchange {
-            Ok(_) => Some(made.cast()),
+            Ok(_) => map,
             Err(theirs) => {
-                // SAFETY: another thread was first, so nobody has seen ours.
-                unsafe { libc::munmap(made, len) };
-                Some(theirs)
+                if map != NOWHERE {
+                    // SAFETY: another thread was first, so nobody has seen ours.
+                    unsafe { libc::munmap(made, len) };
+                }
+                theirs
             }
         }
     }
@@ -226,7 +234,7 @@ impl Lost {
 impl Drop for Lost {
     fn drop(&mut self) {
         let pages = *self.pages.get_mut();
-        if !pages.is_null() {
+        if !pages.is_null() && pages != NOWHERE {
             // SAFETY: `make_pages` mapped it with that length, and nobody else can see it any more.
             unsafe { libc::munmap(pages.cast(), *self.pages_len.get_mut()) };
         }
@@ -284,6 +292,18 @@ mod tests {
         for _ in 0..100_000 {
             assert!(lost.next_block().is_power_of_two());
         }
+    }
+
+    #[test]
+    fn without_a_map_everything_between_the_blocks_counts_as_lost() {
+        let page = page_size();
+        let lost = Lost::default();
+        lost.note_block(page..2 * page, usize::MAX / 2, Causes::IO); // No address space holds that map.
+        lost.note_block(8 * page..9 * page, 16 * page, Causes::IO);
+        assert_eq!(lost.check(&(page..page + 1)), Err(Error::Fault));
+        assert_eq!(lost.check(&(4 * page..5 * page)), Err(Error::Fault));
+        assert_eq!(lost.check(&(9 * page..16 * page)), Ok(()));
+        assert_eq!(lost.runs(16 * page), vec![page..9 * page]);
     }
 
     proptest! {
