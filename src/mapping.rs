@@ -333,9 +333,6 @@ impl Mapping {
     /// The file, if it is one whose size this mapping may change.
     pub fn resizable_file(&self) -> Result<&File> {
         let file = self.file()?;
-        if self.is_lent() {
-            return Err(Error::Unsupported);
-        }
         match (self.access, file.kind) {
             (Access::ReadWrite, Kind::Regular) => Ok(file),
             (Access::ReadWrite, _) => Err(Error::Unsupported),

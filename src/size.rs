@@ -18,6 +18,7 @@ use crate::table::Handle;
 pub fn resize(handle: Handle, new_len: u64) -> Result<()> {
     let _turn = fork::turn(handle);
     let mut mapping = pin(handle)?;
+    refuse_what_is_lent(&mapping)?;
     refuse_to_hide_losses(&mapping)?;
     let new = addressable(new_len)?;
     let old = mapping.len();
@@ -55,6 +56,14 @@ fn resize_with_file(mapping: &mut Pinned, new: usize) -> Result<()> {
     grow(mapping, new).inspect_err(|_| take_back(mapping, size, new_end))
 }
 
+/// Memory that somebody else has mapped is theirs to cut, and to lengthen.
+fn refuse_what_is_lent(mapping: &Pinned) -> Result<()> {
+    match mapping.is_lent() {
+        true => Err(Error::Unsupported),
+        false => Ok(()),
+    }
+}
+
 /// A mapping whose length changes over stand-in pages would look whole.
 fn refuse_to_hide_losses(mapping: &Pinned) -> Result<()> {
     match mapping.slot().faults() {
@@ -85,6 +94,7 @@ fn take_back(mapping: &Mapping, size: u64, new_end: u64) {
 pub fn refresh(handle: Handle) -> Result<u64> {
     let _turn = fork::turn(handle);
     let mut mapping = pin(handle)?;
+    refuse_what_is_lent(&mapping)?;
     refuse_to_hide_losses(&mapping)?;
     let file = mapping.file()?;
     if file.kind == crate::file::Kind::Character {
