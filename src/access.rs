@@ -5,7 +5,7 @@ use crate::handles::{Pinned, pin};
 use crate::mapping::Flush;
 use crate::range::{TO_END, checked, checked_to_end, in_memory};
 use crate::search;
-use crate::status::{Error, Result};
+use crate::status::Result;
 use crate::table::Handle;
 use std::ops::Range;
 use std::sync::atomic::{Ordering, fence};
@@ -159,8 +159,5 @@ pub fn flush(handle: Handle, offset: u64, len: u64, how: Flush) -> Result<()> {
     let mapping = pin(handle)?;
     let range = checked_to_end(offset, len, mapping.len() as u64)?;
     mapping.flush(in_memory(range), how)?;
-    match mapping.slot().faults() {
-        0 => Ok(()),
-        _ => Err(Error::Fault),
-    }
+    mapping.slot().refuse_faults()
 }

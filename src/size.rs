@@ -66,10 +66,7 @@ fn refuse_what_is_lent(mapping: &Pinned) -> Result<()> {
 
 /// A mapping whose length changes over stand-in pages would look whole.
 fn refuse_to_hide_losses(mapping: &Pinned) -> Result<()> {
-    match mapping.slot().faults() {
-        0 => Ok(()),
-        _ => Err(Error::Fault),
-    }
+    mapping.slot().refuse_faults()
 }
 
 /// Answers what a move would answer, before anything is done for it.
@@ -141,6 +138,9 @@ fn change_alone(
     change: impl FnOnce(&mut Mapping) -> Result<()>,
 ) -> Result<()> {
     let mut alone = mapping.alone(Views::Refused)?;
+    // Asked again, now that no handler is under way: what moved with stand-in pages would no longer be
+    // what the record of the losses speaks of.
+    alone.refuse_faults()?;
     let (answer, span) = alone.change(|mapping| (change(mapping), mapping.span()));
     alone.set_span(span);
     answer

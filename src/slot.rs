@@ -399,6 +399,14 @@ impl<T> Slot<T> {
         self.faults.load(Ordering::Acquire)
     }
 
+    /// [`Error::Fault`] when there were any.
+    pub fn refuse_faults(&self) -> Result<()> {
+        match self.faults() {
+            0 => Ok(()),
+            _ => Err(Error::Fault),
+        }
+    }
+
     /// Where the number of faults stands: readable for ever, of this value while it is pinned.
     pub fn faults_at(&self) -> *const AtomicU32 {
         &raw const self.faults

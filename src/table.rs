@@ -428,6 +428,11 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Alone<'_, T, CHUNKS, CHUNK_B
         self.pinned.set_span(span);
     }
 
+    /// [`Error::Fault`] when the value's memory has met faults.
+    pub fn refuse_faults(&self) -> Result<()> {
+        self.pinned.slot.refuse_faults()
+    }
+
     /// Forgets the faults that the value's memory has met.
     pub fn forget_faults(&self) {
         self.pinned.slot.forget_faults();
