@@ -14,13 +14,15 @@ pub struct Region {
     pub offset: u64,
     /// The file's, 0 for memory without a file.
     pub inode: u64,
+    /// The file's device, which on btrfs and overlayfs is another one than fstat(2) tells.
+    device: (u32, u32),
 }
 
 impl Region {
     /// What is mapped in `span`. [`Error::Range`] when that is nothing at some address, and
     /// [`Error::Invalid`] when it is not one file, or piece of memory, mapped in one way.
     pub fn around(span: Span) -> Result<Region> {
-        let maps = std::fs::read_to_string("/proc/self/maps")?;
+        let maps = maps()?;
         let mut answer: Option<Region> = None;
         let mut reached = span.start;
         for line in maps.lines() {
@@ -49,9 +51,14 @@ impl Region {
         }
     }
 
+    /// Whether both are of the same file, or of none.
+    pub fn is_of_the_file_of(&self, other: &Region) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+
     /// Whether `other`, so many bytes behind this one's beginning, is more of the same.
     fn continues(&self, other: &Region, distance: usize) -> bool {
-        let same_file = self.inode == other.inode
+        let same_file = self.is_of_the_file_of(other)
             && (self.inode == 0 || self.offset + distance as u64 == other.offset);
         same_file
             && self.pages.protection == other.pages.protection
@@ -69,7 +76,12 @@ fn parse(line: &str) -> Option<(Span, Region)> {
     };
     let allowed = words.next()?;
     let offset = u64::from_str_radix(words.next()?, 16).ok()?;
-    let inode = words.nth(1)?.parse().ok()?;
+    let (major, minor) = words.next()?.split_once(':')?;
+    let device = (
+        u32::from_str_radix(major, 16).ok()?,
+        u32::from_str_radix(minor, 16).ok()?,
+    );
+    let inode = words.next()?.parse().ok()?;
     let bit = |letter, bit| if allowed.contains(letter) { bit } else { 0 };
     let protection =
         bit('r', libc::PROT_READ) | bit('w', libc::PROT_WRITE) | bit('x', libc::PROT_EXEC);
@@ -88,13 +100,20 @@ fn parse(line: &str) -> Option<(Span, Region)> {
             pages,
             offset,
             inode,
+            device,
         },
     ))
 }
 
+/// The kernel's list. Names of files need not be text, and nobody asks for them here.
+fn maps() -> Result<String> {
+    let bytes = std::fs::read("/proc/self/maps")?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// How many regions there are: what vm.max_map_count limits.
 pub fn count() -> Result<u64> {
-    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let maps = maps()?;
     Ok(maps.lines().count() as u64)
 }
 
@@ -108,6 +127,7 @@ mod tests {
         let (span, region) = parse(line).expect("it is one");
         assert_eq!((span.start, span.end), (0x7f1c8a000000, 0x7f1c8a021000));
         assert_eq!((region.offset, region.inode), (0x2000, 1234));
+        assert_eq!(region.device, (8, 1));
         assert_eq!(region.pages.protection, libc::PROT_READ | libc::PROT_WRITE);
         assert_eq!(region.pages.sharing, libc::MAP_SHARED);
     }
