@@ -5,12 +5,14 @@ use crate::fork;
 use crate::handles::{self, Pinned, pin};
 use crate::lost::Causes;
 use crate::mapping::{Backing, Mapping};
+use crate::memory::Pages;
 use crate::range::{addressable, page_size};
 use crate::regions::Region;
 use crate::slot::{Span, Views};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use std::os::fd::RawFd;
+use std::ptr;
 
 /// What was lost of a mapping since it was opened or last recovered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,16 +88,23 @@ fn map_back(mapping: &mut Mapping) -> Result<()> {
 pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle> {
     let len = addressable(len)?;
     let start = data as usize;
-    let end = start.checked_add(len).ok_or(Error::Range)?;
+    let end = start
+        .checked_add(len)
+        .and_then(|end| end.checked_next_multiple_of(page_size()))
+        .ok_or(Error::Range)?;
     if data.is_null() || len == 0 {
         return Err(Error::Invalid);
     }
     let page = page_size();
     let span = Span {
         start: start / page * page,
-        end: end.next_multiple_of(page),
+        end,
     };
     let region = Region::around(span)?;
+    if region.pages.protection & libc::PROT_READ == 0 {
+        return Err(Error::Access);
+    }
+    let _turn = fork::turn(Handle(0)); // Of two threads at the same page one is told.
     if handles::any_in(span) {
         return Err(Error::Busy);
     }
@@ -104,10 +113,8 @@ pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle
         None => Backing::FileWithoutDescriptor,
         Some(fd) => {
             let (file, _) = File::from_fd(fd)?;
-            match file.has_inode(region.inode) {
-                true => Backing::File(file),
-                false => return Err(Error::Invalid),
-            }
+            refuse_another_file(&file, &region)?;
+            Backing::File(file)
         }
     };
     let mut pages = region.pages;
@@ -116,4 +123,51 @@ pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle
     }
     let offset = region.offset + (start - span.start) as u64;
     handles::insert(Mapping::lent(data, len, backing, pages, offset))
+}
+
+/// Refuses a descriptor that can't be mapped as the region is, or is of another file. Both are mapped and
+/// compared as the kernel lists them: on some file systems fstat(2) tells another device.
+fn refuse_another_file(file: &File, region: &Region) -> Result<()> {
+    let probe = Probe::of(file, region.pages)?;
+    match Region::around(probe.span())?.is_of_the_file_of(region) {
+        true => Ok(()),
+        false => Err(Error::Invalid),
+    }
+}
+
+/// A page mapped for a look at it, unmapped when dropped.
+struct Probe(usize);
+
+impl Probe {
+    fn of(file: &File, pages: Pages) -> Result<Probe> {
+        // SAFETY: new memory, at no address in particular; nobody touches it.
+        let page = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                page_size(),
+                pages.protection,
+                pages.sharing,
+                file.fd(),
+                0,
+            )
+        };
+        match page {
+            libc::MAP_FAILED => Err(Error::of_mapping(std::io::Error::last_os_error())),
+            page => Ok(Probe(page as usize)),
+        }
+    }
+
+    fn span(&self) -> Span {
+        Span {
+            start: self.0,
+            end: self.0 + page_size(),
+        }
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped by `of`, and nobody else knows of it.
+        unsafe { libc::munmap(self.0 as *mut libc::c_void, page_size()) };
+    }
 }

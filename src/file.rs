@@ -157,12 +157,6 @@ impl File {
         usize::try_from(len).unwrap_or(0)
     }
 
-    /// Whether it is the file with that inode: its device isn't compared, since on btrfs and overlayfs
-    /// /proc/self/maps tells another one than fstat(2).
-    pub fn has_inode(&self, inode: u64) -> bool {
-        self.inode == inode
-    }
-
     /// The size that the file has now.
     ///
     /// A program that closes all descriptors may have closed ours, and its number may be another

@@ -97,8 +97,9 @@ pub extern "C" fn memmap_recover(handle: Handle) -> Status {
 /// that ends the guarding, and leaves the mapping alone. Call memmap_guard_install first.
 ///
 /// Statuses: MEMMAP_ERR_RANGE when nothing is mapped somewhere in the range; MEMMAP_ERR_INVALID when it is
-/// not one file mapped in one way, when `fd` names another file, or for no bytes; MEMMAP_ERR_BUSY when a
-/// page of it is guarded already; EBADF.
+/// not one file mapped in one way, when `fd` names another file, or for no bytes; MEMMAP_ERR_ACCESS when
+/// it can't be read; MEMMAP_ERR_BUSY when a page of it is guarded already; EBADF; EACCES when `fd` was
+/// opened for less than the memory is mapped for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_guard_region(
     data: *mut c_void,
