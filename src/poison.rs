@@ -66,6 +66,13 @@ impl Entry {
         self.state.store(state, Ordering::Release);
         Some(answer)
     }
+
+    /// Releases what is kept there, unless somebody is at it.
+    fn release(&self) {
+        if let Some(pages) = self.at(FULL, |closed| (EMPTY, closed.pages)) {
+            release(pages);
+        }
+    }
 }
 
 /// Keeps the addresses of mappings that are closed from now on, up to so many bytes; 0 releases all.
@@ -74,7 +81,10 @@ pub fn keep_closed(bytes: u64) -> Result<()> {
         guard::explain_closed_pages()?;
     }
     BUDGET.store(bytes, Ordering::Relaxed);
-    release_over(bytes);
+    match bytes {
+        0 => RING.iter().for_each(Entry::release),
+        _ => release_over(bytes),
+    }
     Ok(())
 }
 
@@ -110,33 +120,40 @@ pub fn keep(pages: Span, file: Option<&File>) -> bool {
         }
         (FULL, before)
     };
+    HELD.fetch_add(len, Ordering::Relaxed); // First, since whoever releases it takes it off again.
     for _ in 0..ENTRIES {
-        let entry = &RING[NEWEST.fetch_add(1, Ordering::Relaxed) % ENTRIES];
-        if entry.at(EMPTY, closed).is_some() {
-            HELD.fetch_add(len, Ordering::Relaxed);
-            release_over(budget);
-            return true;
+        let oldest = OLDEST.load(Ordering::Relaxed);
+        if NEWEST.load(Ordering::Relaxed).saturating_sub(oldest) >= ENTRIES {
+            release_oldest();
         }
-        if let Some(before) = entry.at(FULL, closed) {
-            release(before);
-            HELD.fetch_add(len, Ordering::Relaxed);
-            release_over(budget);
+        let entry = &RING[NEWEST.fetch_add(1, Ordering::Relaxed) % ENTRIES];
+        let kept = entry.at(EMPTY, closed).is_some();
+        // One that somebody was at when it was the oldest is still there.
+        if kept || entry.at(FULL, closed).map(release).is_some() {
+            // The budget of now: somebody may have ended it since it was looked at.
+            release_over(BUDGET.load(Ordering::Relaxed));
             return true;
         }
     }
+    HELD.fetch_sub(len, Ordering::Relaxed);
     false
 }
 
 /// Releases the oldest until no more than `budget` bytes are held.
 fn release_over(budget: u64) {
-    for _ in 0..ENTRIES {
-        if HELD.load(Ordering::Relaxed) <= budget {
-            return;
+    while HELD.load(Ordering::Relaxed) > budget && release_oldest() {}
+}
+
+/// Releases the oldest; false if there is none.
+fn release_oldest() -> bool {
+    let newest = NEWEST.load(Ordering::Relaxed);
+    let behind = |oldest| (oldest < newest).then(|| oldest + 1);
+    match OLDEST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, behind) {
+        Ok(oldest) => {
+            RING[oldest % ENTRIES].release();
+            true
         }
-        let entry = &RING[OLDEST.fetch_add(1, Ordering::Relaxed) % ENTRIES];
-        if let Some(pages) = entry.at(FULL, |closed| (EMPTY, closed.pages)) {
-            release(pages);
-        }
+        Err(_) => false,
     }
 }
 
