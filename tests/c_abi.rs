@@ -40,7 +40,10 @@ macro_rules! programs {
     };
 }
 
-programs! { about open create from_fd anonymous handles look access search durability size paging }
+programs! {
+    about open create from_fd anonymous handles look access search durability size paging
+    faults
+}
 
 /// Compiles, links and runs a program of tests/c in an empty folder, which it must leave empty.
 fn passes(name: &str, library: Library) {

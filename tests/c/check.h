@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,6 +108,29 @@ static inline void in_child(void (*body)(void)) {
     } else if (WEXITSTATUS(status) != 0) {
         failures++;
     }
+}
+
+/* The signal that ends a child process which runs `body`; 0 if it comes to its end, where what fails
+ * there has failed here. */
+static inline int killed_by(void (*body)(void)) {
+    const struct rlimit no_core = {0, 0};
+    pid_t child;
+    int status = 0;
+    fflush(NULL);
+    child = fork();
+    if (child == 0) {
+        failures = 0;
+        alarm(60);
+        setrlimit(RLIMIT_CORE, &no_core);
+        body();
+        exit(failures == 0 ? 0 : 1);
+    }
+    if (!check_true(__FILE__, __LINE__, "fork", child > 0 && waitpid(child, &status, 0) == child))
+        return -1;
+    if (WIFSIGNALED(status))
+        return WTERMSIG(status);
+    failures += WEXITSTATUS(status) != 0;
+    return 0;
 }
 
 /* Runs every behaviour, or the one named, in the folder that is the first argument. */
