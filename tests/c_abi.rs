@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{declared_functions, release_folder, root};
+use common::{declared_functions, release_folder, release_library, root};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
@@ -42,7 +42,7 @@ macro_rules! programs {
 
 programs! {
     about open create from_fd anonymous handles look access search durability size paging
-    faults
+    faults guard
 }
 
 /// Compiles, links and runs a program of tests/c in an empty folder, which it must leave empty.
@@ -71,7 +71,11 @@ fn passes(name: &str, library: Library) {
 }
 
 fn run(program: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
-    let output = Command::new(program).args(arguments).output();
+    let output = Command::new(program)
+        .args(arguments)
+        // For the programs that load a second copy.
+        .env("MEMMAP_SHARED_LIBRARY", release_library())
+        .output();
     output.expect("what has been linked can be run")
 }
 

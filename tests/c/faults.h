@@ -52,13 +52,20 @@ static inline memmap_handle guarded(uint64_t pages, const memmap_options *option
     return handle;
 }
 
-/* Loads and stores that the compiler leaves alone. */
+/* Loads and stores that the compiler leaves alone, and around which it keeps nothing back: a signal
+ * handler may come in between. */
 static inline int load(const void *address) {
-    return *(const volatile uint8_t *)address;
+    int byte;
+    __asm__ volatile("" ::: "memory");
+    byte = *(const volatile uint8_t *)address;
+    __asm__ volatile("" ::: "memory");
+    return byte;
 }
 
 static inline void store(void *address, int byte) {
+    __asm__ volatile("" ::: "memory");
     *(volatile uint8_t *)address = (uint8_t)byte;
+    __asm__ volatile("" ::: "memory");
 }
 
 /* `pages` pages of the file `name`, mapped by nobody that libmemmap knows. */
