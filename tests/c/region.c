@@ -1,0 +1,434 @@
+/* Mappings that others made, under guard. */
+
+#include "faults.h"
+
+enum { SIZE = 8 };
+
+static uint8_t *data;
+static memmap_handle handle;
+
+#define REFUSED(expected, data, len, fd) \
+    CHECK_REFUSED(expected, handle, memmap_guard_region(data, len, fd, &handle))
+
+/* The file "file" of SIZE pages, mapped by hand. */
+static void map_file(int protection, int flags) {
+    CHECK_OK(memmap_guard_install());
+    make_file("file", SIZE * PAGE, 'x');
+    data = foreign("file", SIZE, protection, flags);
+}
+
+static int open_file(int flags) {
+    int fd = open("file", flags | O_CLOEXEC);
+    CHECK(fd >= 0);
+    return fd;
+}
+
+static void unmap_file(void) {
+    CHECK(munmap(data, SIZE * PAGE) == 0);
+    unlink("file");
+}
+
+static void touches_the_third_page(void) {
+    load(data + 2 * PAGE);
+}
+
+static void outputs_and_arguments_are_checked(void) {
+    int fd;
+    map_file(PROT_READ, MAP_SHARED);
+    fd = open_file(O_RDONLY);
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_guard_region(data, PAGE, fd, NULL));
+    REFUSED(MEMMAP_ERR_INVALID, NULL, PAGE, fd);
+    REFUSED(MEMMAP_ERR_INVALID, data, 0, fd);
+    REFUSED(EBADF, data, PAGE, 1000);
+    REFUSED(EBADF, data, PAGE, -2);
+    REFUSED(MEMMAP_ERR_LIMIT, data, UINT64_MAX, fd);
+    REFUSED(MEMMAP_ERR_RANGE, (void *)(UINTPTR_MAX - 10), 10, fd);
+    REFUSED(MEMMAP_ERR_RANGE, (void *)(UINTPTR_MAX - 10), 20, fd);
+    CHECK_OK(memmap_guard_region(data, SIZE * PAGE, fd, &handle)); /* None of them has left a trace. */
+    CHECK_OK(memmap_close(handle));
+    close(fd);
+    unmap_file();
+}
+
+static void a_shared_region_is_survived_and_recovered(void) {
+    int fd;
+    char byte;
+    map_file(PROT_READ | PROT_WRITE, MAP_SHARED);
+    fd = open_file(O_RDWR);
+    CHECK_OK(memmap_guard_region(data, SIZE * PAGE, fd, &handle));
+    close(fd); /* The guard has one of its own. */
+    CHECK(address_of(handle) == data);
+    CHECK_EQUAL(SIZE * PAGE, length_of(handle));
+    CHECK_EQUAL(MEMMAP_READ_WRITE, info_of(handle).access);
+    CHECK_WHOLE(handle);
+    set_size("file", PAGE + 10);
+    CHECK_EQUAL(0, load(data + 2 * PAGE));
+    store(data + 3 * PAGE, 'l');
+    CHECK_LOST(MEMMAP_FAULT_TRUNCATED, PAGE + 10, (SIZE - 1) * PAGE - 10, handle);
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_read(handle, 2 * PAGE, &byte, 1));
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_recover(handle));
+    set_size("file", SIZE * PAGE);
+    CHECK_OK(memmap_recover(handle));
+    CHECK_WHOLE(handle);
+    CHECK_EQUAL(0, load(data + 3 * PAGE));
+    store(data + 3 * PAGE, 'n');
+    CHECK_EQUAL('n', byte_of("file", 3 * PAGE));
+    CHECK_OK(memmap_flush(handle, 0, MEMMAP_TO_END, MEMMAP_FLUSH_SYNC));
+    CHECK_OK(memmap_close(handle));
+    CHECK_EQUAL('n', load(data + 3 * PAGE)); /* The mapping is its owner's, as it was. */
+    unmap_file();
+}
+
+static void a_private_region_keeps_to_itself(void) {
+    int fd;
+    map_file(PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    fd = open_file(O_RDONLY);
+    CHECK_OK(memmap_guard_region(data, SIZE * PAGE, fd, &handle));
+    CHECK_EQUAL(MEMMAP_COPY_ON_WRITE, info_of(handle).access);
+    store(data + 3 * PAGE, 'o');
+    set_size("file", PAGE);
+    CHECK_EQUAL(0, load(data + 3 * PAGE));
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_check(handle, 3 * PAGE, 1));
+    set_size("file", SIZE * PAGE);
+    CHECK_OK(memmap_recover(handle));
+    store(data + 3 * PAGE, 'p');
+    CHECK_EQUAL(0, byte_of("file", 3 * PAGE));
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_flush(handle, 0, 1, MEMMAP_FLUSH_SYNC));
+    CHECK_OK(memmap_close(handle));
+    close(fd);
+    unmap_file();
+}
+
+static void a_read_only_region_stays_read_only(void) {
+    char permissions[5] = "";
+    int fd;
+    map_file(PROT_READ, MAP_SHARED);
+    fd = open_file(O_RDONLY);
+    CHECK_OK(memmap_guard_region(data, SIZE * PAGE, fd, &handle));
+    CHECK_EQUAL(MEMMAP_READ_ONLY, info_of(handle).access);
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_write(handle, 0, "y", 1));
+    set_size("file", 0);
+    CHECK_EQUAL(0, load(data));
+    CHECK(mapping_at(data, permissions) && strcmp(permissions, "r--p") == 0);
+    set_size("file", SIZE * PAGE);
+    CHECK_OK(memmap_recover(handle));
+    CHECK(mapping_at(data, permissions) && strcmp(permissions, "r--s") == 0);
+    CHECK_OK(memmap_close(handle));
+    close(fd);
+    unmap_file();
+}
+
+static void an_odd_range_inside_a_mapping_is_guarded_in_whole_pages(void) {
+    int fd;
+    map_file(PROT_READ | PROT_WRITE, MAP_SHARED);
+    fd = open_file(O_RDWR);
+    CHECK_OK(memmap_guard_region(data + 2 * PAGE + 11, 2 * PAGE, fd, &handle));
+    CHECK_EQUAL(2 * PAGE + 11, info_of(handle).offset);
+    set_size("file", 3 * PAGE + 20);
+    CHECK_EQUAL(0, load(data + 4 * PAGE));
+    CHECK_LOST(MEMMAP_FAULT_TRUNCATED, PAGE + 9, PAGE - 9, handle);
+    CHECK_EQUAL('x', load(data + 3 * PAGE + 19));
+    CHECK_EQUAL('x', load(data));
+    set_size("file", 4 * PAGE + 10);
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_recover(handle));
+    set_size("file", 4 * PAGE + 11);
+    CHECK_OK(memmap_recover(handle));
+    store(data + 4 * PAGE, 'b');
+    CHECK_EQUAL('b', byte_of("file", 4 * PAGE));
+    CHECK_OK(memmap_close(handle));
+    close(fd);
+    unmap_file();
+}
+
+static uint8_t *untouched;
+
+static void touches_an_unguarded_page(void) {
+    load(untouched);
+}
+
+static void what_is_not_in_the_range_is_not_guarded(void) {
+    map_file(PROT_READ, MAP_SHARED);
+    CHECK_OK(memmap_guard_region(data + 2 * PAGE, 2 * PAGE, -1, &handle));
+    set_size("file", 0);
+    untouched = data + PAGE;
+    CHECK_EQUAL(SIGBUS, killed_by(touches_an_unguarded_page));
+    untouched = data + 4 * PAGE;
+    CHECK_EQUAL(SIGBUS, killed_by(touches_an_unguarded_page));
+    CHECK_EQUAL(0, killed_by(touches_the_third_page));
+    CHECK_OK(memmap_close(handle));
+    unmap_file();
+}
+
+static void without_a_descriptor_it_is_survived_and_not_recovered(void) {
+    map_file(PROT_READ, MAP_SHARED);
+    CHECK_OK(memmap_guard_region(data, SIZE * PAGE, -1, &handle));
+    set_size("file", 0);
+    CHECK_EQUAL(0, load(data + PAGE));
+    CHECK_LOST(MEMMAP_FAULT_UNKNOWN, PAGE, PAGE, handle);
+    set_size("file", SIZE * PAGE);
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_recover(handle));
+    CHECK_OK(memmap_close(handle));
+    unmap_file();
+}
+
+static void a_descriptor_of_another_file_is_invalid(void) {
+    int fd;
+    map_file(PROT_READ, MAP_SHARED);
+    make_file("other", SIZE * PAGE, 'o');
+    fd = open("other", O_RDONLY | O_CLOEXEC);
+    REFUSED(MEMMAP_ERR_INVALID, data, PAGE, fd);
+    close(fd);
+    unlink("other");
+    unmap_file();
+}
+
+/* A file of another file system with the same inode number, where one can be made: -1 if not. */
+static int same_inode_elsewhere(ino_t wanted, char name[64]) {
+    int tries, fd;
+    for (tries = 0; tries < 20; tries++) {
+        snprintf(name, 64, "tmpfs/%d", tries);
+        fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd >= 0 && status_of(name).st_ino == wanted)
+            return fd;
+        close(fd);
+    }
+    return -1;
+}
+
+static void a_file_of_the_same_number_in_another_file_system_is_another_file(void) {
+    char name[64];
+    int fd, theirs;
+    uint8_t *region;
+    if (!mount_tmpfs("one", "size=1m"))
+        return;
+    CHECK(mkdir("tmpfs", 0777) == 0 && mount("none", "tmpfs", "tmpfs", 0, "size=1m") == 0);
+    make_file("one/file", PAGE, '1');
+    fd = same_inode_elsewhere(status_of("one/file").st_ino, name);
+    if (fd < 0) {
+        skip("no two files have the same number");
+    } else {
+        CHECK(ftruncate(fd, (off_t)PAGE) == 0);
+        region = foreign("one/file", 1, PROT_READ, MAP_SHARED);
+        REFUSED(MEMMAP_ERR_INVALID, region, PAGE, fd);
+        theirs = open("one/file", O_RDONLY | O_CLOEXEC);
+        CHECK_OK(memmap_guard_region(region, PAGE, theirs, &handle));
+        CHECK_OK(memmap_close(handle));
+        close(theirs);
+        CHECK(munmap(region, PAGE) == 0);
+        close(fd);
+    }
+    unmount("tmpfs");
+    unmount("one");
+}
+
+static void a_descriptor_that_cannot_map_it_back_is_refused_at_once(void) {
+    int fd;
+    map_file(PROT_READ | PROT_WRITE, MAP_SHARED);
+    fd = open_file(O_RDONLY);
+    REFUSED(EACCES, data, PAGE, fd);
+    close(fd);
+    fd = open_file(O_WRONLY);
+    REFUSED(EACCES, data, PAGE, fd);
+    close(fd);
+    unmap_file();
+}
+
+static void a_range_that_is_not_mapped_everywhere_is_outside(void) {
+    map_file(PROT_READ, MAP_SHARED);
+    CHECK(munmap(data + 3 * PAGE, PAGE) == 0);
+    REFUSED(MEMMAP_ERR_RANGE, data, SIZE * PAGE, -1);
+    REFUSED(MEMMAP_ERR_RANGE, data + 3 * PAGE, 1, -1);
+    REFUSED(MEMMAP_ERR_RANGE, data + 3 * PAGE - 1, 2, -1);
+    CHECK_OK(memmap_guard_region(data, 3 * PAGE, -1, &handle));
+    CHECK_OK(memmap_close(handle));
+    unmap_file();
+}
+
+static void a_range_over_two_files_or_two_kinds_of_mapping_is_invalid(void) {
+    int fd;
+    map_file(PROT_READ, MAP_SHARED);
+    make_file("other", SIZE * PAGE, 'o');
+    fd = open("other", O_RDONLY | O_CLOEXEC);
+    CHECK(mmap(data + 4 * PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, (off_t)(4 * PAGE)) !=
+          MAP_FAILED);
+    REFUSED(MEMMAP_ERR_INVALID, data, SIZE * PAGE, -1);
+    close(fd);
+    fd = open_file(O_RDWR); /* The same file again, elsewhere in it. */
+    CHECK(mmap(data + 4 * PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED);
+    REFUSED(MEMMAP_ERR_INVALID, data, SIZE * PAGE, -1);
+    CHECK(mmap(data + 4 * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+               (off_t)(4 * PAGE)) != MAP_FAILED);
+    REFUSED(MEMMAP_ERR_INVALID, data, SIZE * PAGE, -1);
+    CHECK(mmap(data + 4 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, (off_t)(4 * PAGE)) !=
+          MAP_FAILED);
+    REFUSED(MEMMAP_ERR_INVALID, data, SIZE * PAGE, -1);
+    /* In two areas, but one file mapped in one way. */
+    CHECK(mmap(data + 4 * PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, (off_t)(4 * PAGE)) !=
+          MAP_FAILED);
+    CHECK_OK(memmap_guard_region(data, SIZE * PAGE, fd, &handle));
+    CHECK_OK(memmap_close(handle));
+    close(fd);
+    unlink("other");
+    unmap_file();
+}
+
+static void memory_that_cannot_be_read_is_refused(void) {
+    map_file(PROT_NONE, MAP_SHARED);
+    REFUSED(MEMMAP_ERR_ACCESS, data, SIZE * PAGE, -1);
+    unmap_file();
+}
+
+static void a_page_is_guarded_once(void) {
+    memmap_handle own;
+    map_file(PROT_READ, MAP_SHARED);
+    CHECK_OK(memmap_guard_region(data + PAGE, 2 * PAGE, -1, &own));
+    REFUSED(MEMMAP_ERR_BUSY, data + PAGE, 2 * PAGE, -1);
+    REFUSED(MEMMAP_ERR_BUSY, data, SIZE * PAGE, -1);
+    REFUSED(MEMMAP_ERR_BUSY, data + 2 * PAGE + 5, 1, -1);
+    CHECK_OK(memmap_guard_region(data + 3 * PAGE, PAGE, -1, &handle));
+    CHECK_OK(memmap_close(handle));
+    CHECK_OK(memmap_close(own));
+    CHECK_OK(memmap_guard_region(data, SIZE * PAGE, -1, &handle));
+    CHECK_OK(memmap_close(handle));
+    CHECK_OK(memmap_open("file", NULL, &own));
+    REFUSED(MEMMAP_ERR_BUSY, address_of(own), PAGE, -1);
+    CHECK_OK(memmap_close(own));
+    unmap_file();
+}
+
+enum { THREADS = 8, ROUNDS = 200 };
+
+static pthread_barrier_t line;
+static unsigned winners;
+
+static void *guard_the_same(void *unused) {
+    int round;
+    for (round = 0; round < ROUNDS; round++) {
+        memmap_handle own;
+        memmap_status status;
+        pthread_barrier_wait(&line);
+        status = memmap_guard_region(data, PAGE, -1, &own);
+        CHECK(status == 0 || status == MEMMAP_ERR_BUSY);
+        if (status == 0)
+            __atomic_fetch_add(&winners, 1, __ATOMIC_SEQ_CST);
+        pthread_barrier_wait(&line);
+        if (status == 0)
+            CHECK_OK(memmap_close(own));
+    }
+    return unused;
+}
+
+static void of_threads_that_guard_the_same_page_one_succeeds(void) {
+    pthread_t threads[THREADS];
+    int i;
+    map_file(PROT_READ, MAP_SHARED);
+    CHECK(pthread_barrier_init(&line, NULL, THREADS) == 0);
+    for (i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&threads[i], NULL, guard_the_same, NULL) == 0);
+    for (i = 0; i < THREADS; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    CHECK_EQUAL(ROUNDS, winners);
+    unmap_file();
+}
+
+static void closing_ends_the_guarding_and_leaves_the_mapping_alone(void) {
+    memmap_stats stats = {0};
+    char permissions[5];
+    map_file(PROT_READ, MAP_SHARED);
+    CHECK_OK(memmap_poison_closed(UINT64_MAX)); /* Which is for mappings of our own. */
+    CHECK_OK(memmap_guard_region(data, SIZE * PAGE, -1, &handle));
+    CHECK_OK(memmap_close(handle));
+    CHECK(mapping_at(data, permissions) && strcmp(permissions, "r--s") == 0);
+    CHECK_EQUAL('x', load(data + 2 * PAGE));
+    set_size("file", 0);
+    CHECK_EQUAL(SIGBUS, killed_by(touches_the_third_page));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_check(handle, 0, 1));
+    stats.size = sizeof stats;
+    CHECK_OK(memmap_get_stats(&stats));
+    CHECK_EQUAL(0, stats.mappings);
+    unmap_file();
+}
+
+static void its_size_is_its_owners(void) {
+    uint64_t len;
+    int fd;
+    uint8_t *memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    map_file(PROT_READ | PROT_WRITE, MAP_SHARED);
+    fd = open_file(O_RDWR);
+    CHECK_OK(memmap_guard_region(data, SIZE * PAGE, fd, &handle));
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_resize(handle, PAGE));
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_resize(handle, 100 * PAGE));
+    CHECK_REFUSED(MEMMAP_ERR_UNSUPPORTED, len, memmap_refresh(handle, &len));
+    CHECK_EQUAL(SIZE * PAGE, size_of("file"));
+    CHECK_OK(memmap_close(handle));
+    close(fd);
+    unmap_file();
+
+    memset(memory, 'm', 2 * PAGE);
+    CHECK_OK(memmap_guard_region(memory, 2 * PAGE, -1, &handle));
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_resize(handle, 10));
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_resize(handle, 2 * PAGE));
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_resize(handle, 3 * PAGE));
+    CHECK(all_bytes(handle, 0, 2 * PAGE, 'm'));
+    CHECK_OK(memmap_close(handle));
+    CHECK(munmap(memory, 2 * PAGE) == 0);
+}
+
+static void a_mapping_of_ours_at_the_address_of_a_stale_guard_gets_the_fault(void) {
+    memmap_handle stale, own = 0;
+    map_file(PROT_READ, MAP_SHARED);
+    CHECK_OK(memmap_guard_region(data, SIZE * PAGE, -1, &stale));
+    CHECK(munmap(data, SIZE * PAGE) == 0); /* Without a word. */
+    CHECK_OK(memmap_open("file", NULL, &own));
+    if (address_of(own) != data) {
+        errno = 0;
+        skip("the address was not taken again");
+    } else {
+        set_size("file", PAGE);
+        CHECK_EQUAL(0, load(data + 2 * PAGE));
+        CHECK_LOST(MEMMAP_FAULT_TRUNCATED, PAGE, (SIZE - 1) * PAGE, own);
+        CHECK_EQUAL(0, fault_of(stale).count);
+    }
+    CHECK_OK(memmap_close(own));
+    CHECK_OK(memmap_close(stale));
+    unlink("file");
+}
+
+static void names_of_files_need_not_be_text(void) {
+    memmap_system system = {0};
+    const char *name = "\xff\xfe name";
+    uint8_t *region;
+    make_file(name, PAGE, 'n');
+    region = foreign(name, 1, PROT_READ, MAP_SHARED);
+    CHECK_OK(memmap_guard_region(region, PAGE, -1, &handle));
+    CHECK_OK(memmap_close(handle));
+    system.size = sizeof system;
+    CHECK_OK(memmap_get_system(&system));
+    CHECK(munmap(region, PAGE) == 0);
+    unlink(name);
+}
+
+int main(int argc, char **argv) {
+    static const struct behaviour behaviours[] = {
+        BEHAVIOUR(outputs_and_arguments_are_checked),
+        BEHAVIOUR(a_shared_region_is_survived_and_recovered),
+        BEHAVIOUR(a_private_region_keeps_to_itself),
+        BEHAVIOUR(a_read_only_region_stays_read_only),
+        BEHAVIOUR(an_odd_range_inside_a_mapping_is_guarded_in_whole_pages),
+        BEHAVIOUR(what_is_not_in_the_range_is_not_guarded),
+        BEHAVIOUR(without_a_descriptor_it_is_survived_and_not_recovered),
+        BEHAVIOUR(a_descriptor_of_another_file_is_invalid),
+        BEHAVIOUR(a_file_of_the_same_number_in_another_file_system_is_another_file),
+        BEHAVIOUR(a_descriptor_that_cannot_map_it_back_is_refused_at_once),
+        BEHAVIOUR(a_range_that_is_not_mapped_everywhere_is_outside),
+        BEHAVIOUR(a_range_over_two_files_or_two_kinds_of_mapping_is_invalid),
+        BEHAVIOUR(memory_that_cannot_be_read_is_refused),
+        BEHAVIOUR(a_page_is_guarded_once),
+        BEHAVIOUR(of_threads_that_guard_the_same_page_one_succeeds),
+        BEHAVIOUR(closing_ends_the_guarding_and_leaves_the_mapping_alone),
+        BEHAVIOUR(its_size_is_its_owners),
+        BEHAVIOUR(a_mapping_of_ours_at_the_address_of_a_stale_guard_gets_the_fault),
+        BEHAVIOUR(names_of_files_need_not_be_text),
+    };
+    return RUN(argc, argv, behaviours);
+}
