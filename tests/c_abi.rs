@@ -42,7 +42,7 @@ macro_rules! programs {
 
 programs! {
     about open create from_fd anonymous handles look access search durability size paging
-    faults guard region
+    faults guard handler region poison flush_errors system
 }
 
 /// Compiles, links and runs a program of tests/c in an empty folder, which it must leave empty.

@@ -1,0 +1,309 @@
+/* Pointers into mappings that were closed. */
+
+#include "faults.h"
+
+static memmap_handle handle;
+static uint8_t *stale;
+
+static void touches_a_stale_pointer(void) {
+    load(stale + 100);
+}
+
+/* What a child that runs `body` writes to standard error; it must die by SIGSEGV. */
+static const char *last_words(void (*body)(void)) {
+    static char text[4096];
+    int fds[2], saved = dup(2);
+    ssize_t len;
+    CHECK(pipe(fds) == 0 && dup2(fds[1], 2) == 2);
+    CHECK_EQUAL(SIGSEGV, killed_by(body));
+    CHECK(dup2(saved, 2) == 2);
+    close(saved);
+    close(fds[1]);
+    len = read(fds[0], text, sizeof text - 1);
+    text[len < 0 ? 0 : len] = 0;
+    close(fds[0]);
+    return text;
+}
+
+/* Opens a mapping of so many pages and closes it again; where it was. */
+static uint8_t *closed(uint64_t pages) {
+    uint8_t *data;
+    CHECK(truncate("file", (off_t)(pages * PAGE)) == 0);
+    CHECK_OK(memmap_open("file", OPTIONS(.access = MEMMAP_READ_WRITE), &handle));
+    data = address_of(handle);
+    CHECK_OK(memmap_close(handle));
+    return data;
+}
+
+static int is_kept(const void *address) {
+    char permissions[5] = "";
+    return mapping_at(address, permissions) && strcmp(permissions, "---p") == 0;
+}
+
+static int is_free(const void *address) {
+    char permissions[5];
+    return !mapping_at(address, permissions);
+}
+
+static void without_poison_the_address_is_free_again(void) {
+    make_file("file", PAGE, 'x');
+    stale = closed(1);
+    CHECK(is_free(stale));
+    CHECK(strcmp("", last_words(touches_a_stale_pointer)) == 0);
+    CHECK_OK(memmap_open("file", NULL, &handle));
+    CHECK(address_of(handle) == stale); /* Where a stale pointer would read another mapping. */
+    CHECK_OK(memmap_close(handle));
+    unlink("file");
+}
+
+static void a_stale_pointer_dies_at_once_and_is_named(void) {
+    char wanted[4096], folder[2048];
+    make_file("file", 3 * PAGE, 'x');
+    CHECK_OK(memmap_poison_closed(UINT64_C(1) << 40));
+    stale = closed(3);
+    CHECK(is_kept(stale) && is_kept(stale + 3 * PAGE - 1));
+    CHECK(getcwd(folder, sizeof folder) != NULL);
+    snprintf(wanted, sizeof wanted,
+             "libmemmap: use after close: %p is byte 100 of a mapping of %u bytes of %s/file that was "
+             "closed\n",
+             (void *)(stale + 100), (unsigned)(3 * PAGE), folder);
+    if (!CHECK(strcmp(wanted, last_words(touches_a_stale_pointer)) == 0))
+        printf("wanted %sgot %s", wanted, last_words(touches_a_stale_pointer));
+    unlink("file");
+}
+
+static void closes_and_touches_anonymous_memory(void) {
+    CHECK_OK(memmap_anonymous(10, NULL, &handle));
+    stale = address_of(handle);
+    CHECK_OK(memmap_close(handle));
+    touches_a_stale_pointer();
+}
+
+static uint8_t *volatile nowhere = NULL;
+
+static void touches_null(void) {
+    load(nowhere + 8);
+}
+
+static void touches_a_live_mapping_that_is_read_only(void) {
+    make_file("file", PAGE, 'x');
+    CHECK_OK(memmap_open("file", NULL, &handle));
+    store(address_of(handle), 'y');
+}
+
+static void only_closed_mappings_are_explained(void) {
+    CHECK_OK(memmap_poison_closed(UINT64_MAX));
+    CHECK(strstr(last_words(closes_and_touches_anonymous_memory), "use after close") != NULL);
+    CHECK(strcmp("", last_words(touches_null)) == 0);
+    CHECK(strcmp("", last_words(touches_a_live_mapping_that_is_read_only)) == 0);
+    unlink("file");
+}
+
+static volatile sig_atomic_t calls;
+
+static void make_readable(int signal, siginfo_t *info, void *context) {
+    const uintptr_t page = (uintptr_t)info->si_addr / PAGE * PAGE;
+    (void)signal;
+    (void)context;
+    calls++;
+    CHECK(mprotect((void *)page, PAGE, PROT_READ) == 0);
+}
+
+static void a_handler_before_gets_the_fault_too(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = make_readable;
+    action.sa_flags = SA_SIGINFO;
+    CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
+    make_file("file", PAGE, 'x');
+    CHECK_OK(memmap_poison_closed(UINT64_MAX));
+    stale = closed(1);
+    CHECK(freopen("/dev/null", "w", stderr) != NULL);
+    CHECK_EQUAL(0, load(stale + 100)); /* Not the file's byte. */
+    CHECK_EQUAL(1, calls);
+    unlink("file");
+}
+
+static void pinned_it_is_kept_when_the_last_pin_goes(void) {
+    memmap_view view;
+    make_file("file", PAGE, 'x');
+    CHECK_OK(memmap_poison_closed(UINT64_MAX));
+    CHECK_OK(memmap_open("file", NULL, &handle));
+    CHECK_OK(memmap_pin(handle, &view));
+    CHECK_OK(memmap_close(handle));
+    CHECK_EQUAL('x', load(view.data));
+    CHECK_OK(memmap_unpin(handle));
+    CHECK(is_kept(view.data));
+    unlink("file");
+}
+
+static void beyond_the_budget_the_oldest_is_released_first(void) {
+    uint8_t *data[5];
+    int i;
+    make_file("file", PAGE, 'x');
+    CHECK_OK(memmap_poison_closed(4 * PAGE));
+    for (i = 0; i < 4; i++)
+        data[i] = closed(1);
+    for (i = 0; i < 4; i++)
+        CHECK(is_kept(data[i]));
+    data[4] = closed(2);
+    CHECK(!is_kept(data[0]) && !is_kept(data[1]));
+    CHECK(is_kept(data[2]) && is_kept(data[3]) && is_kept(data[4]) && is_kept(data[4] + PAGE));
+    stale = closed(5); /* More than is kept in all. */
+    CHECK(is_free(stale));
+    CHECK(is_kept(data[3]));
+    CHECK_OK(memmap_poison_closed(2 * PAGE));
+    CHECK(!is_kept(data[3]) && is_kept(data[4]));
+    CHECK_OK(memmap_poison_closed(0));
+    CHECK(!is_kept(data[4]));
+    CHECK(is_free(closed(1)));
+    unlink("file");
+}
+
+static void after_a_thousand_the_oldest_is_still_released_first(void) {
+    enum { MANY = 3000 };
+    static uint8_t *data[MANY];
+    int i, kept = 0;
+    make_file("file", PAGE, 'x');
+    CHECK_OK(memmap_poison_closed(UINT64_MAX));
+    for (i = 0; i < MANY; i++)
+        data[i] = closed(1);
+    for (i = MANY - 1000; i < MANY; i++)
+        kept += is_kept(data[i]);
+    CHECK_EQUAL(1000, kept);
+    CHECK_OK(memmap_poison_closed(10 * PAGE));
+    for (i = MANY - 10; i < MANY; i++)
+        CHECK(is_kept(data[i]));
+    CHECK(!is_kept(data[MANY - 11]));
+    data[0] = closed(1);
+    CHECK(is_kept(data[0]) && !is_kept(data[MANY - 10]) && is_kept(data[MANY - 9]));
+    CHECK_OK(memmap_poison_closed(0));
+    CHECK(is_free(data[0]) && is_free(data[MANY - 9]));
+    unlink("file");
+}
+
+/* Kilobytes of this process's own memory that are resident. */
+static long resident(void) {
+    FILE *status = fopen("/proc/self/status", "r");
+    char line[256];
+    long kib = -1;
+    while (CHECK(status != NULL) && kib < 0 && fgets(line, sizeof line, status) != NULL)
+        if (sscanf(line, "RssAnon: %ld kB", &kib) != 1)
+            kib = -1;
+    fclose(status);
+    return kib;
+}
+
+static void what_is_kept_costs_no_memory(void) {
+    enum { LENGTH = 64 << 20 };
+    long before, full;
+    CHECK_OK(memmap_poison_closed(UINT64_MAX));
+    CHECK_OK(memmap_anonymous(LENGTH, NULL, &handle));
+    stale = address_of(handle);
+    before = resident();
+    CHECK_OK(memmap_fill(handle, 0, MEMMAP_TO_END, 1));
+    full = resident();
+    CHECK(full > before + (LENGTH >> 10) / 2);
+    CHECK_OK(memmap_close(handle));
+    CHECK(is_kept(stale));
+    CHECK(resident() < before + (LENGTH >> 10) / 8);
+}
+
+enum { THREADS = 8, ROUNDS = 500 };
+
+static void *close_many(void *number) {
+    int round;
+    memmap_handle own;
+    for (round = 0; round < ROUNDS; round++) {
+        CHECK_OK(memmap_anonymous(1 + (uint64_t)round % 5 * PAGE, NULL, &own));
+        CHECK_OK(memmap_close(own));
+        if (number == NULL && round % 50 == 0)
+            CHECK_OK(memmap_poison_closed(round % 100 == 0 ? 0 : 20 * PAGE));
+    }
+    return NULL;
+}
+
+static void threads_that_close_at_once_keep_no_more_than_the_budget(void) {
+    pthread_t threads[THREADS];
+    memmap_system before = {0}, after = {0};
+    int i;
+    CHECK_OK(memmap_poison_closed(20 * PAGE));
+    CHECK_OK(memmap_poison_closed(0));
+    before.size = after.size = sizeof before;
+    for (i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&threads[i], NULL, close_many, i == 0 ? NULL : &threads[i]) == 0);
+    for (i = 0; i < THREADS; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    CHECK_OK(memmap_poison_closed(0));
+    CHECK_OK(memmap_get_system(&before));
+    CHECK_OK(memmap_poison_closed(20 * PAGE));
+    for (i = 0; i < 30; i++) {
+        CHECK_OK(memmap_anonymous(PAGE, NULL, &handle));
+        CHECK_OK(memmap_close(handle));
+    }
+    CHECK_OK(memmap_poison_closed(0));
+    CHECK_OK(memmap_get_system(&after));
+    CHECK_EQUAL(before.map_count, after.map_count);
+}
+
+/* ---- By the environment: in a program that is started anew ---- */
+
+static const char *itself;
+
+static void starts_with_poison(void) {
+    setenv("MEMMAP_POISON", "1", 1);
+    execl(itself, itself, ".", "poisoned", (char *)NULL);
+    CHECK(0);
+}
+
+static void starts_with_a_budget(void) {
+    setenv("MEMMAP_POISON", "8192", 1);
+    execl(itself, itself, ".", "poisoned_with_a_budget", (char *)NULL);
+    CHECK(0);
+}
+
+static void poisoned(void) {
+    make_file("file", PAGE, 'x');
+    stale = closed(1);
+    CHECK(is_kept(stale));
+    CHECK(strstr(last_words(touches_a_stale_pointer), "/file that was closed\n") != NULL);
+    unlink("file");
+}
+
+static void poisoned_with_a_budget(void) {
+    make_file("file", PAGE, 'x');
+    stale = closed(8192 / PAGE + 1);
+    CHECK(is_free(stale));
+    stale = closed(8192 / PAGE);
+    CHECK(is_kept(stale));
+    unlink("file");
+}
+
+static void the_environment_asks_for_it_too(void) {
+    in_child(starts_with_poison);
+    if (PAGE <= 8192)
+        in_child(starts_with_a_budget);
+}
+
+int main(int argc, char **argv) {
+    static const struct behaviour behaviours[] = {
+        BEHAVIOUR(without_poison_the_address_is_free_again),
+        BEHAVIOUR(a_stale_pointer_dies_at_once_and_is_named),
+        BEHAVIOUR(only_closed_mappings_are_explained),
+        BEHAVIOUR(a_handler_before_gets_the_fault_too),
+        BEHAVIOUR(pinned_it_is_kept_when_the_last_pin_goes),
+        BEHAVIOUR(beyond_the_budget_the_oldest_is_released_first),
+        BEHAVIOUR(after_a_thousand_the_oldest_is_still_released_first),
+        BEHAVIOUR(what_is_kept_costs_no_memory),
+        BEHAVIOUR(threads_that_close_at_once_keep_no_more_than_the_budget),
+        BEHAVIOUR(the_environment_asks_for_it_too),
+    };
+    static const struct behaviour by_environment[] = {
+        BEHAVIOUR(poisoned),
+        BEHAVIOUR(poisoned_with_a_budget),
+    };
+    itself = argv[0];
+    if (getenv("MEMMAP_POISON") != NULL)
+        return RUN(argc, argv, by_environment);
+    return RUN(argc, argv, behaviours);
+}
