@@ -16,8 +16,9 @@
  *    memmap_refresh. A pointer from memmap_pin is good until memmap_unpin, whatever other threads do.
  *  - On network file systems other hosts may not see what is written here, nor the reverse.
  *  - After fork the child may use and close every handle; shared mappings stay shared. A pin that
- *    another thread held at the fork counts on in the child: that mapping stays there until it ends. One
- *    that the forking thread held is the child's as well, and the child's to give back.
+ *    another thread held at the fork, or its call that was under way, counts on in the child: that
+ *    mapping stays there until it ends, and can't be resized or recovered. A pin that the forking
+ *    thread held is the child's as well, and the child's to give back.
  *
  * Rules that hold for every function
  *
@@ -30,7 +31,8 @@
  *    copy which meets a lost page (MEMMAP_ERR_FAULT) may have copied a part.
  *  - NULL where a pointer is needed is MEMMAP_ERR_INVALID (a buffer of length 0 needs none); a handle
  *    that is closed, stale or invented is MEMMAP_ERR_HANDLE; a bug inside the library is caught and
- *    answered as MEMMAP_ERR_PANIC. Each function names the other statuses that are its own.
+ *    answered as MEMMAP_ERR_PANIC. After a fault that the guard has survived, whatever touches a lost
+ *    byte is MEMMAP_ERR_FAULT. Each function names the other statuses that are its own.
  *  - A struct that has a member `size` gets it from the caller: sizeof the struct. Set the rest to
  *    zero first (= {0}); zero is every member's default.
  */
@@ -82,7 +84,8 @@
 
 /**
  * Flag: keep no descriptor of the file after mapping it, for those who hold more mappings than
- * RLIMIT_NOFILE allows descriptors. memmap_resize and memmap_refresh are MEMMAP_ERR_UNSUPPORTED then.
+ * RLIMIT_NOFILE allows descriptors. memmap_resize and memmap_refresh are MEMMAP_ERR_UNSUPPORTED then, and
+ * so is memmap_recover when pages were lost.
  */
 #define MEMMAP_NO_DESCRIPTOR (1 << 4)
 
@@ -805,12 +808,13 @@ memmap_status memmap_rfind(memmap_handle handle,
  * device: the kernel treats it as fdatasync(2) of the range. It costs what the range costs, so flush
  * what was written and not the whole. Nothing else makes a write durable, closing included.
  *
- * A flush that failed is remembered: the kernel tells of it once and may drop the pages, so later flushes
- * of the mapping answer the same until memmap_recover acknowledges it. Read-only mappings may be flushed.
+ * A MEMMAP_FLUSH_SYNC that failed is remembered, since the kernel tells it once and may drop the pages:
+ * every later flush of the mapping answers the same, until memmap_recover acknowledges it. Read-only
+ * mappings may be flushed.
  *
- * Statuses: MEMMAP_ERR_FAULT when anything of the mapping was lost, after what is left was written back;
- * EIO, ENOSPC, EDQUOT when the write-back fails; EBUSY from MEMMAP_FLUSH_INVALIDATE of
- * memory that is locked; MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS on a copy-on-write mapping, of which
+ * Statuses: EIO, ENOSPC, EDQUOT when the write-back fails; EBUSY from MEMMAP_FLUSH_INVALIDATE of
+ * memory that is locked; MEMMAP_ERR_FAULT when anything of the mapping was lost, in which case the rest
+ * has been written back; MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS on a copy-on-write mapping, of which
  * nothing ever becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory; MEMMAP_ERR_INVALID for
  * an unknown mode.
  */
@@ -833,7 +837,8 @@ memmap_status memmap_flush(memmap_handle handle,
  * Of a mapping that ends before its file does, only the mapping shrinks: the bytes behind it are not
  * this mapping's, and growing takes them in before it makes the file longer.
  *
- * Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT while pages are lost; MEMMAP_ERR_ACCESS unless the mapping is read-write; MEMMAP_ERR_UNSUPPORTED
+ * Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT when anything of the mapping was lost: recover it first;
+ * MEMMAP_ERR_ACCESS unless the mapping is read-write; MEMMAP_ERR_UNSUPPORTED
  * for devices, and with MEMMAP_NO_DESCRIPTOR whatever the access; ENOSPC, EDQUOT, EFBIG; EPERM when a seal forbids it;
  * EBADF when somebody closed the mapping's descriptor; MEMMAP_ERR_LIMIT when RLIMIT_FSIZE, address
  * space or memory has no room.
@@ -850,8 +855,8 @@ memmap_status memmap_resize(memmap_handle handle,
  * opened with a length reaches to the end of the file afterwards, too; if the file ends before its
  * offset, the length is 0.
  *
- * Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT while pages are lost; MEMMAP_ERR_UNSUPPORTED without a file or its
- * descriptor, and for a character device; EBADF;
+ * Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT as memmap_resize; MEMMAP_ERR_UNSUPPORTED without a file or
+ * its descriptor, and for a character device; EBADF;
  * MEMMAP_ERR_LIMIT.
  */
 memmap_status memmap_refresh(memmap_handle handle,
@@ -982,7 +987,8 @@ memmap_status memmap_fault_counter(memmap_handle handle,
 /**
  * `memmap_recover` maps the file's pages back where they were lost, and forgets what was lost and a
  * flush that failed. What others wrote to the file since is seen; what this process wrote into the
- * zero pages meanwhile is gone. The address stays, so it is possible while the mapping is pinned.
+ * zero pages meanwhile is gone. The address stays, so it is possible while the mapping is pinned; but who
+ * has read zeros through a pointer and not asked memmap_check yet is not told afterwards.
  *
  * Statuses: MEMMAP_ERR_FAULT while the file is still shorter than the mapping needs, in which case
  * nothing has changed; MEMMAP_ERR_UNSUPPORTED without a descriptor (MEMMAP_NO_DESCRIPTOR, or none given to

@@ -30,7 +30,8 @@ pub const DURABLE: u32 = 1 << 2;
 /// Flag of memmap_open and memmap_create: refuse a symbolic link at the end of the path (ELOOP).
 pub const NO_FOLLOW: u32 = 1 << 3;
 /// Flag: keep no descriptor of the file after mapping it, for those who hold more mappings than
-/// RLIMIT_NOFILE allows descriptors. memmap_resize and memmap_refresh are MEMMAP_ERR_UNSUPPORTED then.
+/// RLIMIT_NOFILE allows descriptors. memmap_resize and memmap_refresh are MEMMAP_ERR_UNSUPPORTED then, and
+/// so is memmap_recover when pages were lost.
 pub const NO_DESCRIPTOR: u32 = 1 << 4;
 /// Flag: map code (PROT_EXEC).
 pub const EXECUTABLE: u32 = 1 << 5;

@@ -13,12 +13,13 @@ use crate::table::Handle;
 /// device: the kernel treats it as fdatasync(2) of the range. It costs what the range costs, so flush
 /// what was written and not the whole. Nothing else makes a write durable, closing included.
 ///
-/// A flush that failed is remembered: the kernel tells of it once and may drop the pages, so later flushes
-/// of the mapping answer the same until memmap_recover acknowledges it. Read-only mappings may be flushed.
+/// A MEMMAP_FLUSH_SYNC that failed is remembered, since the kernel tells it once and may drop the pages:
+/// every later flush of the mapping answers the same, until memmap_recover acknowledges it. Read-only
+/// mappings may be flushed.
 ///
-/// Statuses: MEMMAP_ERR_FAULT when anything of the mapping was lost, after what is left was written back;
-/// EIO, ENOSPC, EDQUOT when the write-back fails; EBUSY from MEMMAP_FLUSH_INVALIDATE of
-/// memory that is locked; MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS on a copy-on-write mapping, of which
+/// Statuses: EIO, ENOSPC, EDQUOT when the write-back fails; EBUSY from MEMMAP_FLUSH_INVALIDATE of
+/// memory that is locked; MEMMAP_ERR_FAULT when anything of the mapping was lost, in which case the rest
+/// has been written back; MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS on a copy-on-write mapping, of which
 /// nothing ever becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory; MEMMAP_ERR_INVALID for
 /// an unknown mode.
 #[unsafe(no_mangle)]

@@ -75,7 +75,8 @@ pub unsafe extern "C" fn memmap_fault_counter(handle: Handle, counter: *mut *con
 
 /// `memmap_recover` maps the file's pages back where they were lost, and forgets what was lost and a
 /// flush that failed. What others wrote to the file since is seen; what this process wrote into the
-/// zero pages meanwhile is gone. The address stays, so it is possible while the mapping is pinned.
+/// zero pages meanwhile is gone. The address stays, so it is possible while the mapping is pinned; but who
+/// has read zeros through a pointer and not asked memmap_check yet is not told afterwards.
 ///
 /// Statuses: MEMMAP_ERR_FAULT while the file is still shorter than the mapping needs, in which case
 /// nothing has changed; MEMMAP_ERR_UNSUPPORTED without a descriptor (MEMMAP_NO_DESCRIPTOR, or none given to

@@ -16,7 +16,8 @@ use crate::table::Handle;
 /// Of a mapping that ends before its file does, only the mapping shrinks: the bytes behind it are not
 /// this mapping's, and growing takes them in before it makes the file longer.
 ///
-/// Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT while pages are lost; MEMMAP_ERR_ACCESS unless the mapping is read-write; MEMMAP_ERR_UNSUPPORTED
+/// Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT when anything of the mapping was lost: recover it first;
+/// MEMMAP_ERR_ACCESS unless the mapping is read-write; MEMMAP_ERR_UNSUPPORTED
 /// for devices, and with MEMMAP_NO_DESCRIPTOR whatever the access; ENOSPC, EDQUOT, EFBIG; EPERM when a seal forbids it;
 /// EBADF when somebody closed the mapping's descriptor; MEMMAP_ERR_LIMIT when RLIMIT_FSIZE, address
 /// space or memory has no room.
@@ -33,8 +34,8 @@ pub extern "C" fn memmap_resize(handle: Handle, new_len: u64) -> Status {
 /// opened with a length reaches to the end of the file afterwards, too; if the file ends before its
 /// offset, the length is 0.
 ///
-/// Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT while pages are lost; MEMMAP_ERR_UNSUPPORTED without a file or its
-/// descriptor, and for a character device; EBADF;
+/// Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT as memmap_resize; MEMMAP_ERR_UNSUPPORTED without a file or
+/// its descriptor, and for a character device; EBADF;
 /// MEMMAP_ERR_LIMIT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_refresh(handle: Handle, len: *mut u64) -> Status {
