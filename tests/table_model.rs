@@ -480,6 +480,32 @@ fn a_fault_waits_for_a_change_and_sees_it_whole() {
 }
 
 #[test]
+fn a_change_that_looks_for_faults_when_it_is_alone_overlooks_none() {
+    bounded_model(|| {
+        let world = World::new();
+        let handle = world.insert(7);
+        let handler = spawn(&world.table, handle_fault);
+        let moved = {
+            let mut pinned = world.table.pin(handle).expect("nobody closes it");
+            let alone = pinned.alone(Views::Refused);
+            alone.is_ok_and(|mut alone| {
+                let whole = alone.refuse_faults().is_ok();
+                if whole {
+                    alone.change(|probe| probe.write(8));
+                }
+                whole
+            })
+        };
+        // What a handler has read before it recorded its fault is what was there before the change.
+        match handler.join().unwrap() {
+            Some(seen) => assert_eq!(seen, if moved { 8 } else { 7 }),
+            None => unreachable!("nobody closes it"),
+        }
+        assert_eq!(world.table.close(handle), Ok(()));
+    });
+}
+
+#[test]
 fn a_fault_in_a_slot_that_is_used_again_finds_the_new_value_or_none() {
     bounded_model(|| {
         let world = World::new();
