@@ -40,7 +40,7 @@ static void what_means_nothing_without_a_file_is_invalid(void) {
     REFUSED(MEMMAP_ERR_INVALID, 1, OPTIONS(.flags = MEMMAP_NO_FOLLOW));
     REFUSED(MEMMAP_ERR_INVALID, 1, OPTIONS(.flags = MEMMAP_NO_DESCRIPTOR));
     REFUSED(MEMMAP_ERR_INVALID, 1, OPTIONS(.flags = MEMMAP_EXECUTABLE));
-    REFUSED(MEMMAP_ERR_INVALID, 1, OPTIONS(.flags = 1u << 8));
+    REFUSED(MEMMAP_ERR_INVALID, 1, OPTIONS(.flags = 1u << 31));
     REFUSED(MEMMAP_ERR_INVALID, 1, &(memmap_options){.size = 0});
 }
 

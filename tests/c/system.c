@@ -190,12 +190,16 @@ static void more_memory_than_is_available_is_a_limit_unless_insisted_on(void) {
     CHECK_OK(memmap_close(handle));
 }
 
-static void only_memory_takes_the_flag(void) {
-    const memmap_options *options = OPTIONS(.flags = MEMMAP_OVERCOMMIT);
+static void a_file_takes_the_flag_for_prefaulting(void) {
+    const uint64_t more = system_now().memory_available * 2;
     make_file("file", 1, 'x');
-    CHECK_REFUSED(MEMMAP_ERR_INVALID, handle, memmap_open("file", options, &handle));
-    CHECK_REFUSED(MEMMAP_ERR_INVALID, handle, memmap_create("file", 1, options, &handle));
-    CHECK_EQUAL('x', byte_of("file", 0));
+    CHECK(truncate("file", (off_t)more) == 0);
+    CHECK_OK(memmap_open("file", NULL, &handle));
+    CHECK_STATUS(MEMMAP_ERR_LIMIT, memmap_prefault(handle, 0, MEMMAP_TO_END, MEMMAP_PREFAULT_READ));
+    CHECK_OK(memmap_close(handle));
+    CHECK_OK(memmap_open("file", OPTIONS(.flags = MEMMAP_OVERCOMMIT), &handle));
+    CHECK_EQUAL(MEMMAP_OVERCOMMIT, info_of(handle).flags);
+    CHECK_OK(memmap_close(handle));
     unlink("file");
 }
 
@@ -271,7 +275,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(limits_of_the_process_are_told),
         BEHAVIOUR(a_control_groups_limit_is_what_is_available),
         BEHAVIOUR(more_memory_than_is_available_is_a_limit_unless_insisted_on),
-        BEHAVIOUR(only_memory_takes_the_flag),
+        BEHAVIOUR(a_file_takes_the_flag_for_prefaulting),
         BEHAVIOUR(mappings_and_their_bytes_are_counted),
         BEHAVIOUR(faults_that_were_survived_are_counted),
         BEHAVIOUR(reaping_closes_and_counts_a_leak),
