@@ -40,8 +40,10 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// How long [`Backoff::wait`] is willing to wait in all.
-    const PATIENCE: Duration = Duration::from_millis(100);
+    /// How long [`Backoff::wait`] is willing to wait in all. Operations end by themselves, so only one that
+    /// waits for the very thread that waits here uses it up; a thread of a loaded machine may well be off
+    /// its processor for a while.
+    const PATIENCE: Duration = Duration::from_secs(10);
 
     /// Waits a little; false once the patience is used up.
     pub fn wait(&mut self) -> bool {
