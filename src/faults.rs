@@ -4,8 +4,8 @@ use crate::file::{File, Kind};
 use crate::fork;
 use crate::handles::{self, Pinned, pin};
 use crate::lost::Causes;
-use crate::mapping::{Backing, Mapping};
-use crate::memory::Pages;
+use crate::mapping::Mapping;
+use crate::memory::{Backing, Pages};
 use crate::range::{addressable, page_size};
 use crate::regions::Region;
 use crate::slot::{Span, Views};
@@ -129,22 +129,23 @@ pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle
 /// compared as the kernel lists them: on some file systems fstat(2) tells another device.
 fn refuse_another_file(file: &File, region: &Region) -> Result<()> {
     let probe = Probe::of(file, region.pages)?;
-    match Region::around(probe.span())?.is_of_the_file_of(region) {
+    match Region::around(probe.0)?.is_of_the_file_of(region) {
         true => Ok(()),
         false => Err(Error::Invalid),
     }
 }
 
 /// A page mapped for a look at it, unmapped when dropped.
-struct Probe(usize);
+struct Probe(Span);
 
 impl Probe {
     fn of(file: &File, pages: Pages) -> Result<Probe> {
+        let len = file.page_size; // A part of a huge page can't be unmapped.
         // SAFETY: new memory, at no address in particular; nobody touches it.
         let page = unsafe {
             libc::mmap(
                 ptr::null_mut(),
-                page_size(),
+                len,
                 pages.protection,
                 pages.sharing,
                 file.fd(),
@@ -153,21 +154,18 @@ impl Probe {
         };
         match page {
             libc::MAP_FAILED => Err(Error::of_mapping(std::io::Error::last_os_error())),
-            page => Ok(Probe(page as usize)),
-        }
-    }
-
-    fn span(&self) -> Span {
-        Span {
-            start: self.0,
-            end: self.0 + page_size(),
+            page => Ok(Probe(Span {
+                start: page as usize,
+                end: page as usize + len,
+            })),
         }
     }
 }
 
 impl Drop for Probe {
     fn drop(&mut self) {
+        let Span { start, end } = self.0;
         // SAFETY: it was mapped by `of`, and nobody else knows of it.
-        unsafe { libc::munmap(self.0 as *mut libc::c_void, page_size()) };
+        unsafe { libc::munmap(start as *mut libc::c_void, end - start) };
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::options::{Access, Flags, Options};
 use crate::range::page_size;
-use crate::status::{Error, Result};
+use crate::status::{Error, Result, system};
 use crate::system::limit;
 use std::ffi::{CStr, CString};
 use std::io::Write;
@@ -37,19 +37,6 @@ pub struct File {
 /// O_NONBLOCK, so that a FIFO without a writer answers at once; it means nothing to the files that
 /// are kept. O_NOCTTY, so that a terminal is refused without becoming ours.
 const ALWAYS: i32 = libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
-
-/// The answer of a system call that signals failure by -1, again when a signal came in between.
-pub(crate) fn system(mut call: impl FnMut() -> i32) -> Result<i32> {
-    loop {
-        match call() {
-            -1 => match Error::last() {
-                Error::System(libc::EINTR) => {}
-                error => return Err(error),
-            },
-            answer => return Ok(answer),
-        }
-    }
-}
 
 fn offset(bytes: u64) -> Result<libc::off64_t> {
     libc::off64_t::try_from(bytes).map_err(|_| Error::Limit)

@@ -3,21 +3,17 @@
 //!
 //! What runs in the handler is atomics and system calls: no lock, no allocation, no panic.
 
-use crate::fork;
 use crate::handles::{self, Pinned};
 use crate::lost::Causes;
-use crate::mapping::Backing;
-use crate::poison;
-use crate::previous::{Handler, Signal, is_fault};
+use crate::memory::Backing;
+use crate::previous::Signal;
 use crate::range::page_size;
 use crate::slot::Span;
-use crate::status::{Error, Result};
-use crate::table::Handle;
+use crate::status::{Error, Result, errno, set_errno};
 use libc::{c_int, c_void, siginfo_t};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 static LOST_PAGES: Signal = Signal::new(libc::SIGBUS);
-static CLOSED_PAGES: Signal = Signal::new(libc::SIGSEGV);
 
 /// Faults that were survived since the process began.
 static SURVIVED: AtomicU64 = AtomicU64::new(0);
@@ -30,21 +26,7 @@ const SECOND_TRIES: u32 = 64;
 /// Installs the guard, once a process: later calls do nothing.
 pub fn install() -> Result<()> {
     page_size(); // Asked now, so that the handler needn't.
-    install_once(&LOST_PAGES, on_lost_page)
-}
-
-/// Has a stale pointer into poisoned memory explained before the process ends by it.
-pub fn explain_closed_pages() -> Result<()> {
-    install_once(&CLOSED_PAGES, on_closed_page)
-}
-
-fn install_once(signal: &Signal, handler: Handler) -> Result<()> {
-    let _turn = fork::turn(Handle(0)); // One at a time, and not in the middle of a fork.
-    match signal.is_installed() {
-        true => Ok(()),
-        // SAFETY: nobody else is here, and it isn't installed.
-        false => unsafe { signal.install(handler) },
-    }
+    LOST_PAGES.install(on_lost_page)
 }
 
 /// How many faults this process has survived.
@@ -66,28 +48,6 @@ extern "C" fn on_lost_page(_: c_int, info: *mut siginfo_t, context: *mut c_void)
         }
     }
     set_errno(errno);
-}
-
-extern "C" fn on_closed_page(_: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    let errno = errno();
-    // SAFETY: as above.
-    unsafe {
-        if is_fault((*info).si_code) {
-            poison::explain((*info).si_addr() as usize);
-        }
-        CLOSED_PAGES.forward(info, context);
-    }
-    set_errno(errno);
-}
-
-fn errno() -> c_int {
-    // SAFETY: every thread has one.
-    unsafe { *libc::__errno_location() }
-}
-
-fn set_errno(errno: c_int) {
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = errno };
 }
 
 /// The memory itself is broken (sigaction(2)).

@@ -15,6 +15,7 @@
 //! 5. `capi` converts, calls and stores, and has no logic; nothing else has an `extern "C"` export.
 
 mod access;
+mod advice;
 mod boundary;
 mod capi;
 mod faults;
@@ -26,6 +27,7 @@ mod lost;
 mod map;
 mod mapping;
 mod memory;
+mod open;
 mod options;
 mod paging;
 mod poison;
@@ -40,13 +42,14 @@ mod sync;
 mod system;
 mod table;
 
+pub use advice::Advice;
 pub use faults::Fault;
 pub use guard::install as install_guard;
 pub use lost::Causes;
 pub use map::{Map, View};
 pub use mapping::Flush;
 pub use options::{Access, Flags, Options};
-pub use paging::{Advice, Prefault};
+pub use paging::Prefault;
 pub use poison::keep_closed as poison_closed;
 pub use range::TO_END;
 pub use status::{Error, Result};

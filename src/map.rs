@@ -1,12 +1,13 @@
 //! The Rust face of a mapping: a handle that is closed when dropped.
 
+use crate::advice::Advice;
 use crate::faults::{self, Fault};
 use crate::mapping::Flush;
 use crate::options::{Access, Options};
-use crate::paging::{self, Advice, Prefault};
+use crate::paging::{self, Prefault};
 use crate::status::{Error, Result};
 use crate::table::Handle;
-use crate::{access, handles, size};
+use crate::{access, handles, open, size};
 use std::ffi::CString;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd};
@@ -44,7 +45,7 @@ impl Map {
     /// neither a regular file nor a block device, [`Error::Range`] for a window outside the file,
     /// [`Error::Limit`] where address space or the number of mappings ends.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Map> {
-        handles::open(&terminated(path.as_ref())?, options).map(Map)
+        open::open(&terminated(path.as_ref())?, options).map(Map)
     }
 
     /// Creates the file at `path`, or empties the one that is there, with `size` zero bytes whose
@@ -55,7 +56,7 @@ impl Map {
     /// As [`Map::open`], and the system's for a disk that is full (ENOSPC); [`Error::Limit`] for more
     /// than RLIMIT_FSIZE allows. A new file is removed again.
     pub fn create(path: impl AsRef<Path>, size: u64, options: &Options) -> Result<Map> {
-        handles::create(&terminated(path.as_ref())?, size, options).map(Map)
+        open::create(&terminated(path.as_ref())?, size, options).map(Map)
     }
 
     /// Maps the file that `fd` names; the mapping keeps a descriptor of its own.
@@ -64,7 +65,7 @@ impl Map {
     ///
     /// As [`Map::open`].
     pub fn from_fd(fd: impl AsFd, options: &Options) -> Result<Map> {
-        handles::from_fd(fd.as_fd().as_raw_fd(), options).map(Map)
+        open::from_fd(fd.as_fd().as_raw_fd(), options).map(Map)
     }
 
     /// Maps `size` zero bytes without a file.
@@ -73,7 +74,7 @@ impl Map {
     ///
     /// [`Error::Limit`] where memory or address space ends.
     pub fn anonymous(size: u64, options: &Options) -> Result<Map> {
-        handles::anonymous(size, options).map(Map)
+        open::anonymous(size, options).map(Map)
     }
 
     /// The handle, for the functions of the C ABI. It is closed with the map.

@@ -1,28 +1,17 @@
 //! One mapping: the memory, and what it is a mapping of.
 
-use crate::file::{File, Kind, system};
+use crate::file::{File, Kind};
 use crate::lost::Lost;
-use crate::memory::{Memory, Pages, pages_of, usable_size};
+use crate::memory::{Backing, Memory, Pages, pages_of, usable_size};
 use crate::options::{Access, Flags, Options};
 use crate::poison;
 use crate::range::page_size;
 use crate::slot::Span;
-use crate::status::{Error, Result};
+use crate::status::{Error, Result, system};
 use crate::system::refuse_more_than_available;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
-
-/// What the bytes are of.
-#[derive(Debug)]
-pub enum Backing {
-    /// Nothing: they go with the mapping.
-    Anonymous,
-    /// A file that is still open.
-    File(File),
-    /// A file that was closed after mapping it.
-    FileWithoutDescriptor,
-}
 
 /// How a flush is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

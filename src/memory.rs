@@ -1,10 +1,9 @@
 //! The memory of a mapping: the pages themselves, over memmap2, and how they are mapped.
 
-use crate::file::{File, system};
-use crate::mapping::Backing;
+use crate::file::File;
 use crate::options::{Access, Flags, Options};
 use crate::range::{addressable, page_size};
-use crate::status::{Error, Result};
+use crate::status::{Error, Result, system};
 use memmap2::{MmapOptions, MmapRaw, RemapOptions};
 use std::ops::Range;
 
@@ -16,6 +15,17 @@ pub enum Memory {
     Own(MmapRaw),
     /// Mapped, and to be unmapped, by somebody else.
     Lent(*mut u8, usize),
+}
+
+/// What the bytes are of.
+#[derive(Debug)]
+pub enum Backing {
+    /// Nothing: they go with the mapping.
+    Anonymous,
+    /// A file that is still open.
+    File(File),
+    /// A file that was closed after mapping it.
+    FileWithoutDescriptor,
 }
 
 /// How pages are mapped, as mmap(2) takes it.

@@ -1,6 +1,6 @@
 //! What a caller asks of a mapping, checked.
 
-use crate::paging::Advice;
+use crate::advice::Advice;
 use crate::status::{Error, Result};
 use std::ops::BitOr;
 

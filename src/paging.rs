@@ -1,67 +1,19 @@
 //! Paging: what the kernel is told of a mapping's pages, and what it tells of them.
 
 use crate::access::intact;
-use crate::file::system;
+use crate::advice::Advice;
 use crate::fork;
 use crate::handles::{Pinned, pin};
-use crate::mapping::{Backing, Mapping};
+use crate::mapping::Mapping;
+use crate::memory::Backing;
 use crate::options::{Access, Flags};
 use crate::range::{checked_to_end, in_memory, page_size};
 use crate::slot::Views;
-use crate::status::{Error, Result};
+use crate::status::{Error, Result, system};
 use crate::system::refuse_more_than_available;
 use crate::table::Handle;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
-
-/// What the program will do with pages, or wants done with them (madvise(2)).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Advice {
-    /// Nothing in particular.
-    #[default]
-    Normal,
-    /// They are read in order: the kernel reads far ahead.
-    Sequential,
-    /// They are read in no order: the kernel reads nothing ahead.
-    Random,
-    /// They are needed soon: the kernel begins to read them.
-    WillNeed,
-    /// They are not needed soon: this mapping lets go of them.
-    DontNeed,
-    /// Huge pages are worth having.
-    HugePage,
-    /// They are not.
-    NoHugePage,
-    /// They are the first to go when memory is short.
-    Cold,
-    /// They go now, out of the page cache too.
-    PageOut,
-    /// A child of fork doesn't have them.
-    DontFork,
-    /// A child of fork finds zeros.
-    WipeOnFork,
-    /// A core dump doesn't have them.
-    DontDump,
-}
-
-impl Advice {
-    fn number(self) -> i32 {
-        match self {
-            Advice::Normal => libc::MADV_NORMAL,
-            Advice::Sequential => libc::MADV_SEQUENTIAL,
-            Advice::Random => libc::MADV_RANDOM,
-            Advice::WillNeed => libc::MADV_WILLNEED,
-            Advice::DontNeed => libc::MADV_DONTNEED,
-            Advice::HugePage => libc::MADV_HUGEPAGE,
-            Advice::NoHugePage => libc::MADV_NOHUGEPAGE,
-            Advice::Cold => libc::MADV_COLD,
-            Advice::PageOut => libc::MADV_PAGEOUT,
-            Advice::DontFork => libc::MADV_DONTFORK,
-            Advice::WipeOnFork => libc::MADV_WIPEONFORK,
-            Advice::DontDump => libc::MADV_DONTDUMP,
-        }
-    }
-}
 
 /// What pages are brought in for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

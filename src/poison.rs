@@ -5,12 +5,15 @@
 //! included, and a fork may come at any time. A place that somebody is at is passed over.
 
 use crate::file::File;
-use crate::guard;
+use crate::previous::{Signal, is_fault};
 use crate::slot::Span;
-use crate::status::Result;
+use crate::status::{Result, errno, set_errno};
+use libc::{c_int, c_void, siginfo_t};
 use std::cell::UnsafeCell;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+static CLOSED_PAGES: Signal = Signal::new(libc::SIGSEGV);
 
 /// How many closed mappings are kept at the most.
 const ENTRIES: usize = 1024;
@@ -77,8 +80,13 @@ impl Entry {
 
 /// Keeps the addresses of mappings that are closed from now on, up to so many bytes; 0 releases all.
 pub fn keep_closed(bytes: u64) -> Result<()> {
+    heed_environment(); // Before it, not at the first mapping after it: who calls has the last word.
+    keep_up_to(bytes)
+}
+
+fn keep_up_to(bytes: u64) -> Result<()> {
     if bytes != 0 {
-        guard::explain_closed_pages()?;
+        CLOSED_PAGES.install(on_closed_page)?;
     }
     BUDGET.store(bytes, Ordering::Relaxed);
     match bytes {
@@ -101,8 +109,8 @@ pub fn heed_environment() {
     // If no handler can be installed, a stale pointer faults without being explained.
     match wish.and_then(|bytes| bytes.trim().parse().ok()) {
         None | Some(0) => {}
-        Some(1) => drop(keep_closed(BY_ENVIRONMENT)),
-        Some(bytes) => drop(keep_closed(bytes)),
+        Some(1) => drop(keep_up_to(BY_ENVIRONMENT)),
+        Some(bytes) => drop(keep_up_to(bytes)),
     }
 }
 
@@ -175,9 +183,21 @@ fn make_unreadable(pages: Span) -> bool {
     kept != libc::MAP_FAILED
 }
 
+extern "C" fn on_closed_page(_: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    let errno = errno();
+    // SAFETY: the kernel's, or those of a handler that passes on what it got.
+    unsafe {
+        if is_fault((*info).si_code) {
+            explain((*info).si_addr() as usize);
+        }
+        CLOSED_PAGES.forward(info, context);
+    }
+    set_errno(errno);
+}
+
 /// Tells on standard error which closed mapping `address` was in, if it was in one. For a signal
 /// handler, after which the process dies.
-pub fn explain(address: usize) {
+fn explain(address: usize) {
     let found = RING.iter().find_map(|entry| {
         entry.at(FULL, |closed| {
             let here = closed.pages.holds(address);

@@ -1,8 +1,9 @@
 //! The signal handler that was there before ours, and what it is owed: every fault that isn't ours, as
 //! the kernel would have given it.
 
-use crate::file::system;
-use crate::status::Result;
+use crate::fork;
+use crate::status::{Result, system};
+use crate::table::Handle;
 use libc::{c_int, c_void, sigaction, siginfo_t};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -36,18 +37,13 @@ impl Signal {
         }
     }
 
-    /// Whether `install` was here.
-    pub fn is_installed(&self) -> bool {
-        // Relaxed: who installs does so under a lock.
-        self.installed.load(Ordering::Relaxed)
-    }
-
-    /// Puts `handler` in front of what is there.
-    ///
-    /// # Safety
-    ///
-    /// It succeeds at most once a signal, and no other thread is here meanwhile.
-    pub unsafe fn install(&self, handler: Handler) -> Result<()> {
+    /// Puts `handler` in front of what is there, once: later calls do nothing.
+    pub fn install(&self, handler: Handler) -> Result<()> {
+        let _turn = fork::turn(Handle(0)); // One at a time, and not in the middle of a fork.
+        // Relaxed, here and below: the turn orders those who install.
+        if self.installed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         // Looked at first, since the handler may run before a sigaction that installs it has returned.
         // SAFETY: sigaction fills the struct when it answers 0; nobody else has it so far.
         system(|| unsafe { libc::sigaction(self.number, ptr::null(), self.before.get().cast()) })?;

@@ -111,12 +111,6 @@ fn maps() -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// How many regions there are: what vm.max_map_count limits.
-pub fn count() -> Result<u64> {
-    let maps = maps()?;
-    Ok(maps.lines().count() as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

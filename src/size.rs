@@ -3,7 +3,8 @@
 use crate::file::File;
 use crate::fork;
 use crate::handles::{Pinned, pin};
-use crate::mapping::{Backing, Mapping};
+use crate::mapping::Mapping;
+use crate::memory::Backing;
 use crate::options::Flags;
 use crate::range::addressable;
 use crate::slot::Views;

@@ -1,8 +1,7 @@
 //! The system's limits, and the memory that is to be had before it comes to them.
 
 use crate::range::page_size;
-use crate::regions;
-use crate::status::{Error, Result};
+use crate::status::{Error, Result, system};
 use std::fs;
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
@@ -37,7 +36,7 @@ impl System {
             huge_page_size: meminfo("Hugepagesize:").unwrap_or(0),
             memory_available: memory_available(),
             max_map_count: number_in(Path::new("/proc/sys/vm/max_map_count")).unwrap_or(u64::MAX),
-            map_count: regions::count()?,
+            map_count: map_count()?,
             address_space_limit: limit(libc::RLIMIT_AS)?,
             file_size_limit: limit(libc::RLIMIT_FSIZE)?,
             locked_memory_limit: limit(libc::RLIMIT_MEMLOCK)?,
@@ -45,11 +44,18 @@ impl System {
     }
 }
 
+/// How many regions of memory this process has: the lines of a list in which names of files need not be
+/// text.
+fn map_count() -> Result<u64> {
+    let maps = fs::read("/proc/self/maps")?;
+    Ok(maps.iter().filter(|byte| **byte == b'\n').count() as u64)
+}
+
 /// A limit of this process (getrlimit(2)); u64::MAX for none, which is what RLIM_INFINITY is.
 pub fn limit(resource: libc::__rlimit_resource_t) -> Result<u64> {
     let mut limit = MaybeUninit::<libc::rlimit64>::uninit();
     // SAFETY: getrlimit fills the struct when it answers 0.
-    crate::file::system(|| unsafe { libc::getrlimit64(resource, limit.as_mut_ptr()) })?;
+    system(|| unsafe { libc::getrlimit64(resource, limit.as_mut_ptr()) })?;
     // SAFETY: it did.
     Ok(unsafe { limit.assume_init() }.rlim_cur)
 }

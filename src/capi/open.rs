@@ -2,9 +2,9 @@
 
 use super::types::RawOptions;
 use crate::boundary::{Out, path as checked_path, status};
-use crate::handles;
 use crate::status::Status;
 use crate::table::Handle;
+use crate::{handles, open};
 use std::ffi::{c_char, c_int};
 
 /// `memmap_open` opens the file at `path` and maps it, by default read-only and whole.
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn memmap_open(
                 Out::new(out)?,
             )
         };
-        out.set(handles::open(path, &options)?);
+        out.set(open::open(path, &options)?);
         Ok(())
     })
 }
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn memmap_create(
                 Out::new(out)?,
             )
         };
-        out.set(handles::create(path, size, &options)?);
+        out.set(open::create(path, size, &options)?);
         Ok(())
     })
 }
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn memmap_from_fd(
     status(|| {
         // SAFETY: the caller's, for both.
         let (options, out) = unsafe { (RawOptions::take(options)?, Out::new(out)?) };
-        out.set(handles::from_fd(fd, &options)?);
+        out.set(open::from_fd(fd, &options)?);
         Ok(())
     })
 }
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn memmap_anonymous(
     status(|| {
         // SAFETY: the caller's, for both.
         let (options, out) = unsafe { (RawOptions::take(options)?, Out::new(out)?) };
-        out.set(handles::anonymous(size, &options)?);
+        out.set(open::anonymous(size, &options)?);
         Ok(())
     })
 }

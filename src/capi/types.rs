@@ -1,9 +1,10 @@
 //! The types and constants of the header.
 
+use crate::advice::Advice;
 use crate::boundary::Out;
 use crate::mapping::Flush;
 use crate::options::{Access, Flags, Options};
-use crate::paging::{Advice, Prefault};
+use crate::paging::Prefault;
 use crate::status::{Error, Result};
 use std::mem::MaybeUninit;
 

@@ -279,6 +279,23 @@ static void poisoned_with_a_budget(void) {
     unlink("file");
 }
 
+static void starts_with_poison_and_ends_it(void) {
+    setenv("MEMMAP_POISON", "1", 1);
+    execl(itself, itself, ".", "ended_before_the_first_mapping", (char *)NULL);
+    CHECK(0);
+}
+
+static void ended_before_the_first_mapping(void) {
+    CHECK_OK(memmap_poison_closed(0));
+    make_file("file", PAGE, 'x');
+    CHECK(is_free(closed(1)));
+    unlink("file");
+}
+
+static void a_call_has_the_last_word_over_the_environment(void) {
+    in_child(starts_with_poison_and_ends_it);
+}
+
 static void the_environment_asks_for_it_too(void) {
     in_child(starts_with_poison);
     if (PAGE <= 8192)
@@ -297,10 +314,12 @@ int main(int argc, char **argv) {
         BEHAVIOUR(what_is_kept_costs_no_memory),
         BEHAVIOUR(threads_that_close_at_once_keep_no_more_than_the_budget),
         BEHAVIOUR(the_environment_asks_for_it_too),
+        BEHAVIOUR(a_call_has_the_last_word_over_the_environment),
     };
     static const struct behaviour by_environment[] = {
         BEHAVIOUR(poisoned),
         BEHAVIOUR(poisoned_with_a_budget),
+        BEHAVIOUR(ended_before_the_first_mapping),
     };
     itself = argv[0];
     if (getenv("MEMMAP_POISON") != NULL)

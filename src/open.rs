@@ -1,0 +1,101 @@
+//! Opening: from a path, a descriptor or nothing to a mapping that has a handle.
+
+use crate::advice::Advice;
+use crate::file::{Creation, File, Kind};
+use crate::handles::insert;
+use crate::mapping::Mapping;
+use crate::memory::Memory;
+use crate::options::{Call, Flags, Options};
+use crate::paging::{self, Prefault};
+use crate::range::checked;
+use crate::status::{Error, Result};
+use crate::table::Handle;
+use std::ffi::CStr;
+use std::os::fd::RawFd;
+
+/// Opens the file at `path` and maps it.
+pub fn open(path: &CStr, options: &Options) -> Result<Handle> {
+    let options = options.checked(Call::Open)?;
+    let (file, size) = File::open(path, &options)?;
+    map_existing(file, size, &options)
+}
+
+/// Maps what the descriptor names, which stays the caller's.
+pub fn from_fd(fd: RawFd, options: &Options) -> Result<Handle> {
+    let options = options.checked(Call::FromFd)?;
+    let (file, size) = File::from_fd(fd)?;
+    map_existing(file, size, &options)
+}
+
+fn map_existing(file: File, size: u64, options: &Options) -> Result<Handle> {
+    let len = match file.kind {
+        // It has no size to compare with; the kernel knows what it maps.
+        Kind::Character if options.length != 0 => options.length,
+        Kind::Character => return Err(Error::NotRegular),
+        Kind::Regular | Kind::Block => window(options, size)?,
+    };
+    let memory = Memory::of_file(&file, len, options)?;
+    let mapping = Mapping::of_file(memory, file, len, options);
+    prepare(&mapping, options, Prefault::Read)?;
+    insert(mapping)
+}
+
+/// The length of the part of a file of `size` bytes that the options ask for.
+fn window(options: &Options, size: u64) -> Result<u64> {
+    let all = size.checked_sub(options.offset).ok_or(Error::Range)?;
+    match options.length {
+        0 => Ok(all),
+        length => checked(options.offset, length, size).map(|_| length),
+    }
+}
+
+/// Creates the file at `path`, or empties the one that is there, with `size` zero bytes, and maps it.
+pub fn create(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
+    let options = options.checked(Call::Create)?;
+    let len = window(&options, size)?;
+    let (creation, file) = Creation::start(path, &options)?;
+    // Mapped before it is sized: nothing is lost or reserved for a mapping that cannot be had.
+    let memory = Memory::of_file(&file, len, &options)?;
+    creation.fill(&file, size, options.flags)?;
+    let mapping = Mapping::of_file(memory, file, len, &options);
+    prepare(&mapping, &options, Prefault::Write)?;
+    let handle = insert(mapping)?;
+    creation.finish();
+    Ok(handle)
+}
+
+/// Maps `size` zero bytes without a file.
+pub fn anonymous(size: u64, options: &Options) -> Result<Handle> {
+    let options = options.checked(Call::Anonymous)?;
+    let mapping = Mapping::anonymous(size, &options)?;
+    prepare(&mapping, &options, Prefault::Write)?;
+    insert(mapping)
+}
+
+/// Does to the pages what the options wish, while nobody else has them.
+fn prepare(mapping: &Mapping, options: &Options, prefault: Prefault) -> Result<()> {
+    let all = 0..mapping.len();
+    let wish = |flag, advice| match options.flags.has(flag) {
+        true => paging::advise_pages(mapping, all.clone(), advice),
+        false => Ok(()),
+    };
+    match wish(Flags::HUGE_PAGES, Advice::HugePage) {
+        Err(Error::Unsupported) => {} // Then there are none.
+        answer => answer?,
+    }
+    wish(Flags::NO_DUMP, Advice::DontDump)?;
+    if options.advice != Advice::Normal {
+        paging::advise_pages(mapping, all.clone(), options.advice)?;
+    }
+    if options.flags.has(Flags::PREFAULT) {
+        let what_for = match mapping.writable() {
+            Ok(()) => prefault,
+            Err(_) => Prefault::Read,
+        };
+        paging::prefault_pages(mapping, all.clone(), what_for)?;
+    }
+    match options.flags.has(Flags::LOCKED) {
+        true => paging::lock_pages(mapping, all),
+        false => Ok(()),
+    }
+}
