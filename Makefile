@@ -27,6 +27,7 @@ test-go: build
 	cd go && $(GO) vet ./... && $(GO) test -race $(GOTESTS) $(LINK) ./...
 
 check-format: tools
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	test -z "$$($(dir $(GO))gofmt -l go bench | tee /dev/stderr)"

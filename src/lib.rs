@@ -55,3 +55,8 @@ pub use range::TO_END;
 pub use status::{Error, Result};
 pub use system::System;
 pub use table::Handle;
+
+/// The documents' programs in Rust, compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod documents {}

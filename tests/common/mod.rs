@@ -4,6 +4,8 @@
     reason = "every test target compiles this for itself, and none uses all of it"
 )]
 
+pub mod c;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;

@@ -1,0 +1,146 @@
+//! What the documents show, compiled and run as a reader would: every program in C and Go. Those in Rust
+//! are run by rustdoc (src/lib.rs).
+
+mod common;
+
+use common::c::{Library, how_it_ended, link};
+use common::root;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A piece of code in a document.
+struct Block {
+    language: String,
+    code: String,
+    /// For a person: the document and its line.
+    place: String,
+}
+
+fn documents() -> Vec<PathBuf> {
+    let mut found = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    let docs = fs::read_dir(root().join("docs")).expect("it is there");
+    found.extend(docs.map(|entry| entry.expect("it can be listed").path()));
+    found
+}
+
+fn blocks() -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(&document).expect("it is text");
+        let mut open: Option<Block> = None;
+        for (i, line) in text.lines().enumerate() {
+            match (line.strip_prefix("```"), &mut open) {
+                (Some(language), None) => {
+                    open = Some(Block {
+                        language: language.to_owned(),
+                        code: String::new(),
+                        place: format!("{}:{}", document.display(), i + 1),
+                    });
+                }
+                (Some(_), Some(_)) => blocks.extend(open.take()),
+                (None, Some(block)) => block.code += &format!("{line}\n"),
+                (None, None) => {}
+            }
+        }
+        assert!(open.is_none(), "{} ends inside a block", document.display());
+    }
+    blocks
+}
+
+fn succeeded(place: &str, output: Output) -> String {
+    assert!(output.status.success(), "{place} {}", how_it_ended(&output));
+    String::from_utf8(output.stdout).expect("it is text")
+}
+
+fn run_c(block: &Block) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join("program.c");
+    fs::write(&source, &block.code).expect("the folder is ours");
+    let program = link(&folder, &source, Library::Static, &[]);
+    let output = Command::new(program).current_dir(folder.path()).output();
+    succeeded(&block.place, output.expect("it can be run"))
+}
+
+fn go() -> PathBuf {
+    let output = Command::new(root().join("tools/go-toolchain")).output();
+    let path = succeeded("tools/go-toolchain", output.expect("it can be run"));
+    PathBuf::from(path.trim())
+}
+
+/// A module as a user makes it, with what the README says about finding the package.
+fn new_module(go: &Path, folder: &Path) {
+    let package = root().join("go");
+    let replace = format!("libmemmap/memmap={}", package.display());
+    for arguments in [
+        &["mod", "init", "example"] as &[&str],
+        &[
+            "mod",
+            "edit",
+            "-require",
+            "libmemmap/memmap@v0.0.0",
+            "-replace",
+            &replace,
+        ],
+    ] {
+        let output = Command::new(go)
+            .args(arguments)
+            .current_dir(folder)
+            .output();
+        succeeded("a new module", output.expect("it can be run"));
+    }
+}
+
+fn run_go(go: &Path, block: &Block) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    new_module(go, folder.path());
+    fs::write(folder.path().join("main.go"), &block.code).expect("the folder is ours");
+    let output = Command::new(go)
+        .args(["run", "."])
+        .current_dir(folder.path())
+        .output();
+    succeeded(&block.place, output.expect("it can be run"))
+}
+
+fn of<'a>(blocks: &'a [Block], language: &'static str) -> impl Iterator<Item = &'a Block> {
+    blocks
+        .iter()
+        .filter(move |block| block.language == language)
+}
+
+#[test]
+fn every_block_is_in_a_language_that_is_tested_or_is_not_code() {
+    const KNOWN: [&str; 5] = ["c", "go", "rust", "sh", "text"];
+    for block in blocks() {
+        let known = KNOWN.contains(&&*block.language);
+        assert!(known, "{}: {:?}", block.place, block.language);
+    }
+}
+
+#[test]
+fn the_programs_in_c_run() {
+    let blocks = blocks();
+    let said: Vec<_> = of(&blocks, "c").map(run_c).collect();
+    assert_eq!(said[0], "Hello, mmap\n");
+}
+
+#[test]
+fn the_programs_in_go_run() {
+    let (go, blocks) = (go(), blocks());
+    let said: Vec<_> = of(&blocks, "go").map(|block| run_go(&go, block)).collect();
+    assert_eq!(said[0], "Hello, mmap\n");
+    assert_eq!(said[1], "Hello, mmap\n<nil>\ntrue\n");
+}
+
+#[test]
+fn what_the_readme_has_make_do_is_in_the_makefile() {
+    let makefile = fs::read_to_string(root().join("Makefile")).expect("it is there");
+    let blocks = blocks();
+    for line in of(&blocks, "sh").flat_map(|block| block.code.lines()) {
+        let Some(target) = line.strip_prefix("make ") else {
+            continue;
+        };
+        let target = target.split(' ').next().expect("it has a first word");
+        assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
+    }
+}
