@@ -12,18 +12,25 @@ const ToEnd = -1
 // returns, whatever other goroutines do: a Close meanwhile waits for it with the unmapping, and a
 // resize that would move or cut the mapping is [ErrBusy]. f must not keep the slice.
 //
+// Where pages of the mapping were lost, f reads zeros, and View is [ErrFault] when f has returned, beside
+// what f answers: don't publish what f made of the bytes before that.
+//
 // Writing to the slice of a read-only mapping crashes the program.
 func (m *Map) View(f func(data []byte) error) error {
 	if !m.enter(view) {
 		return m.fail("view", ErrClosed)
 	}
 	defer m.leave(view)
-	return f(m.bytes())
+	before := m.recovered.Load()
+	err := f(m.bytes())
+	return m.told("view", before, err)
 }
 
 // Bytes is the mapping's bytes without any protection, nil when the Map is closed: after Close, or a
 // Resize or Refresh that moves or cuts the mapping, touching the slice crashes the program or reaches
 // what is mapped there since. Use [Map.View] where that can't be ruled out.
+//
+// Touching a page that is lost finds zeros; [Map.Fault] and [Map.Check] tell.
 //
 // A Map that is dropped without Close after Bytes was called stays mapped, since the slice may still
 // be in use; it counts as a leak all the same.
@@ -40,16 +47,21 @@ func (m *Map) Bytes() []byte {
 func (m *Map) bytes() []byte { return unsafe.Slice((*byte)(m.data), m.length.Load()) }
 
 // ReadAt copies bytes from offset off on into p, as [io.ReaderAt] has it: where fewer than len(p) are
-// left, those and [io.EOF].
+// left, those and [io.EOF]. Where one of them was lost it is [ErrFault], and p means nothing.
 func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	if !m.enter(operation) {
 		return 0, m.fail("read", ErrClosed)
 	}
+	var err error
 	n, data := 0, m.bytes()
 	if uint64(off) < uint64(len(data)) {
 		n = copy(p, data[off:])
+		err = m.intact(off, int64(n))
 	}
 	m.leave(operation)
+	if err != nil {
+		return 0, m.fail("read", err)
+	}
 	if n < len(p) || off < 0 {
 		return n, m.shortRead(off)
 	}
@@ -65,24 +77,32 @@ func (m *Map) shortRead(off int64) error {
 
 // WriteAt copies p to offset off on: all of it, or nothing and [ErrRange] when it does not fit. The
 // bytes are in the file for everyone on this machine when it returns, and on the device after a flush.
+// Where pages are lost it is [ErrFault]: if they were lost before, nothing is written.
 func (m *Map) WriteAt(p []byte, off int64) (int, error) {
 	if !m.enter(operation) {
 		return 0, m.fail("write", ErrClosed)
 	}
-	err := ErrAccess
-	if m.writable {
-		data := m.bytes()
-		err = ErrRange
-		if holds(len(data), off, int64(len(p))) {
-			copy(data[off:], p)
-			err = nil
-		}
-	}
+	err := m.write(p, off)
 	m.leave(operation)
 	if err != nil {
 		return 0, m.fail("write", err)
 	}
 	return len(p), nil
+}
+
+func (m *Map) write(p []byte, off int64) error {
+	if !m.writable {
+		return ErrAccess
+	}
+	data, length := m.bytes(), int64(len(p))
+	if !holds(len(data), off, length) {
+		return ErrRange
+	}
+	if err := m.intact(off, length); err != nil {
+		return err
+	}
+	copy(data[off:], p)
+	return m.intact(off, length)
 }
 
 // holds says whether length bytes from off on lie inside size bytes.
@@ -98,17 +118,20 @@ func (m *Map) At(i int64) (byte, error) {
 	data := m.bytes()
 	inside := uint64(i) < uint64(len(data))
 	var value byte
+	err := ErrRange
 	if inside {
 		value = data[i]
+		err = m.intact(i, 1)
 	}
 	m.leave(operation)
-	if !inside {
-		return 0, m.fail("read", ErrRange)
+	if err != nil {
+		return 0, m.fail("read", err)
 	}
 	return value, nil
 }
 
-// Fill sets length bytes from offset on to value. The length may be [ToEnd].
+// Fill sets length bytes from offset on to value. The length may be [ToEnd]. Where pages are lost it is
+// [ErrFault]: if they were lost before, nothing is written.
 func (m *Map) Fill(offset, length int64, value byte) error {
 	return m.change("fill", func(data []byte) error {
 		if length == ToEnd && offset <= int64(len(data)) {
@@ -117,8 +140,11 @@ func (m *Map) Fill(offset, length int64, value byte) error {
 		if !holds(len(data), offset, length) {
 			return ErrRange
 		}
+		if err := m.intact(offset, length); err != nil {
+			return err
+		}
 		fill(data[offset:offset+length], value)
-		return nil
+		return m.intact(offset, length)
 	})
 }
 
@@ -137,15 +163,26 @@ func fill(data []byte, value byte) {
 	}
 }
 
-// Move copies length bytes of the mapping from offset from to offset to; the two may overlap.
+// Move copies length bytes of the mapping from offset from to offset to; the two may overlap. Where pages
+// are lost it is [ErrFault]: if they were lost before, nothing is written.
 func (m *Map) Move(to, from, length int64) error {
 	return m.change("move", func(data []byte) error {
 		if !holds(len(data), to, length) || !holds(len(data), from, length) {
 			return ErrRange
 		}
+		if err := m.bothIntact(to, from, length); err != nil {
+			return err
+		}
 		copy(data[to:], data[from:from+length])
-		return nil
+		return m.bothIntact(to, from, length)
 	})
+}
+
+func (m *Map) bothIntact(to, from, length int64) error {
+	if err := m.intact(from, length); err != nil {
+		return err
+	}
+	return m.intact(to, length)
 }
 
 func (m *Map) change(op string, f func(data []byte) error) error {
@@ -161,35 +198,4 @@ func (m *Map) change(op string, f func(data []byte) error) error {
 		return m.fail(op, err)
 	}
 	return nil
-}
-
-// WriteTo writes the mapping's bytes to w, without copying them, in pieces of at most 1 MiB. The
-// mapping may be resized between two pieces, and closed at any time.
-func (m *Map) WriteTo(w io.Writer) (int64, error) {
-	var done int64
-	for {
-		n, end, err := m.writePiece(w, done)
-		done += int64(n)
-		if end || err != nil {
-			return done, err
-		}
-	}
-}
-
-func (m *Map) writePiece(w io.Writer, from int64) (n int, end bool, err error) {
-	if !m.enter(view) { // Not an operation: w takes as long as it likes.
-		return 0, true, m.fail("read", ErrClosed)
-	}
-	defer m.leave(view)
-	const most = 1 << 20
-	data := m.bytes()
-	if from >= int64(len(data)) {
-		return 0, true, nil
-	}
-	piece := data[from:min(from+most, int64(len(data)))]
-	n, err = w.Write(piece[:len(piece):len(piece)])
-	if err == nil && n != len(piece) {
-		err = io.ErrShortWrite
-	}
-	return n, false, err
 }

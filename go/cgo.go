@@ -12,6 +12,8 @@ package memmap
 #cgo nocallback open_fd
 #cgo noescape open_anonymous
 #cgo nocallback open_anonymous
+#cgo noescape guard_region
+#cgo nocallback guard_region
 #cgo noescape set_length
 #cgo nocallback set_length
 #cgo noescape set_length_in_place
@@ -22,6 +24,10 @@ package memmap
 #cgo nocallback memmap_flush
 #cgo noescape memmap_get_info
 #cgo nocallback memmap_get_info
+#cgo noescape memmap_get_fault
+#cgo nocallback memmap_get_fault
+#cgo noescape memmap_check
+#cgo nocallback memmap_check
 #cgo noescape memmap_close
 #cgo nocallback memmap_close
 
@@ -32,42 +38,70 @@ typedef struct {
 	memmap_handle handle;
 	uint8_t *data;
 	uint64_t len;
+	const uint32_t *faults;
 	memmap_status status;
 } mapped;
 
 static mapped look(memmap_handle handle, memmap_status status)
 {
 	mapped m = {.handle = handle, .status = status};
-	if (status == 0)
+	if (m.status == 0)
 		m.status = memmap_data(handle, &m.data, &m.len);
+	if (m.status == 0)
+		m.status = memmap_fault_counter(handle, &m.faults);
 	return m;
 }
 
-static mapped open_path(const char *path, const memmap_options *options)
+// What to do about the guard before a mapping is opened.
+enum { GUARD_IS_DECIDED, GUARD_INSTALL };
+
+static memmap_status heed(uint32_t guard)
+{
+	return guard == GUARD_INSTALL ? memmap_guard_install() : 0;
+}
+
+static mapped open_path(const char *path, const memmap_options *options, uint32_t guard)
 {
 	memmap_handle handle = 0;
-	memmap_status status = memmap_open(path, options, &handle);
+	memmap_status status = heed(guard);
+	if (status == 0)
+		status = memmap_open(path, options, &handle);
 	return look(handle, status);
 }
 
-static mapped create_path(const char *path, uint64_t size, const memmap_options *options)
+static mapped create_path(const char *path, uint64_t size, const memmap_options *options, uint32_t guard)
 {
 	memmap_handle handle = 0;
-	memmap_status status = memmap_create(path, size, options, &handle);
+	memmap_status status = heed(guard);
+	if (status == 0)
+		status = memmap_create(path, size, options, &handle);
 	return look(handle, status);
 }
 
-static mapped open_fd(int fd, const memmap_options *options)
+static mapped open_fd(int fd, const memmap_options *options, uint32_t guard)
 {
 	memmap_handle handle = 0;
-	memmap_status status = memmap_from_fd(fd, options, &handle);
+	memmap_status status = heed(guard);
+	if (status == 0)
+		status = memmap_from_fd(fd, options, &handle);
 	return look(handle, status);
 }
 
-static mapped open_anonymous(uint64_t size, const memmap_options *options)
+static mapped open_anonymous(uint64_t size, const memmap_options *options, uint32_t guard)
 {
 	memmap_handle handle = 0;
-	memmap_status status = memmap_anonymous(size, options, &handle);
+	memmap_status status = heed(guard);
+	if (status == 0)
+		status = memmap_anonymous(size, options, &handle);
+	return look(handle, status);
+}
+
+static mapped guard_region(uint8_t *data, uint64_t len, int fd, uint32_t guard)
+{
+	memmap_handle handle = 0;
+	memmap_status status = heed(guard);
+	if (status == 0)
+		status = memmap_guard_region(data, len, fd, &handle);
 	return look(handle, status);
 }
 
@@ -102,6 +136,7 @@ import "C"
 
 import (
 	"strings"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -111,18 +146,39 @@ type mapped struct {
 	handle uint64
 	data   unsafe.Pointer
 	length int
+	faults *atomic.Uint32 // The library's count of faults: readable for ever, and of this mapping until it is closed.
 	status int32
 }
 
 const (
 	statusInvalid = C.MEMMAP_ERR_INVALID
 	statusClosed  = C.MEMMAP_ERR_HANDLE
+	statusFault   = C.MEMMAP_ERR_FAULT
 	statusBusy    = C.MEMMAP_ERR_BUSY
 	toEnd         = C.MEMMAP_TO_END
 )
 
 func inGo(m C.mapped) mapped {
-	return mapped{uint64(m.handle), unsafe.Pointer(m.data), int(m.len), int32(m.status)}
+	faults := (*atomic.Uint32)(unsafe.Pointer(m.faults))
+	return mapped{uint64(m.handle), unsafe.Pointer(m.data), int(m.len), faults, int32(m.status)}
+}
+
+// opened is inGo for a call that has heeded guardWish.
+func opened(m C.mapped) mapped {
+	if m.status == 0 {
+		guarding.CompareAndSwap(guardWanted, guardOn)
+	}
+	return inGo(m)
+}
+
+// guardWish is what a call that opens has to do about the guard: to install it in the same crossing of
+// cgo, as long as no such call has succeeded.
+func guardWish() C.uint32_t {
+	guarding.CompareAndSwap(guardUndecided, guardWanted)
+	if guarding.Load() == guardWanted {
+		return C.GUARD_INSTALL
+	}
+	return C.GUARD_IS_DECIDED
 }
 
 func (w wishes) inC() C.memmap_options {
@@ -155,7 +211,7 @@ func openPath(path string, w wishes) mapped {
 	if name == nil {
 		return mapped{status: statusInvalid}
 	}
-	return inGo(C.open_path(name, &options))
+	return opened(C.open_path(name, &options, guardWish()))
 }
 
 func createPath(path string, size int64, w wishes) mapped {
@@ -164,17 +220,17 @@ func createPath(path string, size int64, w wishes) mapped {
 	if name == nil {
 		return mapped{status: statusInvalid}
 	}
-	return inGo(C.create_path(name, C.uint64_t(size), &options))
+	return opened(C.create_path(name, C.uint64_t(size), &options, guardWish()))
 }
 
 func openDescriptor(fd uintptr, w wishes) mapped {
 	options := w.inC()
-	return inGo(C.open_fd(C.int(fd), &options))
+	return opened(C.open_fd(C.int(fd), &options, guardWish()))
 }
 
 func openAnonymous(size int64, w wishes) mapped {
 	options := w.inC()
-	return inGo(C.open_anonymous(C.uint64_t(size), &options))
+	return opened(C.open_anonymous(C.uint64_t(size), &options, guardWish()))
 }
 
 func setLength(handle, length uint64) mapped {
@@ -205,6 +261,33 @@ func getInfo(handle uint64) (Info, int32) {
 		Length:   int64(info.length),
 		Capacity: int64(info.capacity),
 	}, int32(status)
+}
+
+func guardRegion(data []byte, fd int) mapped {
+	first := (*C.uint8_t)(unsafe.SliceData(data))
+	return opened(C.guard_region(first, C.uint64_t(len(data)), C.int(fd), guardWish()))
+}
+
+// getFault is what was lost of a mapping, nil when nothing was.
+func getFault(handle uint64) (*FaultError, int32) {
+	fault := C.memmap_fault{size: C.sizeof_memmap_fault}
+	status := int32(C.memmap_get_fault(C.memmap_handle(handle), &fault))
+	if status != 0 || fault.count == 0 {
+		return nil, status
+	}
+	return &FaultError{int64(fault.offset), int64(fault.length), Cause(fault.causes)}, 0
+}
+
+func checkRange(handle, offset, length uint64) int32 {
+	return int32(C.memmap_check(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length)))
+}
+
+func recoverPages(handle uint64) int32 {
+	return int32(C.memmap_recover(C.memmap_handle(handle)))
+}
+
+func reapHandle(handle uint64) int32 {
+	return int32(C.memmap_reap(C.memmap_handle(handle)))
 }
 
 func closeHandle(handle uint64) int32 {

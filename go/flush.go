@@ -24,7 +24,11 @@ func (m *Map) Flush() error { return m.FlushWith(0, ToEnd, FlushSync) }
 func (m *Map) FlushRange(offset, length int64) error { return m.FlushWith(offset, length, FlushSync) }
 
 // FlushWith flushes length bytes from offset on in the way of mode. Where nothing can become durable
-// it is [ErrAccess] (a copy-on-write mapping) or [ErrUnsupported] (memory without a file).
+// it is [ErrAccess] (a copy-on-write mapping) or [ErrUnsupported] (memory without a file). When anything of
+// the mapping was lost it is [ErrFault], and what is left has been flushed.
+//
+// A FlushSync that failed is remembered, since the kernel tells it once and may drop the pages: every
+// later flush answers the same, until [Map.Recover] acknowledges it.
 func (m *Map) FlushWith(offset, length int64, mode FlushMode) error {
 	if !m.enter(operation) {
 		return m.fail("flush", ErrClosed)
@@ -37,5 +41,5 @@ func (m *Map) FlushWith(offset, length int64, mode FlushMode) error {
 	if length == ToEnd {
 		count = toEnd
 	}
-	return failure("flush", m.path, flush(m.handle, uint64(offset), count, mode))
+	return m.outcome("flush", flush(m.handle, uint64(offset), count, mode))
 }

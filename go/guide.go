@@ -44,6 +44,10 @@ func register(op, path string, m mapped) ([]byte, error) {
 // data is a slice of [BasicMmap] or [CreateMmapFile], or a part of one: data[100:] writes at offset
 // 100. Content that is longer than data is [ErrRange], and nothing is written. A slice that is not, or
 // no longer, a live mapping is both [ErrClosed] and [ErrInvalid]: the two can't be told apart.
+//
+// It is [ErrFault] when anything of the mapping was lost; bytes elsewhere in it are on the device all the same.
+// Code that only reads the slice finds zeros in lost pages, and is told by WriteToMmap(data, nil), which
+// writes nothing.
 func WriteToMmap(data, content []byte) error {
 	found, offset, ok := live.find(data)
 	switch {
@@ -56,13 +60,17 @@ func WriteToMmap(data, content []byte) error {
 	if status == statusClosed { // Unmapped since it was found.
 		return &Error{"write", "", errNotLive}
 	}
+	if status == statusFault {
+		return &Error{"write", "", lost(found.handle)}
+	}
 	return failure("write", "", status)
 }
 
 // UnmapMemory unmaps a slice of [BasicMmap] or [CreateMmapFile]. It flushes nothing.
 //
 // It takes the whole slice: a part of a mapping is [ErrInvalid]. A slice that is not, or no longer, a
-// live mapping, as when it is unmapped twice, is both [ErrClosed] and [ErrInvalid].
+// live mapping, as when it is unmapped twice, is both [ErrClosed] and [ErrInvalid]. A mapping of which pages
+// were lost is unmapped like any other, and without an error: see [WriteToMmap].
 func UnmapMemory(data []byte) error {
 	taken, err := live.take(data)
 	if err != nil {

@@ -38,7 +38,7 @@ func (o *origin) leaked() {
 		fmt.Fprint(os.Stderr, o.report())
 	}
 	if !o.lent.Load() {
-		closeHandle(o.handle)
+		reapHandle(o.handle)
 	}
 	leaks.Add(1)
 }

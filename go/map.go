@@ -16,9 +16,11 @@ type Map struct {
 	data     unsafe.Pointer
 	length   atomic.Int64
 	writable bool
+	faults   *atomic.Uint32 // The library's count; see faulted.
 	*origin
-	sizing  sync.Mutex // One resize at a time.
-	cleanup runtime.Cleanup
+	recovered atomic.Pointer[FaultError] // What was lost when it was last recovered.
+	sizing    sync.Mutex                 // One resize or recovery at a time.
+	cleanup   runtime.Cleanup
 }
 
 var (
@@ -106,7 +108,7 @@ func newMap(op, path string, writable bool, opened mapped) (*Map, error) {
 	if opened.status != 0 {
 		return nil, failure(op, path, opened.status)
 	}
-	m := &Map{data: opened.data, writable: writable, origin: newOrigin(opened.handle, path)}
+	m := &Map{data: opened.data, writable: writable, faults: opened.faults, origin: newOrigin(opened.handle, path)}
 	m.length.Store(int64(opened.length))
 	m.cleanup = runtime.AddCleanup(m, (*origin).leaked, m.origin)
 	return m, nil

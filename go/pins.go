@@ -12,7 +12,7 @@ import (
 //   - closed keeps newcomers out. Whoever finds both counts at zero then, and sets reclaimed, unmaps.
 //     Newcomers count themselves for a moment before they see that they are late, so reaching zero
 //     may happen several times; setting reclaimed happens once.
-//   - gate keeps newcomers waiting while one operation moves or cuts the mapping. Nobody unmaps
+//   - gate keeps newcomers waiting while one operation moves, cuts or recovers the mapping. Nobody unmaps
 //     meanwhile; whoever opens it looks.
 const (
 	operation  uint64 = 1
@@ -57,15 +57,15 @@ func (m *Map) enterLate(unit uint64) bool {
 	}
 }
 
-// closeGate has the mapping for the caller alone until openGate: ErrBusy at once when it is viewed,
-// since a view may be waiting for this very call.
-func (m *Map) closeGate() error {
+// closeGate has the mapping for the caller alone until openGate, but for views. Those that are counted
+// in refused are ErrBusy, at once, since a view may be waiting for this very call.
+func (m *Map) closeGate(refused uint64) error {
 	for {
 		state := m.state.Load()
 		if state&closed != 0 {
 			return ErrClosed
 		}
-		if state&views != 0 {
+		if state&refused != 0 {
 			return ErrBusy
 		}
 		if m.state.CompareAndSwap(state, state|gate) {

@@ -7,8 +7,8 @@ package memmap
 // the next view has the new bytes. Beyond it the mapping may move, and shrinking cuts it: both are
 // [ErrBusy] while it is viewed, and end the life of every slice that [Map.Bytes] gave.
 //
-// It is [ErrAccess] unless the mapping is read-write, and [ErrUnsupported] for devices and with
-// [NoDescriptor].
+// It is [ErrAccess] unless the mapping is read-write, [ErrUnsupported] for devices and with
+// [NoDescriptor], and [ErrFault] when anything of the mapping was lost: [Map.Recover] it first.
 func (m *Map) Resize(n int64) error {
 	if n < 0 {
 		return m.fail("resize", ErrInvalid)
@@ -34,7 +34,7 @@ func (m *Map) setLength(op string, length uint64) (int64, error) {
 	if now.status == statusBusy {
 		return m.setLengthAlone(op, length)
 	}
-	return int64(now.length), failure(op, m.path, now.status)
+	return int64(now.length), m.outcome(op, now.status)
 }
 
 func (m *Map) setLengthInPlace(op string, length uint64) (mapped, error) {
@@ -50,13 +50,13 @@ func (m *Map) setLengthInPlace(op string, length uint64) (mapped, error) {
 }
 
 func (m *Map) setLengthAlone(op string, length uint64) (int64, error) {
-	if err := m.closeGate(); err != nil {
+	if err := m.closeGate(views); err != nil {
 		return 0, m.fail(op, err)
 	}
 	defer m.openGate()
 	now := setLength(m.handle, length)
 	if now.status != 0 {
-		return 0, failure(op, m.path, now.status)
+		return 0, m.outcome(op, now.status)
 	}
 	m.data = now.data
 	m.length.Store(int64(now.length))

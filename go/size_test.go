@@ -104,7 +104,7 @@ func TestAnonymousMemoryResizesToo(t *testing.T) {
 
 func TestAnOperationWaitsForTheGate(t *testing.T) {
 	m := anonymous(t, 5, nil)
-	succeeds(t, "closing the gate", m.closeGate())
+	succeeds(t, "closing the gate", m.closeGate(views))
 	read := make(chan error)
 	go func() {
 		_, err := m.At(0)

@@ -1,0 +1,36 @@
+package memmap
+
+import (
+	"os"
+	"sync/atomic"
+)
+
+// The states of guarding. The first mapping decides: it installs the guard, unless somebody was against it.
+const (
+	guardUndecided uint32 = iota
+	guardWanted           // The first mappings are being made, and see to it.
+	guardOn
+	guardOff
+)
+
+var guarding atomic.Uint32
+
+func init() {
+	if os.Getenv("MEMMAP_GUARD") == "off" {
+		guarding.Store(guardOff)
+	}
+}
+
+var errGuarded = &reason{"the guard is installed already, and stays: disable it before the first mapping", []error{ErrInvalid}}
+
+// DisableGuard has lost pages end the program, as they do without this package: by the runtime's fatal
+// error, or a panic under [runtime/debug.SetPanicOnFault]. MEMMAP_GUARD=off in the environment does the same.
+//
+// It is to be called before the first mapping, which installs the guard: after that it is [ErrInvalid]
+// and changes nothing, since a signal handler can't be taken away safely.
+func DisableGuard() error {
+	if !guarding.CompareAndSwap(guardUndecided, guardOff) && guarding.Load() != guardOff {
+		return &Error{"disable guard", "", errGuarded}
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package memmap
+
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+)
+
+var pageSize = os.Getpagesize()
+
+// WriteTo writes the mapping's bytes to w, without copying them, in pieces of at most 1 MiB. The
+// mapping may be resized between two pieces, and closed at any time.
+//
+// A piece of which a byte was lost is [ErrFault]: some of it may have been written, as zeros. That is also
+// what the EFAULT becomes of a system call that met a page which nobody knew to be lost.
+func (m *Map) WriteTo(w io.Writer) (int64, error) {
+	var done int64
+	for {
+		n, end, err := m.writePiece(w, done)
+		done += int64(n)
+		if end || err != nil {
+			return done, err
+		}
+	}
+}
+
+func (m *Map) writePiece(w io.Writer, from int64) (n int, end bool, err error) {
+	if !m.enter(view) { // Not an operation: w takes as long as it likes.
+		return 0, true, m.fail("read", ErrClosed)
+	}
+	defer m.leave(view)
+	const most = 1 << 20
+	data := m.bytes()
+	if from >= int64(len(data)) {
+		return 0, true, nil
+	}
+	before := m.recovered.Load()
+	piece := data[from:min(from+most, int64(len(data)))]
+	n, err = w.Write(piece[:len(piece):len(piece)])
+	if errors.Is(err, syscall.EFAULT) {
+		touch(piece)
+	}
+	if lost := m.pieceLost(before, from, int64(len(piece))); lost != nil {
+		return n, false, lost
+	}
+	if err == nil && n != len(piece) {
+		err = io.ErrShortWrite
+	}
+	return n, false, err
+}
+
+func (m *Map) pieceLost(before *FaultError, from, length int64) error {
+	if now := m.recovered.Load(); now != before {
+		return m.fail("read", now)
+	}
+	if err := m.intact(from, length); err != nil {
+		return m.fail("read", err)
+	}
+	return nil
+}
+
+// touch loads from every page of data. A system call that is handed a lost page answers EFAULT: no signal
+// is raised, so nobody records what was lost. Without the guard it does nothing, since that would be the
+// end.
+func touch(data []byte) {
+	if guarding.Load() != guardOn {
+		return
+	}
+	for i := 0; i < len(data); i += pageSize {
+		load(&data[i])
+	}
+}
+
+// The compiler would leave out a load that nobody needs.
+//
+//go:noinline
+func load(at *byte) byte { return *at }
