@@ -1,6 +1,7 @@
 package memmap
 
 import (
+	"errors"
 	"io"
 	"testing"
 )
@@ -27,6 +28,11 @@ func TestSuccessDoesNotAllocate(t *testing.T) {
 		"FlushRange": func() error { return m.FlushWith(0, 64, FlushAsync) },
 		"Resize":     func() error { return m.Resize(4096) },
 		"Refresh":    func() error { _, err := m.Refresh(); return err },
+		"Advise":     func() error { return m.Advise(0, ToEnd, AdviceNormal) },
+		"Prefault":   func() error { return m.Prefault(0, ToEnd, PrefaultRead) },
+		"Resident":   func() error { _, err := m.Resident(0, ToEnd); return err },
+		"LockMemory": func() error { return errors.Join(m.LockMemory(0, 1), m.UnlockMemory(0, 1)) },
+		"Protect":    func() error { return m.Protect(ReadWrite) },
 		"Cursor": func() error {
 			c.Seek(0, io.SeekStart)
 			_, err := c.Read(p[:])

@@ -28,6 +28,22 @@ package memmap
 #cgo nocallback memmap_get_fault
 #cgo noescape memmap_check
 #cgo nocallback memmap_check
+#cgo noescape memmap_advise
+#cgo nocallback memmap_advise
+#cgo noescape memmap_prefault
+#cgo nocallback memmap_prefault
+#cgo noescape count_residents
+#cgo nocallback count_residents
+#cgo noescape memmap_lock_memory
+#cgo nocallback memmap_lock_memory
+#cgo noescape memmap_unlock_memory
+#cgo nocallback memmap_unlock_memory
+#cgo noescape memmap_protect
+#cgo nocallback memmap_protect
+#cgo noescape find
+#cgo nocallback find
+#cgo noescape find_last
+#cgo nocallback find_last
 #cgo noescape memmap_close
 #cgo nocallback memmap_close
 
@@ -131,6 +147,33 @@ static memmap_status write_and_flush(memmap_handle handle, uint64_t offset, cons
 	memmap_status status = memmap_write(handle, offset, buf, len);
 	return status != 0 ? status : memmap_flush(handle, offset, len, MEMMAP_FLUSH_SYNC);
 }
+
+// A count or an offset by value, for the same reason as `mapped`.
+typedef struct {
+	uint64_t number;
+	memmap_status status;
+} counted;
+
+static counted count_residents(memmap_handle handle, uint64_t offset, uint64_t len, uint8_t *pages, uint64_t room)
+{
+	counted c = {0};
+	c.status = memmap_residency(handle, offset, len, pages, room, &c.number);
+	return c;
+}
+
+static counted find(memmap_handle handle, uint64_t from, uint64_t to, const uint8_t *needle, uint64_t len)
+{
+	counted c = {0};
+	c.status = memmap_find(handle, from, to, needle, len, &c.number);
+	return c;
+}
+
+static counted find_last(memmap_handle handle, uint64_t from, uint64_t to, const uint8_t *needle, uint64_t len)
+{
+	counted c = {0};
+	c.status = memmap_rfind(handle, from, to, needle, len, &c.number);
+	return c;
+}
 */
 import "C"
 
@@ -190,6 +233,7 @@ func (w wishes) inC() C.memmap_options {
 		offset:   C.uint64_t(w.Offset),
 		length:   C.uint64_t(w.Length),
 		capacity: C.uint64_t(w.Capacity),
+		advice:   C.uint32_t(w.Advice),
 	}
 }
 
@@ -249,6 +293,47 @@ func writeAndFlush(handle uint64, offset int, content []byte) int32 {
 
 func flush(handle, offset, length uint64, mode FlushMode) int32 {
 	return int32(C.memmap_flush(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length), C.uint32_t(mode)))
+}
+
+func advise(handle, offset, length uint64, advice Advice) int32 {
+	return int32(C.memmap_advise(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length), C.uint32_t(advice)))
+}
+
+func prefault(handle, offset, length uint64, mode PrefaultMode) int32 {
+	return int32(C.memmap_prefault(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length), C.uint32_t(mode)))
+}
+
+// countResidents fills pages, a byte of 0 or 1 for each, unless it is empty.
+func countResidents(handle, offset, length uint64, pages []bool) (int64, int32) {
+	first := (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(pages)))
+	c := C.count_residents(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length), first, C.uint64_t(len(pages)))
+	return int64(c.number), int32(c.status)
+}
+
+func lockMemory(handle, offset, length uint64) int32 {
+	return int32(C.memmap_lock_memory(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length)))
+}
+
+func unlockMemory(handle, offset, length uint64) int32 {
+	return int32(C.memmap_unlock_memory(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length)))
+}
+
+func protect(handle uint64, access Access) int32 {
+	return int32(C.memmap_protect(C.memmap_handle(handle), C.uint32_t(access)))
+}
+
+// find is -1 when there is none: as a signed number, that is what MEMMAP_NPOS is.
+func find(handle uint64, from, to int64, needle []byte) (int64, int32) {
+	first := (*C.uint8_t)(unsafe.SliceData(needle))
+	c := C.find(C.memmap_handle(handle), C.uint64_t(from), C.uint64_t(to), first, C.uint64_t(len(needle)))
+	return int64(c.number), int32(c.status)
+}
+
+// findLast is -1 when there is none.
+func findLast(handle uint64, from, to int64, needle []byte) (int64, int32) {
+	first := (*C.uint8_t)(unsafe.SliceData(needle))
+	c := C.find_last(C.memmap_handle(handle), C.uint64_t(from), C.uint64_t(to), first, C.uint64_t(len(needle)))
+	return int64(c.number), int32(c.status)
 }
 
 func getInfo(handle uint64) (Info, int32) {

@@ -30,6 +30,8 @@ func wantsClosed(t *testing.T, m *Map, c *Cursor) {
 	_, info := m.Info()
 	_, writeTo := m.WriteTo(io.Discard)
 	_, refresh := m.Refresh()
+	_, residency := m.Residency(0, ToEnd)
+	_, resident := m.Resident(0, ToEnd)
 	_, cursorRead := c.Read(p)
 	_, cursorByte := c.ReadByte()
 	_, cursorWrite := c.Write(p)
@@ -38,7 +40,10 @@ func wantsClosed(t *testing.T, m *Map, c *Cursor) {
 		"ReadAt": read, "ReadAt outside": readNothing, "WriteAt": written, "At": at, "Info": info, "WriteTo": writeTo,
 		"Refresh": refresh, "Resize": m.Resize(1), "Resize to more": m.Resize(1 << 20), "Fill": m.Fill(0, 1, 0),
 		"Move": m.Move(0, 0, 1), "Flush": m.Flush(), "FlushRange": m.FlushRange(-1, 1),
-		"FlushWith": m.FlushWith(0, 0, FlushAsync), "Cursor.Read": cursorRead, "Cursor.ReadByte": cursorByte,
+		"FlushWith": m.FlushWith(0, 0, FlushAsync), "Advise": m.Advise(0, ToEnd, AdviceNormal),
+		"Prefault": m.Prefault(0, ToEnd, PrefaultRead), "Residency": residency, "Resident": resident,
+		"LockMemory": m.LockMemory(0, ToEnd), "UnlockMemory": m.UnlockMemory(0, ToEnd), "Protect": m.Protect(ReadOnly),
+		"Cursor.Read": cursorRead, "Cursor.ReadByte": cursorByte,
 		"Cursor.Write": cursorWrite, "Cursor.Seek": cursorSeek, "Close": m.Close(),
 		"View": m.View(func([]byte) error { t.Error("View of a closed Map"); return nil }),
 	} {

@@ -30,16 +30,10 @@ func (m *Map) FlushRange(offset, length int64) error { return m.FlushWith(offset
 // A FlushSync that failed is remembered, since the kernel tells it once and may drop the pages: every
 // later flush answers the same, until [Map.Recover] acknowledges it.
 func (m *Map) FlushWith(offset, length int64, mode FlushMode) error {
-	if !m.enter(operation) {
-		return m.fail("flush", ErrClosed)
+	start, count, err := m.enterRange("flush", offset, length)
+	if err != nil {
+		return err
 	}
 	defer m.leave(operation)
-	if offset < 0 || length < ToEnd {
-		return m.fail("flush", ErrRange)
-	}
-	count := uint64(length)
-	if length == ToEnd {
-		count = toEnd
-	}
-	return m.outcome("flush", flush(m.handle, uint64(offset), count, mode))
+	return m.outcome("flush", flush(m.handle, start, count, mode))
 }

@@ -40,10 +40,22 @@ const (
 	Executable Flags = C.MEMMAP_EXECUTABLE
 	// WriteAndExecute, with Executable, lets the mapping be writable too.
 	WriteAndExecute Flags = C.MEMMAP_WRITE_AND_EXECUTE
-	// Overcommit has Anonymous take the memory although the system hasn't so much available, trusting
-	// that most of it is never touched. Without it that is ErrLimit, before the kernel's OOM killer has
-	// a say.
+	// Overcommit takes memory although the system hasn't so much available, trusting that most of it is
+	// never touched. Without it anonymous, prefaulted and locked memory of more than is available is
+	// ErrLimit, before the kernel's OOM killer has a say.
 	Overcommit Flags = C.MEMMAP_OVERCOMMIT
+	// Prefault brings all pages in before the call returns, so that the first access waits for nothing:
+	// for writing where the bytes are new (Create, Anonymous), else for reading.
+	Prefault Flags = C.MEMMAP_PREFAULT
+	// HugePages uses huge pages where the system has them for this kind of memory: transparent ones, for
+	// anonymous and shared memory. Where it hasn't, the mapping is made without.
+	HugePages Flags = C.MEMMAP_HUGE_PAGES
+	// NoReserve reserves no swap space, for memory of which little will be touched.
+	NoReserve Flags = C.MEMMAP_NO_RESERVE
+	// NoDump leaves the mapping out of core dumps.
+	NoDump Flags = C.MEMMAP_NO_DUMP
+	// Locked keeps all pages in memory. RLIMIT_MEMLOCK is the limit: ErrLimit.
+	Locked Flags = C.MEMMAP_LOCKED
 )
 
 // Options are how to open or create a mapping; nil and the zero value are the defaults.
@@ -61,6 +73,8 @@ type Options struct {
 	// Capacity is how many bytes of address space to keep, so that the mapping grows up to there
 	// without moving, also while it is viewed.
 	Capacity int64
+	// Advice is what will be done with the pages, for all of the mapping; [Map.Advise] is for parts.
+	Advice Advice
 }
 
 // wishes are Options that passed the checks which unsigned numbers can't express.
