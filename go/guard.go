@@ -21,7 +21,10 @@ func init() {
 	}
 }
 
-var errGuarded = &reason{"the guard is installed already, and stays: disable it before the first mapping", []error{ErrInvalid}}
+var (
+	errGuarded  = &reason{"the guard is installed already, and stays: disable it before the first mapping", []error{ErrInvalid}}
+	errGuardOff = &reason{"the guard is off: DisableGuard was called, or MEMMAP_GUARD=off is in the environment", []error{ErrUnsupported}}
+)
 
 // DisableGuard has lost pages end the program, as they do without this package: by the runtime's fatal
 // error, or a panic under [runtime/debug.SetPanicOnFault]. MEMMAP_GUARD=off in the environment does the same.
