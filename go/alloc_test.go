@@ -13,6 +13,7 @@ func TestSuccessDoesNotAllocate(t *testing.T) {
 	succeeds(t, "BasicMmap", err)
 	defer UnmapMemory(data)
 	c := m.Cursor()
+	a := anonymous(t, 0, nil).Appender()
 	var p [64]byte
 	nothing := func([]byte) error { return nil }
 	for what, f := range map[string]func() error{
@@ -33,6 +34,8 @@ func TestSuccessDoesNotAllocate(t *testing.T) {
 		"Resident":   func() error { _, err := m.Resident(0, ToEnd); return err },
 		"LockMemory": func() error { return errors.Join(m.LockMemory(0, 1), m.UnlockMemory(0, 1)) },
 		"Protect":    func() error { return m.Protect(ReadWrite) },
+		"Grow":       func() error { _, err := m.Grow(0); return err },
+		"Append":     func() error { _, err := a.Write(p[:]); return err },
 		"Cursor": func() error {
 			c.Seek(0, io.SeekStart)
 			_, err := c.Read(p[:])

@@ -1,5 +1,7 @@
 package memmap
 
+import "math"
+
 // Resize gives the mapping, and its file with it, the length n. Bytes that stay keep their contents,
 // new ones are zero, and their blocks are reserved unless the Map was opened with [Sparse].
 //
@@ -17,16 +19,40 @@ func (m *Map) Resize(n int64) error {
 	return err
 }
 
+// Grow makes the mapping n bytes longer, and its file with it, and answers the offset at which the new
+// bytes begin. They are zero. Goroutines that grow it at once get bytes of their own each.
+//
+// The rules and errors of [Map.Resize] hold.
+func (m *Map) Grow(n int64) (int64, error) {
+	m.sizing.Lock()
+	defer m.sizing.Unlock()
+	before := m.length.Load()
+	switch {
+	case n < 0:
+		return 0, m.fail("grow", ErrInvalid)
+	case n > math.MaxInt64-before:
+		return 0, m.fail("grow", ErrLimit)
+	}
+	if _, err := m.setLengthInTurn("grow", uint64(before+n)); err != nil {
+		return 0, err
+	}
+	return before, nil
+}
+
 // Refresh takes the size that the file has now, for files that others grow or cut, and answers the
 // new length: the mapping reaches from its offset to the end of the file. It never touches the file,
 // so it works on read-only mappings too. The rules of [Map.Resize] hold: in place up to the capacity,
 // else not while the Map is viewed.
 func (m *Map) Refresh() (int64, error) { return m.setLength("refresh", toEnd) }
 
-// setLength tries without disturbing anybody first: the library says ErrBusy where that can't be.
 func (m *Map) setLength(op string, length uint64) (int64, error) {
 	m.sizing.Lock()
 	defer m.sizing.Unlock()
+	return m.setLengthInTurn(op, length)
+}
+
+// setLengthInTurn tries without disturbing anybody first: the library says ErrBusy where that can't be.
+func (m *Map) setLengthInTurn(op string, length uint64) (int64, error) {
 	now, err := m.setLengthInPlace(op, length)
 	if err != nil {
 		return 0, err
