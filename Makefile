@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR = $(CURDIR)/target
 # Go's cache does not look into a static library: its checksum makes every change of it a new program.
 LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
 
-.PHONY: build demo test test-rust test-go check-format header bench tools clean
+.PHONY: build demo test test-rust test-go check-format header bench bench-instructions tools clean
 
 build: tools
 	cargo build --release --lib
@@ -38,6 +38,10 @@ header: tools
 
 bench: build
 	cd bench && $(GO) run $(LINK) .
+
+# MEMMAP_KEEP_COUNTS=1 keeps the counts of now.
+bench-instructions: build
+	cargo test --quiet --test instructions
 
 tools:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then run make again" >&2; exit 1; }

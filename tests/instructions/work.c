@@ -1,0 +1,66 @@
+/* work NAME TIMES: does one thing so many times, for a profiler that counts instructions. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memmap.h"
+
+#define SIZE (1u << 20)
+
+static memmap_handle handle;
+static uint8_t buffer[64];
+
+static int open_close(void) {
+    memmap_handle other;
+    return memmap_open("file", NULL, &other) || memmap_close(other);
+}
+
+static int pin_unpin(void) {
+    memmap_view view;
+    return memmap_pin(handle, &view) || memmap_unpin(handle);
+}
+
+static int read_64(void) {
+    return memmap_read(handle, 1000, buffer, sizeof buffer);
+}
+
+static int find_in_1_mib(void) {
+    uint64_t at;
+    return memmap_find(handle, 0, MEMMAP_TO_END, (const uint8_t *)"lazy cat", 8, &at) || at != SIZE - 8;
+}
+
+static int rfind_in_1_mib(void) {
+    uint64_t at;
+    return memmap_rfind(handle, 0, MEMMAP_TO_END, (const uint8_t *)"crazy cat", 9, &at) || at != MEMMAP_NPOS;
+}
+
+static const struct {
+    const char *name;
+    int (*once)(void);
+} works[] = {
+    {"open_close", open_close}, {"pin_unpin", pin_unpin},           {"read_64", read_64},
+    {"find_in_1_mib", find_in_1_mib}, {"rfind_in_1_mib", rfind_in_1_mib},
+};
+
+static int prepare(void) {
+    return memmap_create("file", SIZE, NULL, &handle) || memmap_fill(handle, 0, MEMMAP_TO_END, 'x') ||
+           memmap_write(handle, SIZE - 8, (const uint8_t *)"lazy cat", 8);
+}
+
+int main(int argc, char **argv) {
+    size_t i;
+    long times;
+    if (argc != 3 || prepare() != 0)
+        return 2;
+    for (i = 0; i < sizeof works / sizeof works[0]; i++) {
+        if (strcmp(works[i].name, argv[1]) != 0)
+            continue;
+        for (times = atol(argv[2]); times > 0; times--)
+            if (works[i].once() != 0)
+                return 1;
+        return 0;
+    }
+    fprintf(stderr, "work: %s is unknown\n", argv[1]);
+    return 2;
+}
