@@ -15,7 +15,7 @@ const TYPES: [&str; 6] = [
 ];
 
 /// The sections of the header, in its order; the first line of each file is the section's title.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     "src/capi/about.rs",
     "src/capi/open.rs",
     "src/capi/look.rs",
@@ -23,6 +23,7 @@ const SECTIONS: [&str; 9] = [
     "src/capi/durability.rs",
     "src/capi/size.rs",
     "src/capi/paging.rs",
+    "src/capi/sharing.rs",
     "src/capi/faults.rs",
     "src/capi/system.rs",
 ];

@@ -935,6 +935,22 @@ memmap_status memmap_unlock_memory(memmap_handle handle, uint64_t offset, uint64
 memmap_status memmap_protect(memmap_handle handle,
                              uint32_t allow);
 
+/* ---- Sharing with other processes ---------------------------------------------------- */
+
+/**
+ * `memmap_fd` answers a descriptor of the mapping's file (O_CLOEXEC), for fstat(2), for SCM_RIGHTS, or for
+ * memmap_from_fd in another process. It is a duplicate of the mapping's own, so it allows what that was
+ * opened for: reading, and writing for MEMMAP_READ_WRITE.
+ *
+ * `*fd` is the caller's, who must eventually close(2) it; the mapping needs it no more, and it is good
+ * after memmap_close.
+ *
+ * Statuses: MEMMAP_ERR_UNSUPPORTED for anonymous memory, and with MEMMAP_NO_DESCRIPTOR; EBADF when somebody
+ * closed the mapping's descriptor, also when its number is another file's by now; EMFILE.
+ */
+memmap_status memmap_fd(memmap_handle handle,
+                        int *fd);
+
 /* ---- Faults -------------------------------------------------------------------------- */
 
 /**

@@ -49,6 +49,13 @@ fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+fn duplicate(fd: RawFd) -> Result<OwnedFd> {
+    // SAFETY: fcntl takes any number as a descriptor.
+    let own = system(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) })?;
+    // SAFETY: fcntl has just given it to us.
+    Ok(unsafe { OwnedFd::from_raw_fd(own) })
+}
+
 fn status_of(fd: RawFd) -> Result<libc::stat64> {
     let mut status = MaybeUninit::uninit();
     // SAFETY: fstat fills the struct when it answers 0, and reads nothing of ours.
@@ -87,10 +94,7 @@ impl File {
 
     /// A descriptor of our own for what `fd` names, with its size (0 for a character device).
     pub fn from_fd(fd: RawFd) -> Result<(File, u64)> {
-        // SAFETY: fcntl takes any number as a descriptor.
-        let own = system(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) })?;
-        // SAFETY: fcntl has just given it to us.
-        File::validated(unsafe { OwnedFd::from_raw_fd(own) })
+        File::validated(duplicate(fd)?)
     }
 
     fn validated(fd: OwnedFd) -> Result<(File, u64)> {
@@ -149,11 +153,24 @@ impl File {
     /// A program that closes all descriptors may have closed ours, and its number may be another
     /// file's by now: that is EBADF, and nothing is ever done to the wrong file.
     pub fn size(&self) -> Result<u64> {
-        let status = status_of(self.fd())?;
-        if (status.st_dev, status.st_ino) != (self.device, self.inode) {
-            return Err(Error::System(libc::EBADF));
+        self.size_in(&self.status_by(self.fd())?)
+    }
+
+    /// What the system says of our file by `fd`; EBADF when that is another one.
+    fn status_by(&self, fd: RawFd) -> Result<libc::stat64> {
+        let status = status_of(fd)?;
+        match (status.st_dev, status.st_ino) == (self.device, self.inode) {
+            true => Ok(status),
+            false => Err(Error::System(libc::EBADF)),
         }
-        self.size_in(&status)
+    }
+
+    /// A second descriptor of the same open file description. It is the duplicate that is compared: what
+    /// becomes of ours meanwhile, nobody gets another file.
+    pub fn duplicate(&self) -> Result<OwnedFd> {
+        let duplicate = duplicate(self.fd())?;
+        self.status_by(duplicate.as_raw_fd())?;
+        Ok(duplicate)
     }
 
     /// Cuts the file, or lengthens it with a hole.

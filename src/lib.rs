@@ -35,6 +35,7 @@ mod previous;
 mod range;
 mod regions;
 mod search;
+mod shared;
 mod size;
 mod slot;
 mod status;

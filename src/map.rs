@@ -7,10 +7,10 @@ use crate::options::{Access, Options};
 use crate::paging::{self, Prefault};
 use crate::status::{Error, Result};
 use crate::table::Handle;
-use crate::{access, handles, open, size};
+use crate::{access, handles, open, shared, size};
 use std::ffi::CString;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -269,6 +269,16 @@ impl Map {
     /// [`Error::Fault`] while the file is too short, [`Error::Unsupported`] without its descriptor.
     pub fn recover(&self) -> Result<()> {
         faults::recover(self.0)
+    }
+
+    /// A descriptor of the mapping's file, opened for what the mapping was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where there is no file or its descriptor wasn't kept; EBADF when somebody
+    /// closed the mapping's descriptor.
+    pub fn descriptor(&self) -> Result<OwnedFd> {
+        shared::descriptor(self.0)
     }
 
     /// Pins the mapping: the pointer is good until the answer is dropped, whatever other threads do.

@@ -17,6 +17,8 @@ mod size;
 
 mod paging;
 
+mod sharing;
+
 mod faults;
 
 mod system;

@@ -11,6 +11,7 @@ static void is_no_handle(memmap_handle none) {
     char buf[4] = "abc";
     uint8_t *data = NULL;
     uint64_t len;
+    int fd = -1;
     memmap_view view = {NULL, UNTOUCHED};
     memmap_info info = {0};
     info.size = sizeof info;
@@ -29,6 +30,8 @@ static void is_no_handle(memmap_handle none) {
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_flush(none, 0, 0, MEMMAP_FLUSH_SYNC));
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_resize(none, 0));
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_resize(none, UINT64_MAX));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_fd(none, &fd));
+    CHECK(fd == -1);
     CHECK(data == NULL && view.data == NULL && view.len == UNTOUCHED);
     CHECK(info.length == 0 && info.access == 0 && strcmp(buf, "abc") == 0);
 }
