@@ -1035,6 +1035,29 @@ memmap_status memmap_guard_region(void *data,
                                   memmap_handle *out);
 
 /**
+ * `memmap_adopt` is memmap_guard_region for who has just mapped the memory by mmap(2) himself, such as
+ * the mmap of another language: `protection`, `flags`, `fd` and `offset` are what mmap(2) was given, and
+ * `data` what it answered. The kernel is not asked whether that is true, which makes it as cheap as
+ * memmap_from_fd; a wrong word here is as bad as a wrong pointer. For memory whose history one doesn't know
+ * there is memmap_guard_region.
+ *
+ * `fd` may be -1 for a file too, with the consequences of MEMMAP_NO_DESCRIPTOR; else the guard makes a
+ * descriptor of its own. `*out` is as from memmap_guard_region: it must eventually be given to memmap_close,
+ * before the memory is unmapped or moved.
+ *
+ * Statuses: MEMMAP_ERR_INVALID when `data` or `offset` isn't at the beginning of a page, for no bytes, and for
+ * MAP_ANONYMOUS with a descriptor; MEMMAP_ERR_RANGE when the end is no address; MEMMAP_ERR_ACCESS without
+ * PROT_READ; MEMMAP_ERR_NOT_REGULAR for a descriptor of what memmap_from_fd wouldn't map; EBADF; EMFILE.
+ */
+memmap_status memmap_adopt(void *data,
+                           uint64_t len,
+                           int protection,
+                           int flags,
+                           int fd,
+                           uint64_t offset,
+                           memmap_handle *out);
+
+/**
  * `memmap_poison_closed` keeps the addresses of mappings that are closed from now on reserved and
  * unreadable, up to `bytes` in all and the oldest released first, so that a stale pointer faults at
  * once (SIGSEGV) instead of reading what is mapped there next. Standard error then says which mapping

@@ -125,6 +125,57 @@ pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle
     handles::insert(Mapping::lent(data, len, backing, pages, offset))
 }
 
+/// How somebody else says to have mapped memory: what mmap(2) was given.
+#[derive(Clone, Copy, Debug)]
+pub struct Mapped {
+    /// PROT_READ and others.
+    pub protection: i32,
+    /// MAP_SHARED and others.
+    pub flags: i32,
+    /// The file, if its descriptor is to be had.
+    pub fd: Option<RawFd>,
+    /// Where in the file it begins.
+    pub offset: u64,
+}
+
+/// The same for who has just mapped all of it, and says how. Nothing is asked of the kernel, so it costs
+/// what a mapping of our own costs; who says something wrong has handed over a wrong pointer.
+pub fn adopt(data: *mut u8, len: u64, how: Mapped) -> Result<Handle> {
+    let len = addressable(len)?;
+    let page = page_size();
+    let aligned = (data as usize).is_multiple_of(page) && how.offset.is_multiple_of(page as u64);
+    if data.is_null() || len == 0 || !aligned {
+        return Err(Error::Invalid);
+    }
+    // Room for the last page and for the end behind it.
+    (data as usize)
+        .checked_add(len)
+        .and_then(|end| end.checked_next_multiple_of(page))
+        .ok_or(Error::Range)?;
+    if how.protection & libc::PROT_READ == 0 {
+        return Err(Error::Access);
+    }
+    let anonymous = how.flags & libc::MAP_ANONYMOUS != 0;
+    let backing = match how.fd {
+        None if anonymous => Backing::Anonymous,
+        None => Backing::FileWithoutDescriptor,
+        Some(_) if anonymous => return Err(Error::Invalid),
+        Some(fd) => Backing::File(File::from_fd(fd)?.0),
+    };
+    let pages = Pages {
+        protection: how.protection,
+        sharing: match how.flags & libc::MAP_PRIVATE {
+            0 => libc::MAP_SHARED,
+            _ => libc::MAP_PRIVATE,
+        },
+        size: match &backing {
+            Backing::File(file) => file.page_size,
+            _ => page,
+        },
+    };
+    handles::insert(Mapping::lent(data, len, backing, pages, how.offset))
+}
+
 /// Refuses a descriptor that can't be mapped as the region is, or is of another file. Both are mapped and
 /// compared as the kernel lists them: on some file systems fstat(2) tells another device.
 fn refuse_another_file(file: &File, region: &Region) -> Result<()> {

@@ -2,7 +2,8 @@
 
 use super::types::{RawFault, sized};
 use crate::boundary::{Out, status};
-use crate::status::{Error, Status};
+use crate::faults::Mapped;
+use crate::status::{Error, Result, Status};
 use crate::table::Handle;
 use crate::{access, faults, guard, handles, poison};
 use std::ffi::{c_int, c_void};
@@ -111,14 +112,55 @@ pub unsafe extern "C" fn memmap_guard_region(
     status(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::new(out)? };
-        let fd = match fd {
-            -1 => None,
-            0.. => Some(fd),
-            _ => return Err(Error::System(libc::EBADF)),
-        };
-        out.set(faults::guard_region(data.cast(), len, fd)?);
+        out.set(faults::guard_region(data.cast(), len, descriptor(fd)?)?);
         Ok(())
     })
+}
+
+/// `memmap_adopt` is memmap_guard_region for who has just mapped the memory by mmap(2) himself, such as
+/// the mmap of another language: `protection`, `flags`, `fd` and `offset` are what mmap(2) was given, and
+/// `data` what it answered. The kernel is not asked whether that is true, which makes it as cheap as
+/// memmap_from_fd; a wrong word here is as bad as a wrong pointer. For memory whose history one doesn't know
+/// there is memmap_guard_region.
+///
+/// `fd` may be -1 for a file too, with the consequences of MEMMAP_NO_DESCRIPTOR; else the guard makes a
+/// descriptor of its own. `*out` is as from memmap_guard_region: it must eventually be given to memmap_close,
+/// before the memory is unmapped or moved.
+///
+/// Statuses: MEMMAP_ERR_INVALID when `data` or `offset` isn't at the beginning of a page, for no bytes, and for
+/// MAP_ANONYMOUS with a descriptor; MEMMAP_ERR_RANGE when the end is no address; MEMMAP_ERR_ACCESS without
+/// PROT_READ; MEMMAP_ERR_NOT_REGULAR for a descriptor of what memmap_from_fd wouldn't map; EBADF; EMFILE.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn memmap_adopt(
+    data: *mut c_void,
+    len: u64,
+    protection: c_int,
+    flags: c_int,
+    fd: c_int,
+    offset: u64,
+    out: *mut Handle,
+) -> Status {
+    status(|| {
+        // SAFETY: the caller's.
+        let out = unsafe { Out::new(out)? };
+        let how = Mapped {
+            protection,
+            flags,
+            fd: descriptor(fd)?,
+            offset,
+        };
+        out.set(faults::adopt(data.cast(), len, how)?);
+        Ok(())
+    })
+}
+
+/// A descriptor, -1 for none.
+fn descriptor(fd: c_int) -> Result<Option<c_int>> {
+    match fd {
+        -1 => Ok(None),
+        0.. => Ok(Some(fd)),
+        _ => Err(Error::System(libc::EBADF)),
+    }
 }
 
 /// `memmap_poison_closed` keeps the addresses of mappings that are closed from now on reserved and

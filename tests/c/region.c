@@ -408,6 +408,106 @@ static void names_of_files_need_not_be_text(void) {
     unlink(name);
 }
 
+#define ADOPTED(data, len, protection, flags, fd, offset) \
+    memmap_adopt(data, len, protection, flags, fd, offset, &handle)
+
+static void what_one_has_mapped_oneself_is_adopted_on_ones_word(void) {
+    int fd;
+    map_file(PROT_READ | PROT_WRITE, MAP_SHARED);
+    fd = open_file(O_RDWR);
+    CHECK_OK(ADOPTED(data, SIZE * PAGE - 7, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+    close(fd); /* The guard has one of its own. */
+    CHECK(address_of(handle) == data);
+    CHECK_EQUAL(SIZE * PAGE - 7, length_of(handle));
+    CHECK_EQUAL(MEMMAP_READ_WRITE, info_of(handle).access);
+    set_size("file", PAGE + 10);
+    CHECK_EQUAL(0, load(data + 2 * PAGE));
+    CHECK_LOST(MEMMAP_FAULT_TRUNCATED, PAGE + 10, (SIZE - 1) * PAGE - 17, handle);
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_resize(handle, PAGE));
+    set_size("file", SIZE * PAGE);
+    CHECK_OK(memmap_recover(handle));
+    store(data + 3 * PAGE, 'n');
+    CHECK_EQUAL('n', byte_of("file", 3 * PAGE));
+    CHECK_OK(memmap_close(handle));
+    CHECK_EQUAL('n', load(data + 3 * PAGE)); /* The mapping is its owner's, as it was. */
+    unmap_file();
+}
+
+static void what_is_adopted_at_an_offset_comes_back_from_there(void) {
+    int fd;
+    uint8_t *window;
+    map_file(PROT_READ, MAP_SHARED);
+    fd = open_file(O_RDWR);
+    CHECK(pwrite(fd, "o", 1, (off_t)(3 * PAGE)) == 1);
+    window = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, (off_t)(3 * PAGE));
+    CHECK(window != MAP_FAILED);
+    CHECK_OK(ADOPTED(window, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 3 * PAGE));
+    CHECK_EQUAL(MEMMAP_COPY_ON_WRITE, info_of(handle).access);
+    CHECK_EQUAL(3 * PAGE, info_of(handle).offset);
+    set_size("file", PAGE);
+    CHECK_EQUAL(0, load(window));
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_check(handle, 0, 1));
+    set_size("file", SIZE * PAGE);
+    CHECK(pwrite(fd, "p", 1, (off_t)(3 * PAGE)) == 1);
+    CHECK_OK(memmap_recover(handle));
+    CHECK_EQUAL('p', load(window));
+    CHECK_OK(memmap_close(handle));
+    CHECK(munmap(window, 2 * PAGE) == 0);
+    close(fd);
+    unmap_file();
+}
+
+static void adopted_without_a_descriptor_it_is_survived_and_not_recovered(void) {
+    map_file(PROT_READ, MAP_SHARED);
+    CHECK_OK(ADOPTED(data, SIZE * PAGE, PROT_READ, MAP_SHARED, -1, 0));
+    set_size("file", 0);
+    CHECK_EQUAL(0, load(data + PAGE));
+    CHECK_LOST(MEMMAP_FAULT_UNKNOWN, PAGE, PAGE, handle);
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_recover(handle));
+    CHECK_OK(memmap_close(handle));
+    unmap_file();
+}
+
+static void memory_without_a_file_is_adopted_too(void) {
+    uint64_t found;
+    uint8_t *memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(memory != MAP_FAILED);
+    memory[100] = 'm';
+    CHECK_OK(ADOPTED(memory, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    CHECK_OK(memmap_find(handle, 0, MEMMAP_TO_END, "m", 1, &found));
+    CHECK_EQUAL(100, found);
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_flush(handle, 0, 1, MEMMAP_FLUSH_SYNC));
+    CHECK_OK(memmap_close(handle));
+    CHECK(munmap(memory, PAGE) == 0);
+}
+
+#define NOT_ADOPTED(expected, data, len, protection, flags, fd, offset) \
+    CHECK_REFUSED(expected, handle, ADOPTED(data, len, protection, flags, fd, offset))
+
+static void what_cannot_have_been_mapped_is_not_adopted(void) {
+    int fd, ends[2];
+    uint8_t *last = (uint8_t *)(UINTPTR_MAX - PAGE + 1);
+    map_file(PROT_READ, MAP_SHARED);
+    fd = open_file(O_RDONLY);
+    CHECK(pipe(ends) == 0);
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_adopt(data, PAGE, PROT_READ, MAP_SHARED, fd, 0, NULL));
+    NOT_ADOPTED(MEMMAP_ERR_INVALID, NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    NOT_ADOPTED(MEMMAP_ERR_INVALID, data + 1, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    NOT_ADOPTED(MEMMAP_ERR_INVALID, data, PAGE, PROT_READ, MAP_SHARED, fd, 1);
+    NOT_ADOPTED(MEMMAP_ERR_INVALID, data, 0, PROT_READ, MAP_SHARED, fd, 0);
+    NOT_ADOPTED(MEMMAP_ERR_INVALID, data, PAGE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, fd, 0);
+    NOT_ADOPTED(MEMMAP_ERR_RANGE, last, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    NOT_ADOPTED(MEMMAP_ERR_LIMIT, data, UINT64_MAX, PROT_READ, MAP_SHARED, fd, 0);
+    NOT_ADOPTED(MEMMAP_ERR_ACCESS, data, PAGE, PROT_NONE, MAP_SHARED, fd, 0);
+    NOT_ADOPTED(MEMMAP_ERR_NOT_REGULAR, data, PAGE, PROT_READ, MAP_SHARED, ends[0], 0);
+    NOT_ADOPTED(EBADF, data, PAGE, PROT_READ, MAP_SHARED, 1000, 0);
+    NOT_ADOPTED(EBADF, data, PAGE, PROT_READ, MAP_SHARED, -2, 0);
+    close(ends[0]);
+    close(ends[1]);
+    close(fd);
+    unmap_file();
+}
+
 int main(int argc, char **argv) {
     static const struct behaviour behaviours[] = {
         BEHAVIOUR(outputs_and_arguments_are_checked),
@@ -429,6 +529,11 @@ int main(int argc, char **argv) {
         BEHAVIOUR(its_size_is_its_owners),
         BEHAVIOUR(a_mapping_of_ours_at_the_address_of_a_stale_guard_gets_the_fault),
         BEHAVIOUR(names_of_files_need_not_be_text),
+        BEHAVIOUR(what_one_has_mapped_oneself_is_adopted_on_ones_word),
+        BEHAVIOUR(what_is_adopted_at_an_offset_comes_back_from_there),
+        BEHAVIOUR(adopted_without_a_descriptor_it_is_survived_and_not_recovered),
+        BEHAVIOUR(memory_without_a_file_is_adopted_too),
+        BEHAVIOUR(what_cannot_have_been_mapped_is_not_adopted),
     };
     return RUN(argc, argv, behaviours);
 }
