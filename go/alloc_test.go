@@ -14,7 +14,8 @@ func TestSuccessDoesNotAllocate(t *testing.T) {
 	defer UnmapMemory(data)
 	c := m.Cursor()
 	a := anonymous(t, 0, nil).Appender()
-	var p [64]byte
+	lines := m.Lines(0, ToEnd)
+	p := [64]byte{1: 'x'} // Nowhere, so that the search goes on in the library.
 	nothing := func([]byte) error { return nil }
 	for what, f := range map[string]func() error{
 		"ReadAt":     func() error { _, err := m.ReadAt(p[:], 64); return err },
@@ -34,8 +35,15 @@ func TestSuccessDoesNotAllocate(t *testing.T) {
 		"Resident":   func() error { _, err := m.Resident(0, ToEnd); return err },
 		"LockMemory": func() error { return errors.Join(m.LockMemory(0, 1), m.UnlockMemory(0, 1)) },
 		"Protect":    func() error { return m.Protect(ReadWrite) },
-		"Grow":       func() error { _, err := m.Grow(0); return err },
-		"Append":     func() error { _, err := a.Write(p[:]); return err },
+		"Find":       func() error { _, err := m.Find(p[:], 0, ToEnd); return err },
+		"FindLast":   func() error { _, err := m.FindLast(p[:], 0, ToEnd); return err },
+		"Lines": func() error {
+			for range lines.All() {
+			}
+			return lines.Err()
+		},
+		"Grow":   func() error { _, err := m.Grow(0); return err },
+		"Append": func() error { _, err := a.Write(p[:]); return err },
 		"Cursor": func() error {
 			c.Seek(0, io.SeekStart)
 			_, err := c.Read(p[:])

@@ -31,8 +31,15 @@
 // any time. [BasicMmap], [CreateMmapFile], [WriteToMmap] and [UnmapMemory] are the mmap guide's four
 // functions, on plain slices.
 //
-// Reading and writing cost no cgo call; opening, flushing, resizing and closing cost one each (a
-// resize that moves the mapping, two).
+// Reading and writing cost no cgo call; opening, flushing, paging, resizing and closing cost one each (a
+// resize that moves the mapping, two), and so does a search that finds nothing in the first 2 KiB.
+//
+// # What is fast
+//
+// [Map.Find] and [Map.FindLast] search at the speed of memory, [Map.Matches] and [Map.Lines] go through a
+// file without copying it. A file that is read in no order wants [AdviceRandom], one that is read once
+// [AdviceSequential]; what must not wait later, [Prefault] or [Map.Prefault]. What grows wants a Capacity:
+// [Map.Grow] and [Map.Appender] then move nothing, and views are no obstacle.
 //
 // A Map that is dropped without Close is closed by the garbage collector and counted by [Leaks]. With
 // MEMMAP_LEAKS=1 in the environment, the stack that opened it is printed.

@@ -83,6 +83,96 @@ func ExampleAnonymous() {
 	// Output: "xxx\x00\x00" of 1048576 bytes
 }
 
+func ExampleMap_Find() {
+	path, remove := sample()
+	defer remove()
+
+	m, err := memmap.Open(path, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	first, err := m.Find([]byte("l"), 0, memmap.ToEnd)
+	fmt.Println(first, err)
+	last, err := m.FindLast([]byte("l"), 0, memmap.ToEnd)
+	fmt.Println(last, err)
+	missing, err := m.Find([]byte("mmap"), 0, memmap.ToEnd)
+	fmt.Println(missing, err)
+	// Output:
+	// 2 <nil>
+	// 9 <nil>
+	// -1 <nil>
+}
+
+func ExampleMap_Lines() {
+	path, remove := sample()
+	defer remove()
+	if err := os.WriteFile(path, []byte("one\ntwo\nthree"), 0o600); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	m, err := memmap.Open(path, &memmap.Options{Advice: memmap.AdviceSequential})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	lines := m.Lines(0, memmap.ToEnd)
+	for offset, line := range lines.All() { // Not copied: good until the loop goes on.
+		fmt.Printf("%d %q\n", offset, line)
+	}
+	fmt.Println(lines.Err())
+	// Output:
+	// 0 "one\n"
+	// 4 "two\n"
+	// 8 "three"
+	// <nil>
+}
+
+func ExampleMap_Appender() {
+	path, remove := sample()
+	defer remove()
+
+	m, err := memmap.Create(path, 0, &memmap.Options{Capacity: 1 << 30}) // Address space, not memory.
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	a := m.Appender()
+	for i := range 3 {
+		fmt.Fprintf(a, "record %d\n", i)
+	}
+	if err := a.Close(); err != nil { // Write's errors too.
+		fmt.Println(err)
+		return
+	}
+
+	text, err := os.ReadFile(path)
+	fmt.Printf("%q %v\n", text, err)
+	// Output: "record 0\nrecord 1\nrecord 2\n" <nil>
+}
+
+func ExampleMap_Residency() {
+	m, err := memmap.Anonymous(4*int64(os.Getpagesize()), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	if err := m.Prefault(0, 1, memmap.PrefaultWrite); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(m.Residency(0, memmap.ToEnd))
+	fmt.Println(m.Resident(0, memmap.ToEnd))
+	// Output:
+	// [true false false false] <nil>
+	// 1 <nil>
+}
+
 func ExampleBasicMmap() {
 	path, remove := sample()
 	defer remove()

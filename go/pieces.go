@@ -1,0 +1,103 @@
+package memmap
+
+import "iter"
+
+// Pieces are parts of a Map's bytes, in order: its matches, or its lines.
+//
+//	lines := m.Lines(0, memmap.ToEnd)
+//	for offset, line := range lines.All() {
+//		…
+//	}
+//	if err := lines.Err(); err != nil {
+//		…
+//	}
+//
+// They are for one goroutine at a time; a Map may have many.
+type Pieces struct {
+	m        *Map
+	from, to int64
+	cut      func(from, to int64) (piece, error)
+	err      error
+}
+
+// A piece begins at an offset and ends before another one; from next on there may be more. Where there is
+// none, start is -1.
+type piece struct{ start, end, next int64 }
+
+// Matches are the places where needle stands, between the offsets from and to ([ToEnd]: the end). They do
+// not overlap: the search goes on behind each. An empty needle stands everywhere, at to as well.
+//
+// The needle must not be changed as long as the pieces are in use.
+func (m *Map) Matches(needle []byte, from, to int64) *Pieces {
+	length := int64(len(needle))
+	return &Pieces{m: m, from: from, to: to, cut: func(from, to int64) (piece, error) {
+		at, err := m.first(needle, from, to)
+		return piece{at, at + length, at + max(length, 1)}, err
+	}}
+}
+
+var newline = []byte{'\n'}
+
+// Lines are the lines between the offsets from and to ([ToEnd]: the end), each with the newline at its end,
+// as [bytes.Lines] has it. Only the last may be without. What stands before the first newline is a line,
+// also where from is in the middle of one.
+func (m *Map) Lines(from, to int64) *Pieces {
+	return &Pieces{m: m, from: from, to: to, cut: func(from, to int64) (piece, error) {
+		if from >= to {
+			return piece{start: -1}, nil
+		}
+		at, err := m.first(newline, from, to)
+		if at < 0 {
+			return piece{from, to, to}, err
+		}
+		return piece{from, at + 1, at + 1}, nil
+	}}
+}
+
+// All yields the pieces, each with its offset in the mapping, and without copying them. The Map is viewed
+// from the first piece to the end of the loop, which a break is too: the rules of [Map.View] hold, and a
+// slice must not be kept beyond. What the mapping grows by meanwhile is not looked at.
+//
+// The loop ends early where pages were lost or the Map is closed before it begins: ask Err.
+func (p *Pieces) All() iter.Seq2[int64, []byte] {
+	return func(yield func(int64, []byte) bool) {
+		p.err = nil
+		p.err = p.each(yield)
+	}
+}
+
+// Err is why the last loop over All has ended before all pieces were seen, nil when it has not or when its
+// body has ended it. It is [ErrFault] also when the last piece that the body was given was lost in part, so
+// that it may have read zeros; don't publish what it made of the pieces before that.
+func (p *Pieces) Err() error { return p.err }
+
+func (p *Pieces) each(yield func(int64, []byte) bool) error {
+	m := p.m
+	if !m.enter(view) {
+		return m.fail("read", ErrClosed)
+	}
+	defer m.leave(view)
+	before, from := m.recovered.Load(), p.from
+	to, err := m.bounds(from, p.to)
+	if err != nil {
+		return m.fail("read", err)
+	}
+	data := m.bytes() // At least up to there: nothing is cut under a view.
+	for {
+		found, err := p.cut(from, to)
+		if err != nil {
+			return err
+		}
+		if found.start < 0 {
+			return m.pieceLost(before, from, 0) // What was recovered meanwhile may have been searched as zeros.
+		}
+		more := yield(found.start, data[found.start:found.end:found.end])
+		if err := m.pieceLost(before, found.start, found.end-found.start); err != nil {
+			return err
+		}
+		if !more {
+			return nil
+		}
+		from = found.next
+	}
+}
