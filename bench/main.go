@@ -1,6 +1,6 @@
 // Bench measures libmemmap beside what people would use instead, in one run, and prints one table.
 //
-// A ratio says how many times as fast ours is: theirs divided by ours, the median of 11 rounds in
+// It leaves them in RESULTS.md and results.svg too. A ratio says how many times as fast ours is: theirs divided by ours, the median of 11 rounds in
 // which the two take turns.
 package main
 
@@ -9,11 +9,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"libmemmap/memmap"
 )
 
 func main() {
@@ -32,31 +31,28 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	printMachine(folder)
+	where := machine(folder)
+	fmt.Printf("%s\n\n", where)
 	printHead()
+	var results report
 	for _, prepare := range []func(string) (pair, error){
-		guideMapUnmap, cOpenClose, cPinUnpin, goView, goReadAt, goWriteFlush,
+		guideMapUnmap, cOpenClose, memmap2OpenClose, cPinUnpin, goView, goReadAt, osFileReadAt, goWriteFlush,
+		pythonFind, pythonFindLast, hotSum,
+		freshCopy(memmap.Prefault, ", prefault"), freshCopy(0, ", without prefault"),
+		coldRandom, coldScan,
 	} {
 		p, err := prepare(folder)
 		if err != nil {
 			return err
 		}
-		r, err := p.measure()
-		if err != nil {
+		if err := results.add(p); err != nil {
 			return err
 		}
-		r.print()
 	}
-	return crowded(folder)
-}
-
-func printMachine(folder string) {
-	var uname unix.Utsname
-	unix.Uname(&uname)
-	var fs unix.Statfs_t
-	unix.Statfs(folder, &fs)
-	fmt.Printf("Linux %s %s, %d CPUs, %s, file system type %#x\n\n", unix.ByteSliceToString(uname.Release[:]),
-		runtime.GOARCH, runtime.NumCPU(), runtime.Version(), fs.Type)
+	if err := crowded(folder, &results); err != nil {
+		return err
+	}
+	return results.write(where)
 }
 
 // newFile makes a file of size bytes, none of them a hole.

@@ -17,9 +17,16 @@ type pair struct {
 	theirs  func(*testing.B)
 	// benchtime of one measurement, as `go test -benchtime` has it; "" is 50ms.
 	benchtime string
+	// rounds is how often the two take turns; 0 is 11.
+	rounds int
+	// missing is why there is nothing to compare with; "" if there is.
+	missing string
+	// done, if there is one, cleans up.
+	done func()
 }
 
-const rounds = 11
+// missing is a pair of which one can't be had on this machine: it is named, not left out.
+func missing(work, reason string) pair { return pair{work: work, missing: reason} }
 
 // A row is what came out: nanoseconds and allocations of one operation, and how many times as fast
 // ours is, with the quartiles of the rounds.
@@ -31,6 +38,15 @@ type row struct {
 }
 
 func (p pair) measure() (row, error) {
+	if p.done != nil {
+		defer p.done()
+	}
+	if p.missing != "" {
+		return row{pair: p}, nil
+	}
+	if p.rounds == 0 {
+		p.rounds = 11
+	}
 	benchtime := p.benchtime
 	if benchtime == "" {
 		benchtime = "50ms"
@@ -40,7 +56,7 @@ func (p pair) measure() (row, error) {
 	}
 	var ours, theirs, ratios []float64
 	r := row{pair: p}
-	for range rounds {
+	for range p.rounds {
 		a, b := testing.Benchmark(p.ours), testing.Benchmark(p.theirs)
 		if a.N == 0 || b.N == 0 {
 			return row{}, fmt.Errorf("%s: failed", p.work)
@@ -62,22 +78,6 @@ func nanoseconds(r testing.BenchmarkResult) float64 {
 func quantile(values []float64, q float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[int(q*float64(len(sorted)-1)+0.5)]
-}
-
-const format = "%-44s %-34s %10s %10s %7s %-13s %6s  %s\n"
-
-func printHead() {
-	fmt.Printf(format, "work", "against", "ours", "theirs", "ratio", "(quartiles)", "asked", "allocations")
-}
-
-func (r row) print() {
-	verdict := ""
-	if r.ratio < r.asked {
-		verdict = "  MISSED"
-	}
-	fmt.Printf(format, r.work, r.against, duration(r.oursNs), duration(r.theirsNs),
-		fmt.Sprintf("%.2f", r.ratio), fmt.Sprintf("(%.2f-%.2f)", r.low, r.high),
-		fmt.Sprintf("%.2f", r.asked), fmt.Sprintf("%d : %d%s", r.oursAllocs, r.theirsAllocs, verdict))
 }
 
 func duration(ns float64) string {

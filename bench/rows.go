@@ -143,7 +143,7 @@ func dirty(data []byte, value byte) {
 func msync(data []byte) error { return unix.Msync(data, unix.MS_SYNC) }
 
 // crowded measures what a mapping costs when there are very many of them, in time and in memory.
-func crowded(folder string) error {
+func crowded(folder string, results *report) error {
 	path, err := newFile(folder, "crowd", mib)
 	if err != nil {
 		return err
@@ -171,19 +171,18 @@ func crowded(folder string) error {
 			others.disperse()
 		}
 	}
-	r, err := pair{
+	err = results.add(pair{
 		work: "C open + close among 60,000 mappings", against: "the same among 10", asked: 1 / 1.3,
 		ours: among(many), theirs: among(few), benchtime: "5000x",
-	}.measure()
+	})
 	if err != nil {
 		return err
 	}
-	r.print()
 	verdict := ""
 	if perHandle > 256 {
 		verdict = "  MISSED"
 	}
-	fmt.Printf("\nMemory per handle among 60,000: %.0f bytes resident (asked: at most 256)%s\n", perHandle, verdict)
+	results.note("Memory per handle among 60,000: %.0f bytes resident (asked: at most 256).%s", perHandle, verdict)
 	return nil
 }
 

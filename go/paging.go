@@ -3,8 +3,6 @@ package memmap
 // #include <memmap.h>
 import "C"
 
-import "os"
-
 // Advice is what a program will do with pages, or wants done with them (madvise(2)).
 type Advice uint32
 
@@ -107,7 +105,7 @@ func pagesOf(address, length int64) int64 {
 	if length == 0 {
 		return 0
 	}
-	page := int64(os.Getpagesize())
+	page := int64(pageSize)
 	return (address+length-1)/page - address/page + 1
 }
 
