@@ -14,6 +14,8 @@ package memmap
 #cgo nocallback open_anonymous
 #cgo noescape guard_region
 #cgo nocallback guard_region
+#cgo noescape open_window
+#cgo nocallback open_window
 #cgo noescape set_length
 #cgo nocallback set_length
 #cgo noescape set_length_in_place
@@ -48,6 +50,7 @@ package memmap
 #cgo nocallback memmap_close
 
 #include <memmap.h>
+#include <unistd.h>
 
 // A result by value: one for C to fill would be checked for Go pointers at every call.
 typedef struct {
@@ -119,6 +122,30 @@ static mapped guard_region(uint8_t *data, uint64_t len, int fd, uint32_t guard)
 	if (status == 0)
 		status = memmap_guard_region(data, len, fd, &handle);
 	return look(handle, status);
+}
+
+// Another part of the mapping's file, with those of its flags that are not about the path. A length of 0
+// is all up to the file's end.
+static mapped open_window(memmap_handle handle, uint64_t offset, uint64_t length)
+{
+	memmap_handle window = 0;
+	memmap_info info = {.size = sizeof info};
+	int fd;
+	memmap_status status = memmap_get_info(handle, &info);
+	if (status == 0)
+		status = memmap_fd(handle, &fd);
+	if (status != 0)
+		return look(window, status);
+	memmap_options options = {
+		.size = sizeof options,
+		.access = info.access,
+		.flags = info.flags & ~(MEMMAP_EXCLUSIVE | MEMMAP_DURABLE | MEMMAP_NO_FOLLOW),
+		.offset = offset,
+		.length = length,
+	};
+	status = memmap_from_fd(fd, &options, &window);
+	close(fd);
+	return look(window, status);
 }
 
 // MEMMAP_TO_END as len is the length that the file gives it.
@@ -275,6 +302,10 @@ func openDescriptor(fd uintptr, w wishes) mapped {
 func openAnonymous(size int64, w wishes) mapped {
 	options := w.inC()
 	return opened(C.open_anonymous(C.uint64_t(size), &options, guardWish()))
+}
+
+func openWindow(handle uint64, offset, length int64) mapped {
+	return inGo(C.open_window(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length)))
 }
 
 func setLength(handle, length uint64) mapped {

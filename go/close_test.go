@@ -34,6 +34,7 @@ func wantsClosed(t *testing.T, m *Map, c *Cursor) {
 	_, resident := m.Resident(0, ToEnd)
 	_, grow := m.Grow(1)
 	_, find := m.Find(p, 0, ToEnd)
+	_, window := m.Window(0, 1)
 	_, findLast := m.FindLast(p, -1, 0)
 	_, appended := m.Appender().Write(p)
 	_, cursorRead := c.Read(p)
@@ -47,7 +48,7 @@ func wantsClosed(t *testing.T, m *Map, c *Cursor) {
 		"FlushWith": m.FlushWith(0, 0, FlushAsync), "Advise": m.Advise(0, ToEnd, AdviceNormal),
 		"Prefault": m.Prefault(0, ToEnd, PrefaultRead), "Residency": residency, "Resident": resident,
 		"LockMemory": m.LockMemory(0, ToEnd), "UnlockMemory": m.UnlockMemory(0, ToEnd), "Protect": m.Protect(ReadOnly),
-		"Grow": grow, "Find": find, "FindLast": findLast, "Appender.Write": appended, "Appender.Close": m.Appender().Close(),
+		"Grow": grow, "Find": find, "Window": window, "FindLast": findLast, "Appender.Write": appended, "Appender.Close": m.Appender().Close(),
 		"Cursor.Read": cursorRead, "Cursor.ReadByte": cursorByte,
 		"Cursor.Write": cursorWrite, "Cursor.Seek": cursorSeek, "Close": m.Close(),
 		"View": m.View(func([]byte) error { t.Error("View of a closed Map"); return nil }),

@@ -2,7 +2,7 @@ package memmap
 
 import "iter"
 
-// Pieces are parts of a Map's bytes, in order: its matches, or its lines.
+// Pieces are parts of a Map's bytes, in order: its matches, its lines, or windows into its file.
 //
 //	lines := m.Lines(0, memmap.ToEnd)
 //	for offset, line := range lines.All() {
@@ -14,11 +14,12 @@ import "iter"
 //
 // They are for one goroutine at a time; a Map may have many.
 type Pieces struct {
-	m        *Map
-	from, to int64
-	cut      func(from, to int64) (piece, error)
-	err      error
+	each func(yield func(int64, []byte) bool) error
+	err  error
 }
+
+// A cut finds the next piece between two offsets.
+type cut func(from, to int64) (piece, error)
 
 // A piece begins at an offset and ends before another one; from next on there may be more. Where there is
 // none, start is -1.
@@ -30,10 +31,10 @@ type piece struct{ start, end, next int64 }
 // The needle must not be changed as long as the pieces are in use.
 func (m *Map) Matches(needle []byte, from, to int64) *Pieces {
 	length := int64(len(needle))
-	return &Pieces{m: m, from: from, to: to, cut: func(from, to int64) (piece, error) {
+	return m.pieces(from, to, func(from, to int64) (piece, error) {
 		at, err := m.first(needle, from, to)
 		return piece{at, at + length, at + max(length, 1)}, err
-	}}
+	})
 }
 
 var newline = []byte{'\n'}
@@ -42,7 +43,7 @@ var newline = []byte{'\n'}
 // as [bytes.Lines] has it. Only the last may be without. What stands before the first newline is a line,
 // also where from is in the middle of one.
 func (m *Map) Lines(from, to int64) *Pieces {
-	return &Pieces{m: m, from: from, to: to, cut: func(from, to int64) (piece, error) {
+	return m.pieces(from, to, func(from, to int64) (piece, error) {
 		if from >= to {
 			return piece{start: -1}, nil
 		}
@@ -51,12 +52,16 @@ func (m *Map) Lines(from, to int64) *Pieces {
 			return piece{from, to, to}, err
 		}
 		return piece{from, at + 1, at + 1}, nil
-	}}
+	})
 }
 
-// All yields the pieces, each with its offset in the mapping, and without copying them. The Map is viewed
-// from the first piece to the end of the loop, which a break is too: the rules of [Map.View] hold, and a
-// slice must not be kept beyond. What the mapping grows by meanwhile is not looked at.
+func (m *Map) pieces(from, to int64, next cut) *Pieces {
+	return &Pieces{each: func(yield func(int64, []byte) bool) error { return m.eachPiece(from, to, next, yield) }}
+}
+
+// All yields the pieces, each with its offset, and without copying them. The Map is viewed from the first
+// piece to the end of the loop, which a break is too: the rules of [Map.View] hold, and a slice must not be
+// kept beyond. What the mapping grows by meanwhile is not looked at.
 //
 // The loop ends early where pages were lost or the Map is closed before it begins: ask Err.
 func (p *Pieces) All() iter.Seq2[int64, []byte] {
@@ -71,20 +76,19 @@ func (p *Pieces) All() iter.Seq2[int64, []byte] {
 // that it may have read zeros; don't publish what it made of the pieces before that.
 func (p *Pieces) Err() error { return p.err }
 
-func (p *Pieces) each(yield func(int64, []byte) bool) error {
-	m := p.m
+func (m *Map) eachPiece(from, to int64, next cut, yield func(int64, []byte) bool) error {
 	if !m.enter(view) {
 		return m.fail("read", ErrClosed)
 	}
 	defer m.leave(view)
-	before, from := m.recovered.Load(), p.from
-	to, err := m.bounds(from, p.to)
+	before := m.recovered.Load()
+	to, err := m.bounds(from, to)
 	if err != nil {
 		return m.fail("read", err)
 	}
 	data := m.bytes() // At least up to there: nothing is cut under a view.
 	for {
-		found, err := p.cut(from, to)
+		found, err := next(from, to)
 		if err != nil {
 			return err
 		}
