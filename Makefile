@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR = $(CURDIR)/target
 # Go's cache does not look into a static library: its checksum makes every change of it a new program.
 LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
 
-.PHONY: build demo test test-rust test-go check-format header bench bench-instructions tools clean
+.PHONY: build demo test test-rust test-go check-format header bench bench-instructions tools clean survival
 
 build: tools
 	cargo build --release --lib
@@ -42,6 +42,9 @@ bench: build
 # MEMMAP_KEEP_COUNTS=1 keeps the counts of now.
 bench-instructions: build
 	cargo test --quiet --test instructions
+
+survival: build
+	cd bench && $(GO) run $(LINK) ./survival
 
 tools:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then run make again" >&2; exit 1; }

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"golang.org/x/exp/mmap"
-	"golang.org/x/sys/unix"
+	"libmemmap/bench/guide"
 	"libmemmap/memmap"
 )
 
@@ -32,7 +32,7 @@ func guideMapUnmap(folder string) (pair, error) {
 	}
 	return pair{
 		work: "Go BasicMmap + UnmapMemory, 1 MiB", against: "the guide's Go code", asked: 1.25,
-		ours: cycle(memmap.BasicMmap, memmap.UnmapMemory), theirs: cycle(basicMmap, unmapMemory),
+		ours: cycle(memmap.BasicMmap, memmap.UnmapMemory), theirs: cycle(guide.BasicMmap, guide.UnmapMemory),
 	}, err
 }
 
@@ -130,7 +130,7 @@ func goWriteFlush(folder string) (pair, error) {
 	}
 	return pair{
 		work: "Go WriteToMmap of 11 bytes, 128 MiB dirty", against: "the guide's Go code", asked: 20,
-		ours: write(memmap.WriteToMmap), theirs: write(writeToMmap), benchtime: "3x",
+		ours: write(memmap.WriteToMmap), theirs: write(guide.WriteToMmap), benchtime: "3x",
 	}, err
 }
 
@@ -139,8 +139,6 @@ func dirty(data []byte, value byte) {
 		data[i] = value
 	}
 }
-
-func msync(data []byte) error { return unix.Msync(data, unix.MS_SYNC) }
 
 // crowded measures what a mapping costs when there are very many of them, in time and in memory.
 func crowded(folder string, results *report) error {

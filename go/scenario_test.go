@@ -18,7 +18,7 @@ import (
 const (
 	users  = 8
 	pages  = 16
-	rounds = 10
+	rounds = 5
 )
 
 // A crowd is goroutines that use every page of a Map, over and over, while the garbage collector runs.

@@ -1,11 +1,12 @@
-package main
+// Package guide is the mmap guide's Go code: what people have today.
+package guide
 
 import (
 	"os"
 	"syscall"
 )
 
-// The guide's Go code, word for word: what people have today.
+// Word for word.
 
 func basicMmap(filename string) ([]byte, error) {
 	file, err := os.OpenFile(filename, os.O_RDWR, 0644)
