@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR = $(CURDIR)/target
 # Go's cache does not look into a static library: its checksum makes every change of it a new program.
 LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
 
-.PHONY: build demo test test-rust test-go check-format header bench bench-instructions tools clean survival
+.PHONY: build demo test test-rust test-go check-format header bench bench-instructions tools clean survival test-bench
 
 build: tools
 	cargo build --release --lib
@@ -18,13 +18,16 @@ demo: build
 	target/guide -create 4096 -write "Hello, mmap" -at 100 target/demo.bin
 	target/guide target/demo.bin
 
-test: test-rust test-go
+test: test-rust test-go test-bench
 
 test-rust: build
 	cargo test --quiet -- --nocapture
 
 test-go: build
 	cd go && $(GO) vet ./... && $(GO) test -race $(GOTESTS) $(LINK) ./...
+
+test-bench: build
+	cd bench && $(GO) vet ./... && $(GO) test $(GOTESTS) $(LINK) ./...
 
 check-format: tools
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy

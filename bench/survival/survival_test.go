@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	mmap "github.com/edsrzf/mmap-go"
+	"libmemmap/bench/broken"
+	"libmemmap/bench/guide"
+	"libmemmap/memmap"
+)
+
+// The program that plays is this one.
+func TestMain(m *testing.M) {
+	if len(os.Args) != 4 || openers[os.Args[1]] == nil {
+		os.Exit(m.Run())
+	}
+	if err := play(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func init() {
+	openers["guarded mmap-go"] = func(path string) (mapping, error) {
+		m, err := openMmapGo(path)
+		if err != nil {
+			return nil, err
+		}
+		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		g, err := memmap.Guard(m.(ofMmapGo).plain, file)
+		return ofGuarded{ofGuide(m.(ofMmapGo)), g}, err
+	}
+}
+
+func TestWithTheGuardEveryLossIsSurvivedAndTold(t *testing.T) {
+	whatIsTold := map[string]string{
+		"nothing":    fmt.Sprintf("%d bytes from 0 on (truncated)", broken.Size),
+		"middle":     fmt.Sprintf("%d bytes from %d on (truncated)", broken.Size-middle, middle),
+		"hole":       fmt.Sprintf("bytes from %d on (I/O)", lost),
+		"unreadable": fmt.Sprintf("bytes from %d on (I/O)", lost),
+	}
+	for _, who := range []string{"libmemmap", "guarded", "guarded mmap-go"} {
+		for _, s := range scenarios {
+			told, faults := whatIsTold[s.name]
+			if !faults {
+				continue
+			}
+			t.Run(strings.ReplaceAll(who+" "+s.name, " ", "_"), func(t *testing.T) {
+				cell := played(t, who, s)
+				if !strings.HasPrefix(cell, "survived; told: ErrFault, ") || !strings.HasSuffix(cell, told) {
+					t.Error(cell)
+				}
+			})
+		}
+	}
+}
+
+func TestWithoutTheGuardTheyDieOfIt(t *testing.T) {
+	for _, who := range []string{"guide", "mmap-go"} {
+		if cell := played(t, who, scenarios[0]); cell != "**died: SIGBUS**" {
+			t.Errorf("%s: %s", who, cell)
+		}
+	}
+}
+
+func TestAMapThatIsClosedSaysSo(t *testing.T) {
+	if cell := played(t, "libmemmap", scenarios[len(scenarios)-1]); cell != "survived; told: ErrClosed" {
+		t.Error(cell)
+	}
+}
+
+func played(t *testing.T, who string, s scenario) string {
+	t.Helper()
+	path, cleanUp, err := s.prepare(t.TempDir())
+	if err != nil {
+		t.Skipf("skipped: nothing can be mounted here: %v", err)
+	}
+	defer cleanUp()
+	return peer{command: []string{os.Args[0], who}}.cell(s.name, path)
+}
+
+// The program of others, as it is, goes on in eight goroutines while the file is cut and recovered.
+func TestOthersCodeGoesOnWhileTheFileIsCut(t *testing.T) {
+	t.Run("guide", func(t *testing.T) {
+		path, _, err := ordinary(t.TempDir())
+		must(t, err)
+		data, err := guide.BasicMmap(path)
+		must(t, err)
+		goesOn(t, path, data)
+		must(t, guide.UnmapMemory(data))
+	})
+	t.Run("mmap-go", func(t *testing.T) {
+		path, _, err := ordinary(t.TempDir())
+		must(t, err)
+		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		must(t, err)
+		defer file.Close()
+		data, err := mmap.Map(file, mmap.RDWR, 0)
+		must(t, err)
+		goesOn(t, path, data)
+		must(t, errors.Join(data.Flush(), data.Unmap()))
+	})
+}
+
+func goesOn(t *testing.T, path string, data []byte) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	must(t, err)
+	defer file.Close()
+	g, err := memmap.Guard(data, file)
+	must(t, err)
+	var done atomic.Bool
+	var all sync.WaitGroup
+	for user := range 8 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for !done.Load() {
+				for at := user; at < len(data); at += 512 {
+					data[at] = data[len(data)-1-at]
+				}
+				runtime.GC()
+			}
+		}()
+	}
+	for range 10 {
+		must(t, os.Truncate(path, 0))
+		for g.Fault() == nil {
+			runtime.Gosched()
+		}
+		must(t, os.Truncate(path, int64(len(data))))
+		must(t, g.Recover())
+	}
+	done.Store(true)
+	all.Wait()
+	if err := g.Fault(); err != nil {
+		t.Error(err)
+	}
+	copy(data, "whole again")
+	text, err := os.ReadFile(path)
+	must(t, err)
+	if !bytes.HasPrefix(text, []byte("whole again")) {
+		t.Errorf("the file holds %q", text[:11])
+	}
+	must(t, g.Close())
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
