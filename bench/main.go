@@ -31,6 +31,9 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(folder)
+	if err := rememberHandlers(); err != nil {
+		return err
+	}
 	where := machine(folder)
 	fmt.Printf("%s\n\n", where)
 	printHead()
@@ -49,8 +52,10 @@ func run() error {
 			return err
 		}
 	}
-	if err := crowded(folder, &results); err != nil {
-		return err
+	for _, rows := range []func(string, *report) error{guardRows, faultRows, crowded} {
+		if err := rows(folder, &results); err != nil {
+			return err
+		}
 	}
 	return results.write(where)
 }
