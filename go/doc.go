@@ -9,7 +9,11 @@
 // that they need, are there. Flushing costs what the range costs, so flush what you wrote.
 //
 // A file that somebody else truncates, or a disk that fills up under a sparse file, takes pages away
-// from under a mapping; touching them raises SIGBUS, which ends a Go program. [Create] and
+// from under a mapping; touching them raises SIGBUS, which ends a Go program that has no guard. This package
+// installs one at the first mapping, unless MEMMAP_GUARD=off is in the environment or [DisableGuard] was
+// called: a lost page reads as zeros, and every call whose range holds a lost byte is [ErrFault] with a
+// [FaultError]. Inside [Map.View] and on slices the zeros come first and the error afterwards. A SIGBUS
+// elsewhere stays Go's. [Guard] watches memory that other packages have mapped. [Create] and
 // [CreateMmapFile] reserve the blocks of their files unless [Sparse] is asked for.
 //
 // The slice that [Map.View] lends is good until the function returns, whatever other goroutines close
