@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Where the constants and types of the header stand.
-const TYPES: [&str; 6] = [
+const TYPES: [&str; 7] = [
     "src/table.rs",
     "src/status.rs",
     "src/range.rs",
     "src/options.rs",
     "src/lost.rs",
+    "src/seals.rs",
     "src/capi/types.rs",
 ];
 

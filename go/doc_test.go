@@ -105,7 +105,7 @@ func TestTheHeadersErrorsAndFlagsAreAllHere(t *testing.T) {
 
 func declares(t *testing.T, name string) bool {
 	constant := regexp.MustCompile(` = ` + regexp.QuoteMeta(name) + `\n`)
-	for _, file := range []string{"options.go", "fault.go"} {
+	for _, file := range []string{"options.go", "fault.go", "seal.go"} {
 		text, err := os.ReadFile(file)
 		succeeds(t, file, err)
 		if constant.Match(text) {

@@ -64,6 +64,8 @@ var (
 	ErrTimeout error = &reason{"the time given has passed", nil}
 	// ErrUnsupported is what this mapping, or this system, cannot do.
 	ErrUnsupported error = &reason{"not possible for this mapping: it has no file, gave its descriptor up (NoDescriptor), or its file has a fixed size", nil}
+	// ErrUnsealed is a file that is not sealed against shrinking, where that was asked for.
+	ErrUnsealed error = &reason{"the file is not sealed against shrinking (SealShrink), so whoever has it could take its pages away", nil}
 	// ErrPanic is a bug in libmemmap that was caught; every mapping is still usable.
 	ErrPanic error = &reason{"a bug in libmemmap was caught; every mapping is still usable. Please report it", nil}
 )
@@ -79,6 +81,7 @@ var reasons = map[int32]error{
 	C.MEMMAP_ERR_BUSY:        ErrBusy,
 	C.MEMMAP_ERR_TIMEOUT:     ErrTimeout,
 	C.MEMMAP_ERR_UNSUPPORTED: ErrUnsupported,
+	C.MEMMAP_ERR_UNSEALED:    ErrUnsealed,
 	C.MEMMAP_ERR_PANIC:       ErrPanic,
 }
 

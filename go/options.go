@@ -56,6 +56,8 @@ const (
 	NoDump Flags = C.MEMMAP_NO_DUMP
 	// Locked keeps all pages in memory. RLIMIT_MEMLOCK is the limit: ErrLimit.
 	Locked Flags = C.MEMMAP_LOCKED
+	// Sealed has FromFile and Receive refuse a file that is not sealed against shrinking, with ErrUnsealed.
+	Sealed Flags = C.MEMMAP_SEALED
 )
 
 // Options are how to open or create a mapping; nil and the zero value are the defaults.

@@ -134,6 +134,12 @@
 #define MEMMAP_LOCKED (1 << 12)
 
 /**
+ * Flag of memmap_from_fd: refuse a file that is not sealed against shrinking (MEMMAP_ERR_UNSEALED). Of one
+ * that is, nobody can take pages away from under the mapping, whoever has its descriptor; see memmap_seal.
+ */
+#define MEMMAP_SEALED (1 << 13)
+
+/**
  * In memmap_fault.causes: the file was truncated; the pages lie behind its end.
  */
 #define MEMMAP_FAULT_TRUNCATED (1 << 0)
@@ -149,6 +155,32 @@
  * told apart.
  */
 #define MEMMAP_FAULT_UNKNOWN (1 << 2)
+
+/**
+ * Seal of memmap_seal: no further seal is added.
+ */
+#define MEMMAP_SEAL_SEAL (1 << 0)
+
+/**
+ * Seal: the file gets no shorter, so that no page that is mapped ever goes.
+ */
+#define MEMMAP_SEAL_SHRINK (1 << 1)
+
+/**
+ * Seal: the file gets no longer.
+ */
+#define MEMMAP_SEAL_GROW (1 << 2)
+
+/**
+ * Seal: nobody writes to it. It needs that nobody has it mapped for writing: EBUSY.
+ */
+#define MEMMAP_SEAL_WRITE (1 << 3)
+
+/**
+ * Seal: nobody writes to it but through mappings that are there already: the writer's. So none of those
+ * who get its descriptor can.
+ */
+#define MEMMAP_SEAL_FUTURE_WRITE (1 << 4)
 
 /**
  * What a mapping allows, for memmap_options.access.
@@ -531,9 +563,26 @@ typedef struct memmap_stats {
 #define MEMMAP_ERR_UNSUPPORTED -10
 
 /**
+ * The file is not sealed against shrinking, as MEMMAP_SEALED asks.
+ */
+#define MEMMAP_ERR_UNSEALED -11
+
+/**
  * A bug in libmemmap, caught.
  */
 #define MEMMAP_ERR_PANIC -100
+
+
+
+
+
+
+
+
+
+
+
+
 
 
 
@@ -938,6 +987,54 @@ memmap_status memmap_protect(memmap_handle handle,
 /* ---- Sharing with other processes ---------------------------------------------------- */
 
 /**
+ * `memmap_shared_open` maps the shared memory called `name`, as shm_open(3) has it: a file below /dev/shm,
+ * which stays until memmap_shared_unlink or the end of the system. The name may begin with slashes, and
+ * has no others.
+ *
+ * With a `size` that is not 0, memory that isn't there is made: `size` zero bytes with the permissions of
+ * `options->mode` (0 is 0600, so this user's alone), mapped read-write by default. It has its size
+ * before anybody else can open it. With size 0 nothing is made (ENOENT), and the default is read-only.
+ * Memory that is there is mapped with its own size, and keeps its bytes and permissions; MEMMAP_EXCLUSIVE
+ * refuses it (EEXIST).
+ *
+ * `*out` is a handle that must eventually be given to memmap_close.
+ *
+ * Statuses: MEMMAP_ERR_INVALID for a name that is none; ENAMETOOLONG; EACCES; ELOOP for a symbolic link;
+ * ENOSPC when /dev/shm is full; MEMMAP_ERR_NOT_REGULAR; MEMMAP_ERR_LIMIT for more memory than is
+ * available, which is not asked with MEMMAP_SPARSE or MEMMAP_OVERCOMMIT; and as memmap_open.
+ */
+memmap_status memmap_shared_open(const char *name,
+                                 uint64_t size,
+                                 const struct memmap_options *options,
+                                 memmap_handle *out);
+
+/**
+ * `memmap_shared_unlink` removes the name of shared memory. Those who have it mapped keep it, and it goes
+ * with the last of them.
+ *
+ * Statuses: ENOENT, EACCES, EPERM; MEMMAP_ERR_INVALID for a name that is none.
+ */
+memmap_status memmap_shared_unlink(const char *name);
+
+/**
+ * `memmap_memfd` maps `size` zero bytes of shared memory that has no name anywhere: whoever is handed its
+ * descriptor (memmap_fd) maps it with memmap_from_fd. `name` is what /proc calls it, and need not
+ * be unique. It goes with its last user, and it can be sealed (memmap_seal).
+ *
+ * `options->mode` (0 is 0600) says who may open it again through /proc/self/fd, as the receiver of a read-only
+ * descriptor would for writing.
+ *
+ * `*out` is a handle that must eventually be given to memmap_close.
+ *
+ * Statuses: EINVAL for a name of more than 249 bytes; MEMMAP_ERR_LIMIT for more memory than is available,
+ * which is not asked with MEMMAP_SPARSE or MEMMAP_OVERCOMMIT; EMFILE, ENOSPC.
+ */
+memmap_status memmap_memfd(const char *name,
+                           uint64_t size,
+                           const struct memmap_options *options,
+                           memmap_handle *out);
+
+/**
  * `memmap_fd` answers a descriptor of the mapping's file (O_CLOEXEC), for fstat(2), for SCM_RIGHTS, or for
  * memmap_from_fd in another process. It is a duplicate of the mapping's own, so it allows what that was
  * opened for: reading, and writing for MEMMAP_READ_WRITE.
@@ -950,6 +1047,41 @@ memmap_status memmap_protect(memmap_handle handle,
  */
 memmap_status memmap_fd(memmap_handle handle,
                         int *fd);
+
+/**
+ * `memmap_read_only_fd` answers a descriptor that allows reading only, whatever the mapping's own allows:
+ * what to hand to readers. Nobody can map it for writing. Who may open the file for writing may still do
+ * that, by its path or by /proc/self/fd: its permissions forbid it to other users, MEMMAP_SEAL_FUTURE_WRITE
+ * to all.
+ *
+ * `*fd` is the caller's, who must eventually close(2) it.
+ *
+ * Statuses: as memmap_fd; EACCES when this process may not read the file any more; ENOENT without /proc.
+ */
+memmap_status memmap_read_only_fd(memmap_handle handle,
+                                  int *fd);
+
+/**
+ * `memmap_seal` adds seals, MEMMAP_SEAL_SHRINK and the others or'ed, to the mapping's file, which is
+ * a memfd. They bind everybody who has the file, this process too, and are never taken away.
+ *
+ * With MEMMAP_SEAL_SHRINK no peer can make pages of the mapping vanish. MEMMAP_SEAL_FUTURE_WRITE leaves
+ * writing to the mappings that are there now. MEMMAP_SEAL_WRITE ends it for all, and takes that nobody has
+ * it mapped for writing: take a memmap_fd, close the mapping, map the descriptor read-only and seal that.
+ *
+ * Statuses: EPERM when the mapping is not read-write or the file is sealed against sealing; EBUSY;
+ * MEMMAP_ERR_INVALID for an unknown seal; MEMMAP_ERR_UNSUPPORTED for what can't be sealed, and with
+ * MEMMAP_NO_DESCRIPTOR; EBADF when somebody closed the mapping's descriptor.
+ */
+memmap_status memmap_seal(memmap_handle handle,
+                          uint32_t seals);
+
+/**
+ * `memmap_get_seals` answers which seals the mapping's file has; 0 for what can't be sealed.
+ *
+ * Statuses: MEMMAP_ERR_UNSUPPORTED for anonymous memory, and with MEMMAP_NO_DESCRIPTOR; EBADF.
+ */
+memmap_status memmap_get_seals(memmap_handle handle, uint32_t *seals);
 
 /* ---- Faults -------------------------------------------------------------------------- */
 

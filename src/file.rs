@@ -57,6 +57,34 @@ fn duplicate(fd: RawFd) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(own) })
 }
 
+/// The name under which procfs has a descriptor of this process.
+fn link_of(fd: RawFd) -> CString {
+    CString::new(format!("/proc/self/fd/{fd}")).expect("there is no NUL in it")
+}
+
+/// Gives the file of a descriptor, which has no name so far, that one; EEXIST where there is one.
+pub fn give_name(fd: &OwnedFd, path: &CStr) -> Result<()> {
+    let link = link_of(fd.as_raw_fd());
+    // By its link: AT_EMPTY_PATH would take a privilege (open(2), O_TMPFILE).
+    // SAFETY: both paths are terminated.
+    let named = || unsafe {
+        let here = libc::AT_FDCWD;
+        libc::linkat(
+            here,
+            link.as_ptr(),
+            here,
+            path.as_ptr(),
+            libc::AT_SYMLINK_FOLLOW,
+        )
+    };
+    system(named).map(drop)
+}
+
+fn seals_of(fd: RawFd) -> Result<i32> {
+    // SAFETY: fcntl takes any number as a descriptor.
+    system(|| unsafe { libc::fcntl(fd, libc::F_GET_SEALS) })
+}
+
 fn status_of(fd: RawFd) -> Result<libc::stat64> {
     let mut status = MaybeUninit::uninit();
     // SAFETY: fstat fills the struct when it answers 0, and reads nothing of ours.
@@ -108,6 +136,37 @@ impl File {
     /// A descriptor of our own for what `fd` names, with its size (0 for a character device).
     pub fn from_fd(fd: RawFd) -> Result<(File, u64)> {
         File::validated(duplicate(fd)?)
+    }
+
+    /// The same for what is sealed against shrinking, which is asked before its size is: no seal is ever
+    /// taken away.
+    pub fn from_sealed_fd(fd: RawFd) -> Result<(File, u64)> {
+        let own = duplicate(fd)?;
+        match seals_of(own.as_raw_fd()) {
+            Ok(seals) if seals & libc::F_SEAL_SHRINK != 0 => File::validated(own),
+            // EINVAL is what files say that can't be sealed (fcntl(2)).
+            Ok(_) | Err(Error::System(libc::EINVAL)) => Err(Error::Unsealed),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A new file in `folder` that has no name and 0 bytes.
+    pub fn unnamed(folder: &CStr, mode: u32) -> Result<File> {
+        let flags = libc::O_TMPFILE | libc::O_RDWR | libc::O_CLOEXEC;
+        File::validated(open(folder, flags, mode)?).map(|(file, _)| file)
+    }
+
+    /// A new file of memory, with 0 bytes, that can be sealed.
+    pub fn memory(name: &CStr, mode: u32) -> Result<File> {
+        let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+        // SAFETY: the name is terminated, and copied.
+        let fd = system(|| unsafe { libc::memfd_create(name.as_ptr(), flags) })?;
+        // SAFETY: memfd_create has just given it to us.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        // It comes with 0777: whoever is handed a read-only descriptor could open it again for writing.
+        // SAFETY: no memory is handed over.
+        system(|| unsafe { libc::fchmod(fd.as_raw_fd(), mode) })?;
+        File::validated(fd).map(|(file, _)| file)
     }
 
     fn validated(fd: OwnedFd) -> Result<(File, u64)> {
@@ -184,6 +243,33 @@ impl File {
         let duplicate = duplicate(self.fd())?;
         self.status_by(duplicate.as_raw_fd())?;
         Ok(duplicate)
+    }
+
+    /// A descriptor of an open file description of its own, for reading only or with `flags`. The system
+    /// asks for permission as for any opening.
+    pub fn opened_again(&self, flags: i32) -> Result<OwnedFd> {
+        let fd = open(&link_of(self.fd()), flags | ALWAYS, 0)?;
+        self.status_by(fd.as_raw_fd())?;
+        Ok(fd)
+    }
+
+    /// Adds seals (fcntl(2), F_ADD_SEALS); [`Error::Unsupported`] where the file system has none.
+    pub fn seal(&self, seals: i32) -> Result<()> {
+        self.status_by(self.fd())?;
+        // SAFETY: no memory is handed over.
+        match system(|| unsafe { libc::fcntl(self.fd(), libc::F_ADD_SEALS, seals) }) {
+            Err(Error::System(libc::EINVAL)) => Err(Error::Unsupported),
+            answer => answer.map(drop),
+        }
+    }
+
+    /// The seals that it has; none where the file system has none.
+    pub fn seals(&self) -> Result<i32> {
+        self.status_by(self.fd())?;
+        match seals_of(self.fd()) {
+            Err(Error::System(libc::EINVAL)) => Ok(0),
+            answer => answer,
+        }
     }
 
     /// Cuts the file, or lengthens it with a hole.

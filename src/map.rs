@@ -5,6 +5,7 @@ use crate::faults::{self, Fault};
 use crate::mapping::Flush;
 use crate::options::{Access, Options};
 use crate::paging::{self, Prefault};
+use crate::seals::{self, Seals};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use crate::{access, handles, open, shared, size};
@@ -75,6 +76,26 @@ impl Map {
     /// [`Error::Limit`] where memory or address space ends.
     pub fn anonymous(size: u64, options: &Options) -> Result<Map> {
         open::anonymous(size, options).map(Map)
+    }
+
+    /// Maps the shared memory of that name (shm_overview(7)); where there is none and `size` is not 0, it
+    /// is made with that size.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a name that is none, and as [`Map::open`].
+    pub fn shared(name: &str, size: u64, options: &Options) -> Result<Map> {
+        shared::open(&terminated(name.as_ref())?, size, options).map(Map)
+    }
+
+    /// Maps `size` zero bytes of shared memory without a name, for whoever is handed its
+    /// [descriptor](Map::descriptor).
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::anonymous`].
+    pub fn memfd(name: &str, size: u64, options: &Options) -> Result<Map> {
+        shared::memfd(&terminated(name.as_ref())?, size, options).map(Map)
     }
 
     /// The handle, for the functions of the C ABI. It is closed with the map.
@@ -279,6 +300,34 @@ impl Map {
     /// closed the mapping's descriptor.
     pub fn descriptor(&self) -> Result<OwnedFd> {
         shared::descriptor(self.0)
+    }
+
+    /// A descriptor that allows reading only, whatever the mapping's own allows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::descriptor`], and EACCES when this process may not read the file any more.
+    pub fn read_only_descriptor(&self) -> Result<OwnedFd> {
+        shared::read_only_descriptor(self.0)
+    }
+
+    /// Adds seals to the mapping's memory file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for what can't be sealed, EPERM when it may not be, EBUSY for
+    /// [`Seals::WRITE`] while it is mapped for writing.
+    pub fn seal(&self, seals: Seals) -> Result<()> {
+        seals::seal(self.0, seals)
+    }
+
+    /// The seals that the mapping's file has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::descriptor`].
+    pub fn seals(&self) -> Result<Seals> {
+        seals::seals(self.0)
     }
 
     /// Pins the mapping: the pointer is good until the answer is dropped, whatever other threads do.

@@ -23,11 +23,15 @@ pub fn open(path: &CStr, options: &Options) -> Result<Handle> {
 /// Maps what the descriptor names, which stays the caller's.
 pub fn from_fd(fd: RawFd, options: &Options) -> Result<Handle> {
     let options = options.checked(Call::FromFd)?;
-    let (file, size) = File::from_fd(fd)?;
+    let (file, size) = match options.flags.has(Flags::SEALED) {
+        true => File::from_sealed_fd(fd)?,
+        false => File::from_fd(fd)?,
+    };
     map_existing(file, size, &options)
 }
 
-fn map_existing(file: File, size: u64, options: &Options) -> Result<Handle> {
+/// Maps a file that is there, or the part of it that the checked options ask for.
+pub fn map_existing(file: File, size: u64, options: &Options) -> Result<Handle> {
     let len = match file.kind {
         // It has no size to compare with; the kernel knows what it maps.
         Kind::Character if options.length != 0 => options.length,
@@ -37,6 +41,16 @@ fn map_existing(file: File, size: u64, options: &Options) -> Result<Handle> {
     let memory = Memory::of_file(&file, len, options)?;
     let mapping = Mapping::of_file(memory, file, len, options);
     prepare(&mapping, options, Prefault::Read)?;
+    insert(mapping)
+}
+
+/// Gives a new file, of which nobody else knows, `size` zero bytes, and maps it.
+pub fn map_new(file: File, size: u64, options: &Options) -> Result<Handle> {
+    let len = window(options, size)?;
+    let memory = Memory::of_file(&file, len, options)?;
+    file.grow(0, size, options.flags)?;
+    let mapping = Mapping::of_file(memory, file, len, options);
+    prepare(&mapping, options, Prefault::Write)?;
     insert(mapping)
 }
 

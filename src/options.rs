@@ -54,6 +54,9 @@ pub const NO_RESERVE: u32 = 1 << 10;
 pub const NO_DUMP: u32 = 1 << 11;
 /// Flag: keep all pages in memory (mlock). RLIMIT_MEMLOCK is the limit: MEMMAP_ERR_LIMIT.
 pub const LOCKED: u32 = 1 << 12;
+/// Flag of memmap_from_fd: refuse a file that is not sealed against shrinking (MEMMAP_ERR_UNSEALED). Of one
+/// that is, nobody can take pages away from under the mapping, whoever has its descriptor; see memmap_seal.
+pub const SEALED: u32 = 1 << 13;
 
 /// A set of wishes; see its constants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +89,8 @@ impl Flags {
     pub const NO_DUMP: Flags = Flags(NO_DUMP);
     /// Keep all pages in memory.
     pub const LOCKED: Flags = Flags(LOCKED);
+    /// From a descriptor: refuse what is not sealed against shrinking.
+    pub const SEALED: Flags = Flags(SEALED);
 
     /// Whether all of `other` is in here.
     pub fn has(self, other: Flags) -> bool {
@@ -132,6 +137,12 @@ pub enum Call {
     FromFd,
     /// Map memory without a file.
     Anonymous,
+    /// Open named shared memory.
+    SharedOpen,
+    /// Create named shared memory, or open it.
+    SharedCreate,
+    /// Create shared memory without a name.
+    Memfd,
 }
 
 impl Call {
@@ -147,9 +158,16 @@ impl Call {
         match self {
             Call::Open => any | Flags::NO_FOLLOW | Flags::NO_DESCRIPTOR | Flags::SPARSE,
             Call::Create => Call::Open.flags() | Flags::EXCLUSIVE | Flags::DURABLE,
-            Call::FromFd => any | Flags::NO_DESCRIPTOR | Flags::SPARSE,
+            Call::FromFd => Call::SharedOpen.flags() | Flags::SEALED,
             Call::Anonymous => any,
+            Call::SharedOpen | Call::Memfd => any | Flags::NO_DESCRIPTOR | Flags::SPARSE,
+            Call::SharedCreate => Call::SharedOpen.flags() | Flags::EXCLUSIVE,
         }
+    }
+
+    /// Whether there may be a new file afterwards.
+    fn creates(self) -> bool {
+        matches!(self, Call::Create | Call::SharedCreate | Call::Memfd)
     }
 }
 
@@ -157,16 +175,16 @@ impl Options {
     /// The options as `call` takes them: default access and mode filled in, and everything that it
     /// has no use for refused as [`Error::Invalid`].
     pub fn checked(mut self, call: Call) -> Result<Options> {
-        let creates = call == Call::Create;
+        let creates = call.creates();
         let useless_mode = self.mode != 0 && !creates || self.mode & !0o777 != 0;
         let useless_window = call == Call::Anonymous && (self.offset != 0 || self.length != 0);
         if !call.flags().has(self.flags) || useless_mode || useless_window {
             return Err(Error::Invalid);
         }
         if self.access == Access::Default {
-            self.access = match call {
-                Call::Open | Call::FromFd => Access::ReadOnly,
-                Call::Create | Call::Anonymous => Access::ReadWrite,
+            self.access = match creates || call == Call::Anonymous {
+                true => Access::ReadWrite,
+                false => Access::ReadOnly,
             };
         }
         let writable = self.access != Access::ReadOnly;
@@ -216,6 +234,10 @@ mod tests {
             (Call::FromFd, Flags::NO_FOLLOW),
             (Call::Anonymous, Flags::SPARSE),
             (Call::Anonymous, Flags::NO_DESCRIPTOR),
+            (Call::Open, Flags::SEALED),
+            (Call::SharedOpen, Flags::EXCLUSIVE),
+            (Call::SharedCreate, Flags::DURABLE),
+            (Call::Memfd, Flags::EXCLUSIVE),
             (Call::Create, Flags(1 << 31)),
         ] {
             assert!(

@@ -1,11 +1,102 @@
-//! Sharing memory with other processes: its descriptor.
+//! Memory that processes share: by a name, or by a descriptor that is handed on.
 
-use crate::handles::pin;
-use crate::status::Result;
+use crate::file::{File, give_name};
+use crate::handles::{close, pin};
+use crate::open::{map_existing, map_new};
+use crate::options::{Call, Flags, Options};
+use crate::status::{Error, Result};
+use crate::system::refuse_more_than_available;
 use crate::table::Handle;
+use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
+
+/// Where the names of shm_open(3) are, in every C library of Linux (shm_overview(7)).
+const FOLDER: &CStr = c"/dev/shm";
+
+/// Opens the shared memory of that name with its own size. If there is none and `size` is not 0, it is
+/// made with that size; it has it, and nothing but zeros, before anybody can open it.
+pub fn open(name: &CStr, size: u64, options: &Options) -> Result<Handle> {
+    let path = path_of(name)?;
+    let call = match size {
+        0 => Call::SharedOpen,
+        _ => Call::SharedCreate,
+    };
+    let options = options.checked(call)?;
+    loop {
+        if !options.flags.has(Flags::EXCLUSIVE) {
+            match open_existing(&path, &options) {
+                Err(Error::System(libc::ENOENT)) if size != 0 => {}
+                answer => return answer,
+            }
+        }
+        match create(&path, size, &options) {
+            // Somebody has made it just now.
+            Err(Error::System(libc::EEXIST)) if !options.flags.has(Flags::EXCLUSIVE) => {}
+            answer => return answer,
+        }
+    }
+}
+
+fn open_existing(path: &CStr, options: &Options) -> Result<Handle> {
+    let mut opening = *options;
+    opening.flags = opening.flags | Flags::NO_FOLLOW; // As shm_open does it.
+    let (file, size) = File::open(path, &opening)?;
+    map_existing(file, size, options)
+}
+
+fn create(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
+    refuse_too_much(size, options)?;
+    let file = File::unnamed(FOLDER, options.mode)?;
+    let unnamed = file.duplicate()?;
+    let handle = map_new(file, size, options)?;
+    match give_name(&unnamed, path) {
+        Ok(()) => Ok(handle),
+        Err(error) => close(handle).and(Err(error)),
+    }
+}
+
+/// Removes the name; the memory goes with its last user.
+pub fn unlink(name: &CStr) -> Result<()> {
+    let path = path_of(name)?;
+    // SAFETY: the path is terminated.
+    match unsafe { libc::unlink(path.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(Error::last()),
+    }
+}
+
+/// The path of a name, which may begin with slashes and has no others.
+fn path_of(name: &CStr) -> Result<CString> {
+    let bytes = name.to_bytes();
+    let bare = &bytes[bytes.iter().take_while(|byte| **byte == b'/').count()..];
+    if bare.contains(&b'/') || matches!(bare, b"" | b"." | b"..") {
+        return Err(Error::Invalid);
+    }
+    let path = [FOLDER.to_bytes(), b"/", bare].concat();
+    CString::new(path).map_err(|_| Error::Invalid)
+}
+
+/// Maps `size` zero bytes that whoever has a descriptor of them shares.
+pub fn memfd(name: &CStr, size: u64, options: &Options) -> Result<Handle> {
+    let options = options.checked(Call::Memfd)?;
+    refuse_too_much(size, &options)?;
+    map_new(File::memory(name, options.mode)?, size, &options)
+}
+
+/// What is reserved is memory in use, touched or not.
+fn refuse_too_much(size: u64, options: &Options) -> Result<()> {
+    match options.flags.has(Flags::SPARSE) || options.flags.has(Flags::OVERCOMMIT) {
+        true => Ok(()),
+        false => refuse_more_than_available(size),
+    }
+}
 
 /// A descriptor of the mapping's file for the caller to keep.
 pub fn descriptor(handle: Handle) -> Result<OwnedFd> {
     pin(handle)?.file()?.duplicate()
+}
+
+/// The same for reading only.
+pub fn read_only_descriptor(handle: Handle) -> Result<OwnedFd> {
+    pin(handle)?.file()?.opened_again(libc::O_RDONLY)
 }

@@ -28,6 +28,8 @@ pub const ERR_BUSY: Status = -8;
 pub const ERR_TIMEOUT: Status = -9;
 /// This mapping, or this system, cannot do it.
 pub const ERR_UNSUPPORTED: Status = -10;
+/// The file is not sealed against shrinking, as MEMMAP_SEALED asks.
+pub const ERR_UNSEALED: Status = -11;
 /// A bug in libmemmap, caught.
 pub const ERR_PANIC: Status = -100;
 
@@ -60,6 +62,8 @@ pub enum Error {
     Timeout,
     /// This mapping, or this system, cannot do it.
     Unsupported,
+    /// The file is not sealed against shrinking.
+    Unsealed,
     /// A bug in libmemmap was caught at the boundary.
     Panic,
 }
@@ -68,7 +72,7 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Each error of libmemmap's own: its status, and what a person should know and do.
-const OWN: [(Error, Status, &CStr); 11] = [
+const OWN: [(Error, Status, &CStr); 12] = [
     (
         Error::Invalid,
         ERR_INVALID,
@@ -114,6 +118,11 @@ const OWN: [(Error, Status, &CStr); 11] = [
         Error::Unsupported,
         ERR_UNSUPPORTED,
         c"not possible for this mapping: it has no file, gave its descriptor up (MEMMAP_NO_DESCRIPTOR), or its file has a fixed size",
+    ),
+    (
+        Error::Unsealed,
+        ERR_UNSEALED,
+        c"the file is not sealed against shrinking (MEMMAP_SEAL_SHRINK), so whoever has it could take its pages away",
     ),
     (
         Error::Panic,
@@ -275,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_status_that_nobody_issues_still_has_a_text() {
-        for status in [i32::MIN, -11, -99, 134, i32::MAX] {
+        for status in [i32::MIN, -14, -99, 134, i32::MAX] {
             assert_eq!(message(status), c"not a status of libmemmap");
         }
     }

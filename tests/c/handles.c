@@ -12,6 +12,7 @@ static void is_no_handle(memmap_handle none) {
     uint8_t *data = NULL;
     uint64_t len;
     int fd = -1;
+    uint32_t number = 7;
     memmap_view view = {NULL, UNTOUCHED};
     memmap_info info = {0};
     info.size = sizeof info;
@@ -31,7 +32,10 @@ static void is_no_handle(memmap_handle none) {
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_resize(none, 0));
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_resize(none, UINT64_MAX));
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_fd(none, &fd));
-    CHECK(fd == -1);
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_read_only_fd(none, &fd));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_seal(none, 0));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_get_seals(none, &number));
+    CHECK(fd == -1 && number == 7);
     CHECK(data == NULL && view.data == NULL && view.len == UNTOUCHED);
     CHECK(info.length == 0 && info.access == 0 && strcmp(buf, "abc") == 0);
 }

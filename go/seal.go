@@ -1,0 +1,42 @@
+package memmap
+
+// #include <memmap.h>
+import "C"
+
+// Seals are what nobody can do to a memory file any more, or'ed.
+type Seals uint32
+
+// What can be sealed.
+const (
+	// SealSeal has no further seal added.
+	SealSeal Seals = C.MEMMAP_SEAL_SEAL
+	// SealShrink keeps the file from getting shorter, so that no page that is mapped ever goes.
+	SealShrink Seals = C.MEMMAP_SEAL_SHRINK
+	// SealGrow keeps the file from getting longer.
+	SealGrow Seals = C.MEMMAP_SEAL_GROW
+	// SealWrite ends all writing. It takes that nobody has the file mapped for writing, else it is EBUSY.
+	SealWrite Seals = C.MEMMAP_SEAL_WRITE
+	// SealFutureWrite leaves writing to the mappings that are there already.
+	SealFutureWrite Seals = C.MEMMAP_SEAL_FUTURE_WRITE
+)
+
+// Seal adds seals to the file of m, which [Memfd] made. They bind everybody who has the file, and are
+// never taken away.
+func (m *Map) Seal(seals Seals) error {
+	if !m.enter(operation) {
+		return m.fail("seal", ErrClosed)
+	}
+	defer m.leave(operation)
+	return failure("seal", m.path, int32(C.memmap_seal(C.memmap_handle(m.handle), C.uint32_t(seals))))
+}
+
+// Seals are those that the file of m has: none where it can't be sealed.
+func (m *Map) Seals() (Seals, error) {
+	if !m.enter(operation) {
+		return 0, m.fail("seals", ErrClosed)
+	}
+	defer m.leave(operation)
+	var seals C.uint32_t
+	status := int32(C.memmap_get_seals(C.memmap_handle(m.handle), &seals))
+	return Seals(seals), failure("seals", m.path, status)
+}
