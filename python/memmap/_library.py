@@ -1,0 +1,137 @@
+"""libmemmap.so: where it is, and its functions as ctypes calls them.
+
+ctypes and not cffi: it is in the standard library, and what runs often (slices, read, write) calls neither;
+`make bench-python` prints what a call costs by both.
+"""
+
+import ctypes
+import os
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_uint8, c_uint32, c_uint64, c_void_p
+from pathlib import Path
+from typing import Any
+
+SONAME = "libmemmap.so.0"
+
+# As the length of a range: to the end of the mapping. As an answer of a search: nothing found.
+TO_END = NPOS = 2**64 - 1
+
+
+class Fault(ctypes.Structure):
+    """memmap_fault."""
+
+    _fields_ = [
+        ("size", c_uint32),
+        ("count", c_uint32),
+        ("causes", c_uint32),
+        ("reserved", c_uint32),
+        ("offset", c_uint64),
+        ("length", c_uint64),
+    ]
+
+
+def path() -> str:
+    """The library: what MEMMAP_LIBRARY names, or the one of this package, or the system's."""
+    named = os.environ.get("MEMMAP_LIBRARY")
+    own = Path(__file__).with_name(SONAME)
+    return named or (str(own) if own.exists() else SONAME)
+
+
+def _load() -> str:
+    try:
+        ctypes.CDLL(path())
+    except OSError as error:
+        raise ImportError(
+            f"memmap needs {SONAME}: install the wheel of this platform, or name the library in "
+            f"MEMMAP_LIBRARY ({error})"
+        ) from None
+    return path()
+
+
+_PATH = _load()
+# A call by the first keeps the global interpreter lock, so that no thread of Python can unmap anything
+# meanwhile; what waits for a device goes by the second, which gives the lock away.
+_HELD = ctypes.PyDLL(_PATH)
+_WAITS = ctypes.CDLL(_PATH)
+
+
+def _declare(library: ctypes.CDLL, name: str, *arguments: Any) -> Any:
+    function = getattr(library, name)
+    function.argtypes = arguments
+    function.restype = c_int32
+    return function
+
+
+_RANGE = (c_uint64, c_uint64, c_uint64)
+_SEARCH = (*_RANGE, c_char_p, c_uint64, c_void_p)
+
+adopt = _declare(
+    _HELD, "memmap_adopt", c_void_p, c_uint64, c_int, c_int, c_int, c_uint64, c_void_p
+)
+guard_region = _declare(_HELD, "memmap_guard_region", c_void_p, c_uint64, c_int, c_void_p)
+close = _declare(_HELD, "memmap_close", c_uint64)
+check = _declare(_HELD, "memmap_check", *_RANGE)
+fault_counter = _declare(_HELD, "memmap_fault_counter", c_uint64, c_void_p)
+get_fault = _declare(_HELD, "memmap_get_fault", c_uint64, POINTER(Fault))
+guard_install = _declare(_HELD, "memmap_guard_install")
+descriptor = _declare(_HELD, "memmap_fd", c_uint64, c_void_p)
+find = _declare(_HELD, "memmap_find", *_SEARCH)
+rfind = _declare(_HELD, "memmap_rfind", *_SEARCH)
+flush = _declare(_WAITS, "memmap_flush", *_RANGE, c_uint32)
+prefault = _declare(_WAITS, "memmap_prefault", *_RANGE, c_uint32)
+residency = _declare(
+    _WAITS, "memmap_residency", *_RANGE, POINTER(c_uint8), c_uint64, POINTER(c_uint64)
+)
+recover = _declare(_WAITS, "memmap_recover", c_uint64)
+
+_strerror = _HELD.memmap_strerror
+_strerror.argtypes = (c_int32,)
+_strerror.restype = c_char_p
+
+_version = _HELD.memmap_version
+_version.restype = c_char_p
+
+
+def strerror(status: int) -> str:
+    """What a status means."""
+    text: bytes = _strerror(status)
+    return text.decode()
+
+
+def version() -> str:
+    """The version of the library, "major.minor.patch"."""
+    text: bytes = _version()
+    return text.decode()
+
+
+class _Buffer(ctypes.Structure):
+    """Py_buffer."""
+
+    _fields_ = [
+        ("buf", c_void_p),
+        ("obj", c_void_p),
+        ("len", ctypes.c_ssize_t),
+        ("itemsize", ctypes.c_ssize_t),
+        ("readonly", c_int),
+        ("ndim", c_int),
+        ("format", c_void_p),
+        ("shape", c_void_p),
+        ("strides", c_void_p),
+        ("suboffsets", c_void_p),
+        ("internal", c_void_p),
+    ]
+
+
+_get_buffer = ctypes.pythonapi.PyObject_GetBuffer
+_get_buffer.argtypes = (ctypes.py_object, c_void_p, c_int)
+_release_buffer = ctypes.pythonapi.PyBuffer_Release
+_release_buffer.argtypes = (c_void_p,)
+_SIMPLE = 0  # PyBUF_SIMPLE
+
+
+def address(exporter: object) -> int:
+    """Where the bytes of an object with a buffer stand; good as long as it keeps them there."""
+    buffer = _Buffer()
+    reference = ctypes.byref(buffer)
+    _get_buffer(exporter, reference, _SIMPLE)
+    _release_buffer(reference)
+    return buffer.buf or 0
