@@ -1174,8 +1174,8 @@ memmap_status memmap_guard_region(void *data,
  * there is memmap_guard_region.
  *
  * `fd` may be -1 for a file too, with the consequences of MEMMAP_NO_DESCRIPTOR; else the guard makes a
- * descriptor of its own. `*out` is as from memmap_guard_region: it must eventually be given to memmap_close,
- * before the memory is unmapped or moved.
+ * descriptor of its own. `*counter` is what memmap_fault_counter answers; NULL if it isn't wanted. `*out` is as from
+ * memmap_guard_region: it must eventually be given to memmap_close, before the memory is unmapped or moved.
  *
  * Statuses: MEMMAP_ERR_INVALID when `data` or `offset` isn't at the beginning of a page, for no bytes, and for
  * MAP_ANONYMOUS with a descriptor; MEMMAP_ERR_RANGE when the end is no address; MEMMAP_ERR_ACCESS without
@@ -1187,6 +1187,7 @@ memmap_status memmap_adopt(void *data,
                            int flags,
                            int fd,
                            uint64_t offset,
+                           const uint32_t **counter,
                            memmap_handle *out);
 
 /**

@@ -2,11 +2,12 @@
 
 import os
 import stat
+from ctypes import byref, c_uint64
 from typing import Any, Optional, Type, TypeVar
 
 from . import _library
 from ._errors import CLOSED, FaultError, fault_of, raise_for
-from ._install import handle_from
+from ._install import install_guard
 
 _Guard = TypeVar("_Guard", bound="Guard")
 
@@ -17,9 +18,11 @@ class Guard:
     def __init__(self, memory: memoryview, descriptor: int) -> None:
         # Exported as long as the guard lives: nobody unmaps it meanwhile.
         self._memory = memory
-        self._handle = handle_from(
-            _library.guard_region, _library.address(memory), memory.nbytes, descriptor
-        )
+        install_guard()
+        handle = c_uint64()
+        where = _library.address(memory)
+        raise_for(_library.guard_region(where, memory.nbytes, descriptor, byref(handle)))
+        self._handle = handle.value
 
     @property
     def closed(self) -> bool:

@@ -65,12 +65,11 @@ _RANGE = (c_uint64, c_uint64, c_uint64)
 _SEARCH = (*_RANGE, c_char_p, c_uint64, c_void_p)
 
 adopt = _declare(
-    _HELD, "memmap_adopt", c_void_p, c_uint64, c_int, c_int, c_int, c_uint64, c_void_p
+    _HELD, "memmap_adopt", c_void_p, c_uint64, c_int, c_int, c_int, c_uint64, c_void_p, c_void_p
 )
 guard_region = _declare(_HELD, "memmap_guard_region", c_void_p, c_uint64, c_int, c_void_p)
 close = _declare(_HELD, "memmap_close", c_uint64)
 check = _declare(_HELD, "memmap_check", *_RANGE)
-fault_counter = _declare(_HELD, "memmap_fault_counter", c_uint64, c_void_p)
 get_fault = _declare(_HELD, "memmap_get_fault", c_uint64, POINTER(Fault))
 guard_install = _declare(_HELD, "memmap_guard_install")
 descriptor = _declare(_HELD, "memmap_fd", c_uint64, c_void_p)
@@ -103,35 +102,20 @@ def version() -> str:
     return text.decode()
 
 
-class _Buffer(ctypes.Structure):
-    """Py_buffer."""
-
-    _fields_ = [
-        ("buf", c_void_p),
-        ("obj", c_void_p),
-        ("len", ctypes.c_ssize_t),
-        ("itemsize", ctypes.c_ssize_t),
-        ("readonly", c_int),
-        ("ndim", c_int),
-        ("format", c_void_p),
-        ("shape", c_void_p),
-        ("strides", c_void_p),
-        ("suboffsets", c_void_p),
-        ("internal", c_void_p),
-    ]
-
+# Py_buffer: `buf` first of all, and room for the rest of its members.
+_Buffer = c_void_p * 12
 
 _get_buffer = ctypes.pythonapi.PyObject_GetBuffer
 _get_buffer.argtypes = (ctypes.py_object, c_void_p, c_int)
 _release_buffer = ctypes.pythonapi.PyBuffer_Release
 _release_buffer.argtypes = (c_void_p,)
+_release_buffer.restype = None
 _SIMPLE = 0  # PyBUF_SIMPLE
 
 
 def address(exporter: object) -> int:
     """Where the bytes of an object with a buffer stand; good as long as it keeps them there."""
     buffer = _Buffer()
-    reference = ctypes.byref(buffer)
-    _get_buffer(exporter, reference, _SIMPLE)
-    _release_buffer(reference)
-    return buffer.buf or 0
+    _get_buffer(exporter, buffer, _SIMPLE)
+    _release_buffer(buffer)
+    return buffer[0] or 0

@@ -9,14 +9,14 @@ looks at the count of faults afterwards: one comparison as long as nothing is lo
 import mmap as _standard
 import os
 import sys
-from ctypes import byref, c_int, c_uint8, c_uint64
+from ctypes import byref, c_int, c_uint8, c_uint32, c_uint64
 from operator import index
 from typing import Any, Callable, Optional, Tuple, Type, TypeVar, Union
 
 from . import _library, _system
 from ._constants import MS_ASYNC, MS_INVALIDATE, MS_SYNC
 from ._errors import CLOSED, FaultError, error_for, fault_of, raise_for
-from ._install import NOTHING_LOST, fault_counter, handle_from
+from ._install import install_guard
 
 _base = _standard.mmap
 # Looked up once: super() costs more than the call itself.
@@ -57,6 +57,11 @@ _FLUSHES = {
 _NAME_PREFIX = b"cpython:mmap:"
 _NAME_LIMIT = 80
 
+# Of memmap_adopt: the address of the count of faults, and the handle.
+_Outputs = c_uint64 * 2
+# The count of faults of what isn't guarded: 0, and thereby false.
+_NOTHING = c_uint32(0)
+
 _Map = TypeVar("_Map", bound="mmap")
 
 
@@ -95,14 +100,14 @@ class mmap(_base):
             self = _untracked(cls, fileno, length, flags, prot, access, offset)
         if access:
             prot, flags = _ACCESSES[access]
-        self._how = (prot, flags, offset)
         self._tracks = trackfd
         self._handle = 0
-        self._lost = NOTHING_LOST
-        if not (fileno == -1 or flags & MAP_ANONYMOUS):
-            self._guard(fileno if trackfd else -1)
-        else:
+        self._lost = _NOTHING
+        if fileno == -1 or flags & MAP_ANONYMOUS:
             self._how = (prot, flags | MAP_ANONYMOUS, 0)
+        else:
+            self._how = (prot, flags, index(offset))
+            self._guard(index(fileno) if trackfd else -1)
         return self
 
     def _guard(self, fileno: int) -> None:
@@ -110,17 +115,19 @@ class mmap(_base):
         prot, flags, offset = self._how
         if not prot & PROT_READ:
             return  # The library could not look at it. A loss is SIGBUS, as in the standard module.
-        where, length = _library.address(self), len(self)
-        try:
-            handle = handle_from(_library.adopt, where, length, prot, flags, fileno, offset)
-        except OSError:
+        install_guard()
+        where, length, outputs = _library.address(self), len(self), _Outputs()
+        counter, handle = byref(outputs), byref(outputs, 8)
+        how = prot, flags, fileno, offset
+        if _library.adopt(where, length, *how, counter, handle):
             # What is no file for the library, or no descriptor left: less is known about a loss then.
-            handle = handle_from(_library.adopt, where, length, prot, flags, -1, offset)
-        self._handle = handle
-        self._lost = fault_counter(handle)
+            how = prot, flags, -1, offset
+            raise_for(_library.adopt(where, length, *how, counter, handle))
+        at, self._handle = outputs
+        self._lost = c_uint32.from_address(at)
 
     def _unguard(self) -> None:
-        handle, self._handle, self._lost = self._handle, 0, NOTHING_LOST
+        handle, self._handle, self._lost = self._handle, 0, _NOTHING
         if handle:
             _library.close(handle)
 

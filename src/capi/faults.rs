@@ -124,8 +124,8 @@ pub unsafe extern "C" fn memmap_guard_region(
 /// there is memmap_guard_region.
 ///
 /// `fd` may be -1 for a file too, with the consequences of MEMMAP_NO_DESCRIPTOR; else the guard makes a
-/// descriptor of its own. `*out` is as from memmap_guard_region: it must eventually be given to memmap_close,
-/// before the memory is unmapped or moved.
+/// descriptor of its own. `*counter` is what memmap_fault_counter answers; NULL if it isn't wanted. `*out` is as from
+/// memmap_guard_region: it must eventually be given to memmap_close, before the memory is unmapped or moved.
 ///
 /// Statuses: MEMMAP_ERR_INVALID when `data` or `offset` isn't at the beginning of a page, for no bytes, and for
 /// MAP_ANONYMOUS with a descriptor; MEMMAP_ERR_RANGE when the end is no address; MEMMAP_ERR_ACCESS without
@@ -138,18 +138,23 @@ pub unsafe extern "C" fn memmap_adopt(
     flags: c_int,
     fd: c_int,
     offset: u64,
+    counter: *mut *const u32,
     out: *mut Handle,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's.
-        let out = unsafe { Out::new(out)? };
+        // SAFETY: the caller's, for both.
+        let (counter, out) = unsafe { (Out::new(counter).ok(), Out::new(out)?) };
         let how = Mapped {
             protection,
             flags,
             fd: descriptor(fd)?,
             offset,
         };
-        out.set(faults::adopt(data.cast(), len, how)?);
+        let handle = faults::adopt(data.cast(), len, how)?;
+        if let Some(counter) = counter {
+            counter.set(handles::pin(handle)?.slot().faults_at().cast());
+        }
+        out.set(handle);
         Ok(())
     })
 }

@@ -408,8 +408,10 @@ static void names_of_files_need_not_be_text(void) {
     unlink(name);
 }
 
+static const uint32_t *counter;
+
 #define ADOPTED(data, len, protection, flags, fd, offset) \
-    memmap_adopt(data, len, protection, flags, fd, offset, &handle)
+    memmap_adopt(data, len, protection, flags, fd, offset, &counter, &handle)
 
 static void what_one_has_mapped_oneself_is_adopted_on_ones_word(void) {
     int fd;
@@ -421,7 +423,9 @@ static void what_one_has_mapped_oneself_is_adopted_on_ones_word(void) {
     CHECK_EQUAL(SIZE * PAGE - 7, length_of(handle));
     CHECK_EQUAL(MEMMAP_READ_WRITE, info_of(handle).access);
     set_size("file", PAGE + 10);
+    CHECK_EQUAL(0, *counter);
     CHECK_EQUAL(0, load(data + 2 * PAGE));
+    CHECK_EQUAL(1, *counter);
     CHECK_LOST(MEMMAP_FAULT_TRUNCATED, PAGE + 10, (SIZE - 1) * PAGE - 17, handle);
     CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_resize(handle, PAGE));
     set_size("file", SIZE * PAGE);
@@ -459,7 +463,7 @@ static void what_is_adopted_at_an_offset_comes_back_from_there(void) {
 
 static void adopted_without_a_descriptor_it_is_survived_and_not_recovered(void) {
     map_file(PROT_READ, MAP_SHARED);
-    CHECK_OK(ADOPTED(data, SIZE * PAGE, PROT_READ, MAP_SHARED, -1, 0));
+    CHECK_OK(memmap_adopt(data, SIZE * PAGE, PROT_READ, MAP_SHARED, -1, 0, NULL, &handle));
     set_size("file", 0);
     CHECK_EQUAL(0, load(data + PAGE));
     CHECK_LOST(MEMMAP_FAULT_UNKNOWN, PAGE, PAGE, handle);
@@ -490,7 +494,7 @@ static void what_cannot_have_been_mapped_is_not_adopted(void) {
     map_file(PROT_READ, MAP_SHARED);
     fd = open_file(O_RDONLY);
     CHECK(pipe(ends) == 0);
-    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_adopt(data, PAGE, PROT_READ, MAP_SHARED, fd, 0, NULL));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_adopt(data, PAGE, PROT_READ, MAP_SHARED, fd, 0, NULL, NULL));
     NOT_ADOPTED(MEMMAP_ERR_INVALID, NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
     NOT_ADOPTED(MEMMAP_ERR_INVALID, data + 1, PAGE, PROT_READ, MAP_SHARED, fd, 0);
     NOT_ADOPTED(MEMMAP_ERR_INVALID, data, PAGE, PROT_READ, MAP_SHARED, fd, 1);
