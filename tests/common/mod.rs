@@ -5,6 +5,7 @@
 )]
 
 pub mod c;
+pub mod prefix;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
