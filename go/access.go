@@ -52,27 +52,32 @@ func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	if !m.enter(operation) {
 		return 0, m.fail("read", ErrClosed)
 	}
-	var err error
 	n, data := 0, m.bytes()
 	if uint64(off) < uint64(len(data)) {
 		n = copy(p, data[off:])
-		err = m.intact(off, int64(n))
+	}
+	if n < len(p) || off < 0 || m.faulted() {
+		return m.readLess(n, len(p), off)
 	}
 	m.leave(operation)
-	if err != nil {
-		return 0, m.fail("read", err)
-	}
-	if n < len(p) || off < 0 {
-		return n, m.shortRead(off)
-	}
 	return n, nil
 }
 
-func (m *Map) shortRead(off int64) error {
+// readLess is how a ReadAt that copied n bytes ends when it wasn't asked for what is there.
+func (m *Map) readLess(n, wanted int, off int64) (int, error) {
+	defer m.leave(operation)
 	if off < 0 {
-		return m.fail("read", ErrRange)
+		return 0, m.fail("read", ErrRange)
 	}
-	return io.EOF
+	if n > 0 {
+		if err := m.intact(off, int64(n)); err != nil {
+			return 0, m.fail("read", err)
+		}
+	}
+	if n < wanted {
+		return n, io.EOF
+	}
+	return n, nil
 }
 
 // WriteAt copies p to offset off on: all of it, or nothing and [ErrRange] when it does not fit. The

@@ -91,13 +91,16 @@ func touchOwnPageThatIsLost(t *testing.T) {
 	wants(t, "Fault", m.Fault(), ErrFault)
 }
 
-func TestNotifyIgnoreAndResetLeaveTheGuardInPlace(t *testing.T) {
+func TestNotifyIgnoreStopAndResetLeaveTheGuardInPlace(t *testing.T) {
 	survives(t, func(t *testing.T) {
 		touchOwnPageThatIsLost(t)
 		signals := make(chan os.Signal, 1)
 		signal.Notify(signals, syscall.SIGBUS)
 		touchOwnPageThatIsLost(t)
 		signal.Ignore(syscall.SIGBUS)
+		touchOwnPageThatIsLost(t)
+		signal.Notify(signals, syscall.SIGBUS)
+		signal.Stop(signals)
 		touchOwnPageThatIsLost(t)
 		signal.Reset(syscall.SIGBUS)
 		touchOwnPageThatIsLost(t)

@@ -34,7 +34,8 @@ const (
 	// NoFollow has Open and Create refuse a symbolic link at the end of the path, with ELOOP.
 	NoFollow Flags = C.MEMMAP_NO_FOLLOW
 	// NoDescriptor keeps no descriptor of the file after mapping it, for those who hold more mappings
-	// than the process may have descriptors. Resize and Refresh are ErrUnsupported then.
+	// than the process may have descriptors. Resize and Refresh are ErrUnsupported then, and so is Recover
+	// when pages were lost.
 	NoDescriptor Flags = C.MEMMAP_NO_DESCRIPTOR
 	// Executable maps code.
 	Executable Flags = C.MEMMAP_EXECUTABLE

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -91,8 +92,18 @@ func played(t *testing.T, who string, s scenario) string {
 	return peer{command: []string{os.Args[0], who}}.cell(s.name, path)
 }
 
-// The program of others, as it is, goes on in eight goroutines while the file is cut and recovered.
+// The program of others, as it is, goes on in eight goroutines while the file is cut and recovered: in a
+// process of its own, so that a death is a failed test.
 func TestOthersCodeGoesOnWhileTheFileIsCut(t *testing.T) {
+	const child = "SURVIVAL_TEST_CHILD"
+	if os.Getenv(child) == "" {
+		again := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+		again.Env = append(os.Environ(), child+"=1")
+		if output, err := again.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, output)
+		}
+		return
+	}
 	t.Run("guide", func(t *testing.T) {
 		path, _, err := ordinary(t.TempDir())
 		must(t, err)
