@@ -1,4 +1,5 @@
-# make demo: the guide's program on a real file.  make test: everything.  CONTRIBUTING.md has the rest.
+# make demo: the guide's program on a real file.  make test: everything.  make survival: who lives through what.
+# CONTRIBUTING.md has the rest.
 
 GO       = $(shell tools/go-toolchain)
 GOTESTS  = -count=1

@@ -115,7 +115,7 @@ func holds(size int, off, length int64) bool {
 	return off >= 0 && length >= 0 && off <= int64(size) && length <= int64(size)-off
 }
 
-// At is the byte at offset i.
+// At is the byte at offset i; [ErrFault] when it was lost.
 func (m *Map) At(i int64) (byte, error) {
 	if !m.enter(operation) {
 		return 0, m.fail("read", ErrClosed)
