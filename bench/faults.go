@@ -144,8 +144,9 @@ func guardRows(folder string, results *report) error {
 	} {
 		err := results.add(pair{
 			work: row.work, against: "the same, guard off", asked: 1 / 1.02,
-			ours:   func(b *testing.B) { inC(b, C.guard_on()); row.loop(b) },
-			theirs: func(b *testing.B) { inC(b, C.guard_off()); row.loop(b) },
+			ours:      func(b *testing.B) { inC(b, C.guard_on()); row.loop(b) },
+			theirs:    func(b *testing.B) { inC(b, C.guard_off()); row.loop(b) },
+			benchtime: "100000x", rounds: 101,
 		})
 		C.guard_on()
 		if err != nil {

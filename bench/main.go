@@ -1,7 +1,7 @@
 // Bench measures libmemmap beside what people would use instead, in one run, and prints one table.
 //
-// It leaves them in RESULTS.md and results.svg too. A ratio says how many times as fast ours is: theirs divided by ours, the median of 11 rounds in
-// which the two take turns.
+// It leaves them in RESULTS.md and results.svg too. A ratio says how many times as fast ours is: theirs
+// divided by ours, the median of 11 rounds, or more, in which the two take turns.
 package main
 
 import (

@@ -17,7 +17,7 @@ type pair struct {
 	theirs  func(*testing.B)
 	// benchtime of one measurement, as `go test -benchtime` has it; "" is 50ms.
 	benchtime string
-	// rounds is how often the two take turns; 0 is 11.
+	// rounds is how often the two take turns, 0 for 11. Many short ones tell small differences apart.
 	rounds int
 	// missing is why there is nothing to compare with; "" if there is.
 	missing string

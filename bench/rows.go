@@ -61,6 +61,7 @@ func goView(folder string) (pair, error) {
 	var lock sync.RWMutex
 	return pair{
 		work: "Go View, empty function", against: "sync.RWMutex RLock + RUnlock", asked: 1.0 / 3,
+		benchtime: "100000x", rounds: 101,
 		ours: func(b *testing.B) {
 			b.ReportAllocs()
 			for range b.N {
@@ -104,6 +105,7 @@ func goReadAt(folder string) (pair, error) {
 	}
 	return pair{
 		work: "Go ReadAt of 64 bytes", against: "golang.org/x/exp/mmap", asked: 1 / 1.5,
+		benchtime: "100000x", rounds: 101,
 		ours: read(ours), theirs: read(theirs),
 	}, err
 }
