@@ -858,14 +858,17 @@ memmap_status memmap_rfind(memmap_handle handle,
  * what was written and not the whole. Nothing else makes a write durable, closing included.
  *
  * A MEMMAP_FLUSH_SYNC that failed is remembered, since the kernel tells it once and may drop the pages:
- * every later flush of the mapping answers the same, until memmap_recover acknowledges it. Read-only
- * mappings may be flushed.
+ * every later flush of the mapping answers the same, until memmap_recover acknowledges it.
+ *
+ * A mapping that was opened read-only may be flushed: MEMMAP_FLUSH_SYNC then makes durable what others wrote
+ * to the file, and costs what was written anywhere in it (fdatasync(2)).
  *
  * Statuses: EIO, ENOSPC, EDQUOT when the write-back fails; EBUSY from MEMMAP_FLUSH_INVALIDATE of
  * memory that is locked; MEMMAP_ERR_FAULT when anything of the mapping was lost, in which case the rest
  * has been written back; MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS on a copy-on-write mapping, of which
- * nothing ever becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory; MEMMAP_ERR_INVALID for
- * an unknown mode.
+ * nothing ever becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory, and from MEMMAP_FLUSH_SYNC of
+ * a read-only mapping without a descriptor; MEMMAP_ERR_INVALID for an unknown mode; EBADF when somebody
+ * closed the descriptor of a read-only mapping.
  */
 memmap_status memmap_flush(memmap_handle handle,
                            uint64_t offset,

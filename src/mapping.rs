@@ -192,11 +192,26 @@ impl Mapping {
         };
         let (first, len) = self.pages_of(range);
         // SAFETY: the pages are this mapping's own; their contents stay as they are.
-        let answer = system(|| unsafe { libc::msync(first, len, flags) });
+        let answer = system(|| unsafe { libc::msync(first, len, flags) })
+            .map(drop)
+            .and_then(|()| self.flush_without_the_mapping(how));
         if let (Flush::Sync, Err(Error::System(errno))) = (how, answer) {
             self.remember_failure(errno);
         }
-        answer.map(drop)
+        answer
+    }
+
+    /// Where msync(2) does nothing: to the kernel the mapping of a descriptor that can't write is not a
+    /// shared one, whatever others write to the file.
+    fn flush_without_the_mapping(&self, how: Flush) -> Result<()> {
+        if how != Flush::Sync || self.opened != Access::ReadOnly {
+            return Ok(());
+        }
+        let file = self.file()?;
+        match file.kind {
+            Kind::Character => Ok(()), // It has no contents to write back.
+            Kind::Regular | Kind::Block => file.sync_data(),
+        }
     }
 
     fn remember_failure(&self, errno: i32) {

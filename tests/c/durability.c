@@ -1,6 +1,8 @@
 /* Flushing. */
 
+#include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 
 #include "files.h"
 
@@ -79,6 +81,36 @@ static void copy_on_write_never_becomes_durable(void) {
     unlink("file");
 }
 
+/* How many pages of the file are in memory after the page cache was told to drop what it can: those that are
+ * yet to be written back. */
+static uint64_t dirty_pages(memmap_handle of) {
+    uint64_t count = 0;
+    CHECK_OK(memmap_advise(of, 0, MEMMAP_TO_END, MEMMAP_ADVICE_PAGE_OUT));
+    CHECK_OK(memmap_residency(of, 0, MEMMAP_TO_END, NULL, 0, &count));
+    return count;
+}
+
+/* msync(2) alone does not: to the kernel such a mapping is not a shared one. */
+static void a_flush_through_a_read_only_mapping_writes_back_what_others_wrote(void) {
+    struct statfs fs;
+    make_file("file", SIZE, 'x');
+    CHECK_OK(memmap_open("file", NULL, &handle));
+    if (statfs("file", &fs) != 0 || fs.f_type == TMPFS_MAGIC) {
+        skip("the folder is in memory, where nothing is ever written back");
+    } else if (dirty_pages(handle) == 0) {
+        skip("the file system writes back at once");
+    } else {
+        CHECK_OK(memmap_flush(handle, 0, MEMMAP_TO_END, MEMMAP_FLUSH_SYNC));
+        CHECK_EQUAL(0, dirty_pages(handle));
+    }
+    CHECK_OK(memmap_close(handle));
+    CHECK_OK(memmap_open("file", OPTIONS(.flags = MEMMAP_NO_DESCRIPTOR), &handle));
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_flush(handle, 0, 1, MEMMAP_FLUSH_SYNC));
+    CHECK_OK(memmap_flush(handle, 0, 1, MEMMAP_FLUSH_ASYNC));
+    CHECK_OK(memmap_close(handle));
+    unlink("file");
+}
+
 static void read_only_empty_and_without_descriptor_flush_too(void) {
     make_file("file", SIZE, 'x');
     CHECK_OK(memmap_open("file", NULL, &handle));
@@ -114,6 +146,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_range_outside_is_refused),
         BEHAVIOUR(an_unknown_mode_is_invalid),
         BEHAVIOUR(copy_on_write_never_becomes_durable),
+        BEHAVIOUR(a_flush_through_a_read_only_mapping_writes_back_what_others_wrote),
         BEHAVIOUR(read_only_empty_and_without_descriptor_flush_too),
         BEHAVIOUR(invalidating_locked_memory_is_ebusy),
     };
