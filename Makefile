@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR = $(CURDIR)/target
 # Go's cache does not look into a static library: its checksum makes every change of it a new program.
 LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
 
-.PHONY: build demo test test-rust test-go check-format header bench bench-instructions tools clean survival test-bench
+.PHONY: build demo test test-rust test-go check-format header bench bench-instructions tools clean survival test-bench mapview
 
 build: tools
 	cargo build --release --lib
@@ -20,6 +20,12 @@ demo: build
 	target/guide target/demo.bin
 
 test: test-rust test-go test-bench
+
+# Which parts of files are in memory: target/mapview -h.
+mapview: build
+	cd go && $(GO) build $(LINK) -o ../target/mapview ./cmd/mapview
+
+test: test-rust test-go
 
 test-rust: build
 	cargo test --quiet -- --nocapture

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		folder, err := os.MkdirTemp("", "mapview-test-")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(folder)
+		program = filepath.Join(folder, "mapview")
+		library, err := os.ReadFile("../../../target/release/libmemmap.a")
+		if err != nil {
+			panic(err)
+		}
+		// As in the Makefile: a changed library has to be a changed program for Go's cache.
+		link := fmt.Sprintf("-X main.library=%x", crc32.ChecksumIEEE(library))
+		build := exec.Command("go", "build", "-ldflags", link, "-o", program, ".")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "building the program: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// command is the program, in a locale and with a width that the test knows.
+func command(args ...string) *exec.Cmd {
+	c := exec.Command(program, args...)
+	c.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "COLUMNS=42")
+	return c
+}
+
+// mapview runs the program and checks its exit status.
+func mapview(t *testing.T, status int, args ...string) (stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	c := command(args...)
+	c.Stdout, c.Stderr = &out, &errs
+	var exit *exec.ExitError
+	if err := c.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if got := c.ProcessState.ExitCode(); got != status {
+		t.Fatalf("mapview %q: exit status %d, wanted %d\n%s%s", args, got, status, &out, &errs)
+	}
+	return out.String(), errs.String()
+}
+
+func shows(t *testing.T, output string, wanted ...string) {
+	t.Helper()
+	for _, want := range wanted {
+		if !strings.Contains(output, want) {
+			t.Errorf("%q is missing in\n%s", want, output)
+		}
+	}
+}
+
+const pages = 160 // Four for each cell of a bar of 40.
+
+// newFile makes a file of so many pages and a byte.
+func newFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, make([]byte, (pages-1)*pageSize+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func bar(cells string, times int) string { return "[" + strings.Repeat(cells, times) + "]\n" }
+
+// evicted makes a file of which nothing is in memory, where that is possible.
+func evicted(t *testing.T) string {
+	t.Helper()
+	path := newFile(t)
+	var fs syscall.Statfs_t
+	const tmpfs = 0x01021994
+	if err := syscall.Statfs(path, &fs); err != nil || fs.Type == tmpfs {
+		t.Skip("skipped: the folder is in memory, which nothing is evicted from")
+	}
+	mapview(t, 0, "-evict", path)
+	return path
+}
+
+func TestEvictingAndPrefaultingAreShownBeforeAndAfter(t *testing.T) {
+	path := evicted(t)
+	out, errs := mapview(t, 0, path)
+	shows(t, out, path+": ", fmt.Sprintf(", %d pages of %s\n", pages, size(pageSize)), bar("·", 40),
+		fmt.Sprintf("0 of %d pages in memory, 0 bytes of ", pages), "(0.0%)")
+	all := int64((pages-1)*pageSize + 1)
+	full := fmt.Sprintf("%d of %d pages in memory, %s of %s (100.0%%)\n", pages, pages, size(all), size(all))
+	out, errs2 := mapview(t, 0, "-prefault", path)
+	shows(t, out, "before  "+bar("·", 32), "after   "+bar("█", 32)+"        "+full)
+	out, errs3 := mapview(t, 0, path)
+	shows(t, out, bar("█", 40)+full)
+	out, errs4 := mapview(t, 0, "-evict", path)
+	shows(t, out, "before  "+bar("█", 32), "after   "+bar("·", 32))
+	if all := errs + errs2 + errs3 + errs4; all != "" {
+		t.Error(all)
+	}
+	if strings.ContainsAny(out, "\r\x1b") {
+		t.Errorf("control characters where there is no terminal: %q", out)
+	}
+}
+
+func TestABarShowsWhichPartsAreThere(t *testing.T) {
+	path := evicted(t)
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	const random = 1 // POSIX_FADV_RANDOM: nothing is read ahead.
+	if _, _, errno := syscall.Syscall6(syscall.SYS_FADVISE64, file.Fd(), 0, 0, random, 0, 0); errno != 0 {
+		t.Fatal(errno)
+	}
+	for page := int64(80); page < 120; page++ { // The third quarter.
+		if _, err := file.ReadAt(make([]byte, 1), page*pageSize); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, _ := mapview(t, 0, path)
+	want := "[" + strings.Repeat("·", 20) + strings.Repeat("█", 10) + strings.Repeat("·", 10) + "]\n"
+	shows(t, out, want, fmt.Sprintf("40 of %d pages in memory", pages), "(25.0%)")
+
+	for columns := range 60 { // However the pages are divided, each is counted once.
+		c := command(path)
+		c.Env = append(c.Env, fmt.Sprint("COLUMNS=", columns))
+		out, err := c.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		shows(t, string(out), fmt.Sprintf("40 of %d pages in memory", pages))
+	}
+	c := command(path)
+	c.Env = append(c.Env, "LC_ALL=C", "COLUMNS=10")
+	plain, err := c.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows(t, string(plain), "[....##..]\n")
+}
+
+func TestACellIsFullOnlyWhenAllOfItIsThere(t *testing.T) {
+	blocks := []string{"·", "░", "▒", "▓", "█"}
+	for there, want := range map[int64]string{0: "·", 1: "░", 333: "░", 334: "▒", 500: "▒", 667: "▓", 999: "▓", 1000: "█"} {
+		if got := cell(blocks, there, 1000); got != want {
+			t.Errorf("%d of 1000 is %q, wanted %q", there, got, want)
+		}
+	}
+}
+
+func TestSizesAreReadable(t *testing.T) {
+	for bytes, want := range map[int64]string{0: "0 bytes", 1023: "1023 bytes", 1024: "1 KiB", 1536: "1.5 KiB",
+		1 << 20: "1 MiB", 5 << 30: "5 GiB", 1<<63 - 1: "8 EiB"} {
+		if got := size(bytes); got != want {
+			t.Errorf("%d is %q, wanted %q", bytes, got, want)
+		}
+	}
+}
+
+func TestAFileOfOnePageAndOneOfNone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	for text, want := range map[string]string{"": "[]\n0 of 0 pages", "x": "[█]\n1 of 1 pages in memory, 1 bytes of 1 bytes (100.0%)"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := mapview(t, 0, path)
+		shows(t, out, want)
+		mapview(t, 0, "-evict", path)
+		mapview(t, 0, "-prefault", path)
+	}
+}
+
+func TestOneFileThatFailsDoesNotKeepTheOthersFromBeingShown(t *testing.T) {
+	path := newFile(t)
+	folder := filepath.Dir(path)
+	out, errs := mapview(t, 1, path+".missing", path, folder)
+	shows(t, out, path+": ")
+	shows(t, errs, "mapview: memmap: open "+path+".missing: no such file or directory\n",
+		"mapview: memmap: open "+folder+": not a regular file")
+}
+
+func TestWrongUseSaysWhyAndExitsWithTwo(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"which file?", nil},
+		{"which file?", []string{"-evict"}},
+		{"one of them", []string{"-evict", "-prefault", "file"}},
+		{"not defined: -bogus", []string{"-bogus", "file"}},
+	} {
+		out, errs := mapview(t, 2, c.args...)
+		shows(t, errs, "mapview: ", c.want, "mapview -h shows how to use it")
+		if out != "" {
+			t.Errorf("it went on:\n%s", out)
+		}
+	}
+}
+
+func TestHelpIsNoFailure(t *testing.T) {
+	out, errs := mapview(t, 0, "-h")
+	shows(t, out, "Usage: mapview", "-prefault", "-evict", "Exit status")
+	if errs != "" {
+		t.Error(errs)
+	}
+}
+
+func TestAFileOfSomebodyElseIsNoted(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("skipped: becoming somebody else needs root")
+	}
+	path := newFile(t)
+	if err := errors.Join(os.Chmod(path, 0o644), os.Chmod(program, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for folder := filepath.Dir(path); folder != os.TempDir() && len(folder) > 1; folder = filepath.Dir(folder) {
+		os.Chmod(folder, 0o755)
+	}
+	os.Chmod(filepath.Dir(program), 0o755)
+	c := command(path)
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := c.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows(t, string(out), "note: you may not write this file and do not own it")
+	own, _ := mapview(t, 0, path)
+	if strings.Contains(own, "note:") {
+		t.Errorf("noted of an own file:\n%s", own)
+	}
+}
