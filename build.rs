@@ -16,7 +16,7 @@ const TYPES: [&str; 7] = [
 ];
 
 /// The sections of the header, in its order; the first line of each file is the section's title.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "src/capi/about.rs",
     "src/capi/open.rs",
     "src/capi/look.rs",
@@ -25,6 +25,7 @@ const SECTIONS: [&str; 10] = [
     "src/capi/size.rs",
     "src/capi/paging.rs",
     "src/capi/sharing.rs",
+    "src/capi/locks.rs",
     "src/capi/faults.rs",
     "src/capi/system.rs",
 ];

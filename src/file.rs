@@ -35,6 +35,12 @@ pub struct File {
     pub page_size: usize,
 }
 
+impl From<File> for OwnedFd {
+    fn from(file: File) -> OwnedFd {
+        file.fd
+    }
+}
+
 /// O_NONBLOCK, so that a FIFO without a writer answers at once; it means nothing to the files that
 /// are kept. O_NOCTTY, so that a terminal is refused without becoming ours.
 const ALWAYS: i32 = libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
@@ -245,17 +251,32 @@ impl File {
         Ok(duplicate)
     }
 
-    /// A descriptor of an open file description of its own, for reading only or with `flags`. The system
-    /// asks for permission as for any opening.
-    pub fn opened_again(&self, flags: i32) -> Result<OwnedFd> {
-        let fd = open(&link_of(self.fd()), flags | ALWAYS, 0)?;
-        self.status_by(fd.as_raw_fd())?;
-        Ok(fd)
+    /// The same file, opened again: with an open file description of its own. The system asks for
+    /// permission as for any opening.
+    pub fn opened_again(&self, access: i32) -> Result<File> {
+        let again = File {
+            fd: open(&link_of(self.fd()), access | ALWAYS, 0)?,
+            ..*self
+        };
+        self.status_by(again.fd())?;
+        Ok(again)
+    }
+
+    /// What the descriptor was opened for: O_RDONLY or O_RDWR.
+    pub fn access(&self) -> Result<i32> {
+        // SAFETY: no memory is handed over.
+        let flags = system(|| unsafe { libc::fcntl(self.fd(), libc::F_GETFL) })?;
+        Ok(flags & libc::O_ACCMODE)
+    }
+
+    /// EBADF when the descriptor is another file's by now; see [`File::size`].
+    pub fn still_ours(&self) -> Result<()> {
+        self.status_by(self.fd()).map(drop)
     }
 
     /// Adds seals (fcntl(2), F_ADD_SEALS); [`Error::Unsupported`] where the file system has none.
     pub fn seal(&self, seals: i32) -> Result<()> {
-        self.status_by(self.fd())?;
+        self.still_ours()?;
         // SAFETY: no memory is handed over.
         match system(|| unsafe { libc::fcntl(self.fd(), libc::F_ADD_SEALS, seals) }) {
             Err(Error::System(libc::EINVAL)) => Err(Error::Unsupported),
@@ -265,7 +286,7 @@ impl File {
 
     /// The seals that it has; none where the file system has none.
     pub fn seals(&self) -> Result<i32> {
-        self.status_by(self.fd())?;
+        self.still_ours()?;
         match seals_of(self.fd()) {
             Err(Error::System(libc::EINVAL)) => Ok(0),
             answer => answer,

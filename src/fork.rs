@@ -2,8 +2,10 @@
 //!
 //! A resize changes the file, the mapping and its length one after the other; a child forked in
 //! between would find a mapping that is half changed, and a lock whose holder it does not have. So
-//! fork waits until every turn is over (pthread_atfork(3)). Nothing else in the library is locked.
+//! fork waits until every turn is over (pthread_atfork(3)). The queues of range locks are the only
+//! other thing in the library that is locked, and are held over a fork too.
 
+use crate::locks::{self, Frozen};
 use crate::table::Handle;
 use std::cell::UnsafeCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,7 +23,7 @@ static AT_LOAD: extern "C" fn() = register;
 
 extern "C" fn register() {
     // SAFETY: the hooks are safe to call at any time, and the library is never unloaded.
-    unsafe { pthread_atfork(before_fork, after_fork, after_fork) };
+    unsafe { pthread_atfork(before_fork, in_parent, in_child) };
 }
 
 /// Waits until no other thread resizes the mapping, and keeps it so until the answer is dropped.
@@ -42,23 +44,31 @@ unsafe extern "C" {
     ) -> i32;
 }
 
-/// All turns, held by the thread that forks.
-struct Held(UnsafeCell<Vec<MutexGuard<'static, ()>>>);
+/// All that is locked, held by the thread that forks.
+struct Held(UnsafeCell<Option<(Vec<MutexGuard<'static, ()>>, Frozen)>>);
 
 // SAFETY: only who holds every lock touches it: the thread that forks, in the parent and, as the only
 // one, in the child.
 unsafe impl Sync for Held {}
 
-static HELD: Held = Held(UnsafeCell::new(Vec::new()));
+static HELD: Held = Held(UnsafeCell::new(None));
 
 extern "C" fn before_fork() {
-    let all = (0..LOCKS).map(lock).collect();
+    // In the order in which everyone takes them.
+    let all = ((0..LOCKS).map(lock).collect(), locks::freeze());
     // SAFETY: every lock is held, see `Held`.
-    unsafe { *HELD.0.get() = all };
+    unsafe { *HELD.0.get() = Some(all) };
 }
 
-extern "C" fn after_fork() {
+extern "C" fn in_parent() {
     // SAFETY: every lock is held until this very line is through, see `Held`.
-    let all = unsafe { std::mem::take(&mut *HELD.0.get()) };
+    let all = unsafe { (*HELD.0.get()).take() };
     drop(all);
+}
+
+extern "C" fn in_child() {
+    // SAFETY: as in the parent.
+    if let Some((_turns, frozen)) = unsafe { (*HELD.0.get()).take() } {
+        frozen.in_child();
+    }
 }

@@ -1,5 +1,6 @@
 //! The one table of this process: mappings are taken in, pinned and closed there.
 
+use crate::locks;
 use crate::mapping::Mapping;
 use crate::poison;
 use crate::slot::{Slot, Span};
@@ -50,7 +51,9 @@ pub fn insert(mapping: Mapping) -> Result<Handle> {
 
 /// Makes the handle invalid at once; the memory is unmapped when the last pin of it goes.
 pub fn close(handle: Handle) -> Result<()> {
-    TABLE.close(handle)
+    TABLE.close(handle)?;
+    locks::forget(handle);
+    Ok(())
 }
 
 /// Mappings whose owner was dropped without closing them.

@@ -5,15 +5,17 @@ use crate::faults::{self, Fault};
 use crate::mapping::Flush;
 use crate::options::{Access, Options};
 use crate::paging::{self, Prefault};
+use crate::record::Lock;
 use crate::seals::{self, Seals};
 use crate::status::{Error, Result};
 use crate::table::Handle;
-use crate::{access, handles, open, shared, size};
+use crate::{access, handles, locks, open, shared, size};
 use std::ffi::CString;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// A mapping, closed when dropped. Any thread may use it at any time.
 ///
@@ -328,6 +330,26 @@ impl Map {
     /// As [`Map::descriptor`].
     pub fn seals(&self) -> Result<Seals> {
         seals::seals(self.0)
+    }
+
+    /// Locks a range ([`TO_END`](crate::TO_END): to the end of the file, wherever that moves) against other
+    /// processes and other threads that lock it, as soon as it is free; None waits for ever. First come,
+    /// first served by this map; there is no upgrade from shared to exclusive.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`], and [`Error::Access`] for an exclusive lock without write access.
+    pub fn lock(&self, offset: u64, len: u64, how: Lock, timeout: Option<Duration>) -> Result<()> {
+        locks::lock(self.0, offset, len, how, timeout)
+    }
+
+    /// Gives back what was locked by the same numbers, from any thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when nothing is locked so.
+    pub fn unlock(&self, offset: u64, len: u64) -> Result<()> {
+        locks::unlock(self.0, offset, len)
     }
 
     /// Pins the mapping: the pointer is good until the answer is dropped, whatever other threads do.

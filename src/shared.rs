@@ -98,5 +98,6 @@ pub fn descriptor(handle: Handle) -> Result<OwnedFd> {
 
 /// The same for reading only.
 pub fn read_only_descriptor(handle: Handle) -> Result<OwnedFd> {
-    pin(handle)?.file()?.opened_again(libc::O_RDONLY)
+    let again = pin(handle)?.file()?.opened_again(libc::O_RDONLY)?;
+    Ok(again.into())
 }

@@ -19,6 +19,8 @@ mod paging;
 
 mod sharing;
 
+mod locks;
+
 mod faults;
 
 mod system;

@@ -5,8 +5,10 @@ use crate::boundary::Out;
 use crate::mapping::Flush;
 use crate::options::{Access, Flags, Options};
 use crate::paging::Prefault;
+use crate::record::Lock;
 use crate::status::{Error, Result};
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 /// What a mapping allows, for memmap_options.access.
 #[repr(C)]
@@ -82,6 +84,17 @@ pub enum RawPrefault {
     MemmapPrefaultRead = 0,
     /// So that writing them doesn't either: they get blocks, and count as changed.
     MemmapPrefaultWrite = 1,
+}
+
+/// Who else may have a range that memmap_lock locks.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(clippy::enum_variant_names, reason = "the names of the header")]
+pub enum RawLock {
+    /// Those who lock it shared too: readers.
+    MemmapLockShared = 0,
+    /// Nobody: a writer.
+    MemmapLockExclusive = 1,
 }
 
 /// How to open or create a mapping. All members but `size` may be zero, which is their default.
@@ -325,6 +338,26 @@ pub fn prefault(raw: u32) -> Result<Prefault> {
         READ => Ok(Prefault::Read),
         WRITE => Ok(Prefault::Write),
         _ => Err(Error::Invalid),
+    }
+}
+
+/// A lock mode, checked.
+pub fn lock(raw: u32) -> Result<Lock> {
+    const SHARED: u32 = RawLock::MemmapLockShared as u32;
+    const EXCLUSIVE: u32 = RawLock::MemmapLockExclusive as u32;
+    match raw {
+        SHARED => Ok(Lock::Shared),
+        EXCLUSIVE => Ok(Lock::Exclusive),
+        _ => Err(Error::Invalid),
+    }
+}
+
+/// A time to wait in milliseconds, checked; -1 is for ever, None.
+pub fn timeout(milliseconds: i64) -> Result<Option<Duration>> {
+    match u64::try_from(milliseconds) {
+        Ok(milliseconds) => Ok(Some(Duration::from_millis(milliseconds))),
+        Err(_) if milliseconds == -1 => Ok(None),
+        Err(_) => Err(Error::Invalid),
     }
 }
 

@@ -36,6 +36,8 @@ static void is_no_handle(memmap_handle none) {
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_seal(none, 0));
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_get_seals(none, &number));
     CHECK(fd == -1 && number == 7);
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_lock(none, 0, 1, MEMMAP_LOCK_SHARED, -1));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_unlock(none, 0, 1));
     CHECK(data == NULL && view.data == NULL && view.len == UNTOUCHED);
     CHECK(info.length == 0 && info.access == 0 && strcmp(buf, "abc") == 0);
 }
