@@ -1,9 +1,6 @@
 package memmap
 
 /*
-#cgo CFLAGS: -I${SRCDIR}/../include
-#cgo LDFLAGS: ${SRCDIR}/../target/release/libmemmap.a -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
-
 #cgo noescape open_path
 #cgo nocallback open_path
 #cgo noescape create_path

@@ -4,7 +4,7 @@
 mod common;
 
 use common::c::{Library, how_it_ended, link};
-use common::root;
+use common::{go, root};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -60,12 +60,6 @@ fn run_c(block: &Block) -> String {
     let program = link(&folder, &source, Library::Static, &[]);
     let output = Command::new(program).current_dir(folder.path()).output();
     succeeded(&block.place, output.expect("it can be run"))
-}
-
-fn go() -> PathBuf {
-    let output = Command::new(root().join("tools/go-toolchain")).output();
-    let path = succeeded("tools/go-toolchain", output.expect("it can be run"));
-    PathBuf::from(path.trim())
 }
 
 /// A module as a user makes it, with what the README says about finding the package.

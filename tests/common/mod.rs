@@ -52,3 +52,9 @@ pub fn declared_functions() -> Vec<String> {
     );
     declared
 }
+
+/// A go command that is recent enough.
+pub fn go() -> PathBuf {
+    let path = prefix::output_of(&mut Command::new(root().join("tools/go-toolchain")));
+    PathBuf::from(path.trim())
+}

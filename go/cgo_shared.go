@@ -1,0 +1,8 @@
+//go:build memmap_shared
+
+package memmap
+
+/*
+#cgo pkg-config: memmap
+*/
+import "C"
