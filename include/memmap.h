@@ -450,6 +450,40 @@ typedef struct memmap_fault {
 } memmap_fault;
 
 /**
+ * What mmap(2) was given, and what it answered, for memmap_adopt.
+ */
+typedef struct memmap_mapped {
+    /**
+     * sizeof(memmap_mapped), so that the struct can grow.
+     */
+    uint32_t size;
+    /**
+     * PROT_READ and others.
+     */
+    int32_t protection;
+    /**
+     * The first byte.
+     */
+    void *data;
+    /**
+     * How many bytes.
+     */
+    uint64_t length;
+    /**
+     * Where in the file they begin.
+     */
+    uint64_t offset;
+    /**
+     * MAP_SHARED and others.
+     */
+    int32_t flags;
+    /**
+     * 0.
+     */
+    int32_t reserved;
+} memmap_mapped;
+
+/**
  * What memmap_get_system tells. UINT64_MAX is no limit.
  */
 typedef struct memmap_system {
@@ -1233,10 +1267,9 @@ memmap_status memmap_guard_region(void *data,
 
 /**
  * `memmap_adopt` is memmap_guard_region for who has just mapped the memory by mmap(2) himself, such as
- * the mmap of another language: `protection`, `flags`, `fd` and `offset` are what mmap(2) was given, and
- * `data` what it answered. The kernel is not asked whether that is true, which makes it as cheap as
- * memmap_from_fd; a wrong word here is as bad as a wrong pointer. For memory whose history one doesn't know
- * there is memmap_guard_region.
+ * the mmap of another language, and says in `mapped` what mmap(2) was given and what it answered. The kernel is
+ * not asked whether that is true, which makes it as cheap as memmap_from_fd; a wrong word here is as bad as a
+ * wrong pointer. For memory whose history one doesn't know there is memmap_guard_region.
  *
  * `fd` may be -1 for a file too, with the consequences of MEMMAP_NO_DESCRIPTOR; else the guard makes a
  * descriptor of its own. `*counter` is what memmap_fault_counter answers; NULL if it isn't wanted. `*out` is as from
@@ -1246,12 +1279,8 @@ memmap_status memmap_guard_region(void *data,
  * MAP_ANONYMOUS with a descriptor; MEMMAP_ERR_RANGE when the end is no address; MEMMAP_ERR_ACCESS without
  * PROT_READ; MEMMAP_ERR_NOT_REGULAR for a descriptor of what memmap_from_fd wouldn't map; EBADF; EMFILE.
  */
-memmap_status memmap_adopt(void *data,
-                           uint64_t len,
-                           int protection,
-                           int flags,
+memmap_status memmap_adopt(const struct memmap_mapped *mapped,
                            int fd,
-                           uint64_t offset,
                            const uint32_t **counter,
                            memmap_handle *out);
 

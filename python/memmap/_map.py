@@ -13,10 +13,9 @@ from ctypes import byref, c_int, c_uint8, c_uint32, c_uint64
 from operator import index
 from typing import Any, Callable, Optional, Tuple, Type, TypeVar, Union
 
-from . import _library, _system
+from . import _install, _library, _system
 from ._constants import MS_ASYNC, MS_INVALIDATE, MS_SYNC
 from ._errors import CLOSED, FaultError, error_for, fault_of, raise_for
-from ._install import install_guard
 
 _base = _standard.mmap
 # Looked up once: super() costs more than the call itself.
@@ -26,6 +25,9 @@ _get, _set = _base.__getitem__, _base.__setitem__
 _read, _read_byte, _readline = _base.read, _base.read_byte, _base.readline
 _write, _write_byte = _base.write, _base.write_byte
 _move, _seek, _tell = _base.move, _base.seek, _base.tell
+_adopt, _end, _address = _library.adopt, _library.close, _library.address_of_map
+_mapped, _MAPPED_SIZE = _library.mapped.pack, _library.mapped.size
+_counter_at = c_uint32.from_address
 _find, _rfind, _resize = _base.find, _base.rfind, _base.resize
 
 MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS = (
@@ -101,35 +103,35 @@ class mmap(_base):
         if access:
             prot, flags = _ACCESSES[access]
         self._tracks = trackfd
-        self._handle = 0
-        self._lost = _NOTHING
         if fileno == -1 or flags & MAP_ANONYMOUS:
             self._how = (prot, flags | MAP_ANONYMOUS, 0)
+            self._handle, self._lost = 0, _NOTHING
         else:
-            self._how = (prot, flags, index(offset))
-            self._guard(index(fileno) if trackfd else -1)
+            self._how = (prot, flags, index(offset) if offset else 0)
+            self._guard(fileno if trackfd else -1)
         return self
 
     def _guard(self, fileno: int) -> None:
         """Takes the memory under the guard; ``fileno`` names its file, or is -1."""
         prot, flags, offset = self._how
         if not prot & PROT_READ:
-            return  # The library could not look at it. A loss is SIGBUS, as in the standard module.
-        install_guard()
-        where, length, outputs = _library.address(self), len(self), _Outputs()
-        counter, handle = byref(outputs), byref(outputs, 8)
-        how = prot, flags, fileno, offset
-        if _library.adopt(where, length, *how, counter, handle):
+            # The library could not look at it. A loss is SIGBUS, as in the standard module.
+            self._handle, self._lost = 0, _NOTHING
+            return
+        if _install.pending:
+            _install.install_guard()
+        mapped = _mapped(_MAPPED_SIZE, prot, _address(self), len(self), offset, flags, 0)
+        outputs = _Outputs()
+        handle = byref(outputs, 8)
+        if _adopt(mapped, index(fileno), outputs, handle):
             # What is no file for the library, or no descriptor left: less is known about a loss then.
-            how = prot, flags, -1, offset
-            raise_for(_library.adopt(where, length, *how, counter, handle))
+            raise_for(_adopt(mapped, -1, outputs, handle))
         at, self._handle = outputs
-        self._lost = c_uint32.from_address(at)
+        self._lost = _counter_at(at)
 
     def _unguard(self) -> None:
         handle, self._handle, self._lost = self._handle, 0, _NOTHING
-        if handle:
-            _library.close(handle)
+        _end(handle)
 
     def _known(self) -> int:
         """The handle; anonymous memory gets one when it is first needed."""
@@ -141,20 +143,19 @@ class mmap(_base):
             handle = self._handle
         return handle
 
-    def _refuse_exported(self) -> None:
-        """BufferError while a buffer is exported."""
-        try:
-            _resize(self, -1)  # What the standard module asks first; no length is negative, so it does nothing.
-        except (ValueError, TypeError):
-            pass
-
     def close(self) -> None:
         """Unmaps the memory. It flushes nothing. BufferError while a buffer is exported."""
         if not self._handle:
             return _close(self)
-        self._refuse_exported()
+        try:
+            _resize(self, -1)  # Whether a buffer is exported is asked first; no length is negative.
+        except (ValueError, TypeError):
+            pass
+        except BufferError:
+            return _close(self)  # Which refuses it in its own words.
         # The guard goes first: afterwards the addresses may be somebody else's.
-        self._unguard()
+        _end(self._handle)
+        self._handle, self._lost = 0, _NOTHING
         try:
             _close(self)
         except BufferError:  # Exported by another thread in between.
@@ -165,9 +166,12 @@ class mmap(_base):
         self.close()
 
     def __del__(self) -> None:
-        # A constructor that failed has left no handle.
-        if getattr(self, "_handle", 0):
-            _library.close(self._handle)
+        try:
+            handle = self._handle
+        except AttributeError:
+            return  # A constructor that failed has left none.
+        if handle:
+            _end(handle)
 
     def __repr__(self) -> str:
         text = _base.__repr__(self)
@@ -358,7 +362,10 @@ class mmap(_base):
         self._resize_guarded(newsize)
 
     def _resize_guarded(self, newsize: int) -> None:
-        self._refuse_exported()
+        try:
+            _resize(self, -1)
+        except ValueError:
+            pass  # It could be resized, and by what else it is refused nothing is changed.
         descriptor = c_int(-1)
         _library.descriptor(self._handle, byref(descriptor))  # Without one it stays -1.
         self._unguard()

@@ -1,6 +1,6 @@
 //! Faults.
 
-use super::types::{RawFault, sized};
+use super::types::{RawFault, RawMapped, sized};
 use crate::boundary::{Out, status};
 use crate::faults::Mapped;
 use crate::status::{Error, Result, Status};
@@ -118,10 +118,9 @@ pub unsafe extern "C" fn memmap_guard_region(
 }
 
 /// `memmap_adopt` is memmap_guard_region for who has just mapped the memory by mmap(2) himself, such as
-/// the mmap of another language: `protection`, `flags`, `fd` and `offset` are what mmap(2) was given, and
-/// `data` what it answered. The kernel is not asked whether that is true, which makes it as cheap as
-/// memmap_from_fd; a wrong word here is as bad as a wrong pointer. For memory whose history one doesn't know
-/// there is memmap_guard_region.
+/// the mmap of another language, and says in `mapped` what mmap(2) was given and what it answered. The kernel is
+/// not asked whether that is true, which makes it as cheap as memmap_from_fd; a wrong word here is as bad as a
+/// wrong pointer. For memory whose history one doesn't know there is memmap_guard_region.
 ///
 /// `fd` may be -1 for a file too, with the consequences of MEMMAP_NO_DESCRIPTOR; else the guard makes a
 /// descriptor of its own. `*counter` is what memmap_fault_counter answers; NULL if it isn't wanted. `*out` is as from
@@ -132,25 +131,27 @@ pub unsafe extern "C" fn memmap_guard_region(
 /// PROT_READ; MEMMAP_ERR_NOT_REGULAR for a descriptor of what memmap_from_fd wouldn't map; EBADF; EMFILE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_adopt(
-    data: *mut c_void,
-    len: u64,
-    protection: c_int,
-    flags: c_int,
+    mapped: *const RawMapped,
     fd: c_int,
-    offset: u64,
     counter: *mut *const u32,
     out: *mut Handle,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's, for both.
-        let (counter, out) = unsafe { (Out::new(counter).ok(), Out::new(out)?) };
-        let how = Mapped {
-            protection,
-            flags,
-            fd: descriptor(fd)?,
-            offset,
+        // SAFETY: the caller's, for all three.
+        let (mapped, counter, out) = unsafe {
+            (
+                RawMapped::take(mapped)?,
+                Out::new(counter).ok(),
+                Out::new(out)?,
+            )
         };
-        let handle = faults::adopt(data.cast(), len, how)?;
+        let how = Mapped {
+            protection: mapped.protection,
+            flags: mapped.flags,
+            fd: descriptor(fd)?,
+            offset: mapped.offset,
+        };
+        let handle = faults::adopt(mapped.data.cast(), mapped.length, how)?;
         if let Some(counter) = counter {
             counter.set(handles::pin(handle)?.slot().faults_at().cast());
         }

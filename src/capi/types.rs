@@ -7,6 +7,7 @@ use crate::options::{Access, Flags, Options};
 use crate::paging::Prefault;
 use crate::record::Lock;
 use crate::status::{Error, Result};
+use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
@@ -122,6 +123,26 @@ pub struct RawOptions {
     pub advice: u32,
     /// 0.
     pub reserved: u32,
+}
+
+/// What mmap(2) was given, and what it answered, for memmap_adopt.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RawMapped {
+    /// sizeof(memmap_mapped), so that the struct can grow.
+    pub size: u32,
+    /// PROT_READ and others.
+    pub protection: i32,
+    /// The first byte.
+    pub data: *mut c_void,
+    /// How many bytes.
+    pub length: u64,
+    /// Where in the file they begin.
+    pub offset: u64,
+    /// MAP_SHARED and others.
+    pub flags: i32,
+    /// 0.
+    pub reserved: i32,
 }
 
 /// What memmap_get_info tells.
@@ -265,6 +286,30 @@ impl RawOptions {
             capacity: raw.capacity,
             advice: advice(raw.advice)?,
         })
+    }
+}
+
+impl RawMapped {
+    /// What C hands in.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is NULL or points to a struct that is as long as its first member says.
+    pub unsafe fn take(raw: *const RawMapped) -> Result<RawMapped> {
+        if raw.is_null() {
+            return Err(Error::Invalid);
+        }
+        // SAFETY: not NULL, and the first member is there in every version of the struct.
+        own_size(
+            unsafe { raw.cast::<u32>().read_unaligned() },
+            size_of::<RawMapped>(),
+        )?;
+        // SAFETY: it has just said that it is as long.
+        let mapped = unsafe { raw.read_unaligned() };
+        match mapped.reserved {
+            0 => Ok(mapped),
+            _ => Err(Error::Invalid),
+        }
     }
 }
 

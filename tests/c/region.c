@@ -410,8 +410,23 @@ static void names_of_files_need_not_be_text(void) {
 
 static const uint32_t *counter;
 
+static memmap_mapped mapped(void *data, uint64_t len, int protection, int flags, uint64_t offset) {
+    memmap_mapped mapped = {0};
+    mapped.size = sizeof mapped;
+    mapped.data = data;
+    mapped.length = len;
+    mapped.protection = protection;
+    mapped.flags = flags;
+    mapped.offset = offset;
+    return mapped;
+}
+
+static memmap_status adopted(memmap_mapped mapped, int fd) {
+    return memmap_adopt(&mapped, fd, &counter, &handle);
+}
+
 #define ADOPTED(data, len, protection, flags, fd, offset) \
-    memmap_adopt(data, len, protection, flags, fd, offset, &counter, &handle)
+    adopted(mapped(data, len, protection, flags, offset), fd)
 
 static void what_one_has_mapped_oneself_is_adopted_on_ones_word(void) {
     int fd;
@@ -462,8 +477,10 @@ static void what_is_adopted_at_an_offset_comes_back_from_there(void) {
 }
 
 static void adopted_without_a_descriptor_it_is_survived_and_not_recovered(void) {
+    memmap_mapped how;
     map_file(PROT_READ, MAP_SHARED);
-    CHECK_OK(memmap_adopt(data, SIZE * PAGE, PROT_READ, MAP_SHARED, -1, 0, NULL, &handle));
+    how = mapped(data, SIZE * PAGE, PROT_READ, MAP_SHARED, 0);
+    CHECK_OK(memmap_adopt(&how, -1, NULL, &handle));
     set_size("file", 0);
     CHECK_EQUAL(0, load(data + PAGE));
     CHECK_LOST(MEMMAP_FAULT_UNKNOWN, PAGE, PAGE, handle);
@@ -491,10 +508,18 @@ static void memory_without_a_file_is_adopted_too(void) {
 static void what_cannot_have_been_mapped_is_not_adopted(void) {
     int fd, ends[2];
     uint8_t *last = (uint8_t *)(UINTPTR_MAX - PAGE + 1);
+    memmap_mapped how;
     map_file(PROT_READ, MAP_SHARED);
     fd = open_file(O_RDONLY);
     CHECK(pipe(ends) == 0);
-    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_adopt(data, PAGE, PROT_READ, MAP_SHARED, fd, 0, NULL, NULL));
+    how = mapped(data, PAGE, PROT_READ, MAP_SHARED, 0);
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_adopt(NULL, fd, &counter, &handle));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_adopt(&how, fd, &counter, NULL));
+    how.reserved = 1;
+    CHECK_STATUS(MEMMAP_ERR_INVALID, adopted(how, fd));
+    how.reserved = 0;
+    how.size--;
+    CHECK_STATUS(MEMMAP_ERR_INVALID, adopted(how, fd));
     NOT_ADOPTED(MEMMAP_ERR_INVALID, NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
     NOT_ADOPTED(MEMMAP_ERR_INVALID, data + 1, PAGE, PROT_READ, MAP_SHARED, fd, 0);
     NOT_ADOPTED(MEMMAP_ERR_INVALID, data, PAGE, PROT_READ, MAP_SHARED, fd, 1);
