@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR = $(CURDIR)/target
 # Go's cache does not look into a static library: its checksum makes every change of it a new program.
 LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
 
-.PHONY: build demo test test-rust test-go check-format header bench bench-instructions tools clean survival test-bench mapview
+.PHONY: build demo test test-rust test-go check-format header bench bench-instructions tools clean survival test-bench mapview # Where the for Python live; what it is tested against library as built here. VENV = $(CURDIR)/.tools/python PYTHON MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/python \ test-python check-python wheel bench-python
 
 build: tools
 	cargo build --release --lib
@@ -27,6 +27,8 @@ mapview: build
 
 test: test-rust test-go
 
+test: test-rust test-go test-python
+
 test-rust: build
 	cargo test --quiet -- --nocapture
 
@@ -35,6 +37,31 @@ test-go: build
 
 test-bench: build
 	cd bench && $(GO) vet ./... && $(GO) test $(GOTESTS) $(LINK) ./...
+
+# Without Python these say so, and nothing fails.
+test-python: build
+	@! tools/python >/dev/null || $(MAKE) --no-print-directory check-python run-python-tests
+
+run-python-tests: $(VENV)/ready
+	cd python && PYTHONPATH=. $(PYTHON) -m pytest
+
+check-python: $(VENV)/ready
+	cd python && $(PYTHON) -m mypy
+
+# A wheel that carries the library, in target/wheel, for every Python from 3.9 on.
+wheel: build $(VENV)/ready
+	rm -rf target/wheel
+	cd python && $(PYTHON) -m build --quiet --wheel --no-isolation --outdir ../target/wheel/linux
+	cd target/wheel && PATH=$(VENV)/bin:$$PATH auditwheel --quiet repair --only-plat --wheel-dir . linux/*.whl
+	@ls target/wheel/*.whl
+
+bench-python: build $(VENV)/ready
+	cd python && PYTHONPATH=. $(PYTHON) bench.py
+
+$(VENV)/ready: python/requirements.txt
+	$$(tools/python) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r python/requirements.txt
+	touch $@
 
 check-format: tools
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
