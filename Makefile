@@ -52,7 +52,7 @@ check-python: $(VENV)/ready
 wheel: build $(VENV)/ready
 	rm -rf target/wheel
 	cd python && $(PYTHON) -m build --quiet --wheel --no-isolation --outdir ../target/wheel/linux
-	cd target/wheel && PATH=$(VENV)/bin:$$PATH auditwheel --quiet repair --only-plat --wheel-dir . linux/*.whl
+	cd target/wheel && PATH=$(VENV)/bin:$$PATH auditwheel repair --only-plat --wheel-dir . linux/*.whl
 	@ls target/wheel/*.whl
 
 bench-python: build $(VENV)/ready

@@ -12,24 +12,15 @@ What to know first:
 * ``close`` flushes nothing.
 """
 
+# The classes come after the constants, among which the standard module's own class is.
 from ._constants import *
-from ._errors import Causes, FaultError
-from ._guard import Guard, guard
-from ._library import version as library_version
-from ._map import mmap
+from ._errors import Causes as Causes
+from ._errors import FaultError as FaultError
+from ._guard import Guard as Guard
+from ._guard import guard as guard
+from ._map import mmap as mmap
 
 error = OSError
 """The standard module's name for it."""
-
-__all__ = [
-    "Causes",
-    "FaultError",
-    "Guard",
-    "error",
-    "guard",
-    "library_version",
-    "mmap",
-    *(name for name in dir() if name.isupper()),
-]
 
 mmap.__module__ = FaultError.__module__ = Causes.__module__ = Guard.__module__ = "memmap"

@@ -11,7 +11,7 @@ import os
 import sys
 from ctypes import byref, c_int, c_uint8, c_uint32, c_uint64
 from operator import index
-from typing import Any, Callable, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, Literal, Optional, Tuple, Type, TypeVar, Union
 
 from . import _install, _library, _system
 from ._constants import MS_ASYNC, MS_INVALIDATE, MS_SYNC
@@ -83,7 +83,9 @@ class mmap(_base):
     __slots__ = ("_handle", "_lost", "_how", "_tracks")
 
     _handle: int
+    _lost: c_uint32
     _how: Tuple[int, int, int]
+    _tracks: bool
 
     def __new__(
         cls: Type[_Map],
@@ -290,12 +292,12 @@ class mmap(_base):
 
     # The position.
 
-    def seek(self, pos: int, whence: int = os.SEEK_SET, /) -> int:
+    def seek(self, pos: int, whence: Any = os.SEEK_SET, /) -> int:  # type: ignore[override]
         """Sets the position, and answers it (as since 3.13)."""
         _seek(self, pos, whence)
         return _tell(self)
 
-    def seekable(self) -> bool:
+    def seekable(self) -> Literal[True]:
         """True (as since 3.13)."""
         return True
 

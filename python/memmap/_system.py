@@ -6,8 +6,8 @@ from ctypes import c_char_p, c_int, c_long, c_size_t, c_ulong, c_void_p
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
-madvise = _libc.madvise
-madvise.argtypes = (c_void_p, c_size_t, c_int)
+_madvise = _libc.madvise
+_madvise.argtypes = (c_void_p, c_size_t, c_int)
 
 _mmap = _libc.mmap
 _mmap.argtypes = (c_void_p, c_size_t, c_int, c_int, c_int, c_long)
@@ -32,6 +32,12 @@ def name_memory(address: int, length: int, name: bytes) -> None:
     """Shows anonymous memory under a name in /proc/self/maps (PR_SET_VMA(2const))."""
     if _prctl(_PR_SET_VMA, _PR_SET_VMA_ANON_NAME, address, length, name) != 0:
         raise _last_error()
+
+
+def knows_advice(advice: int) -> bool:
+    """Whether the kernel knows an advice: madvise(2) of no bytes is EINVAL for one that it doesn't."""
+    answer: int = _madvise(None, 0, advice)
+    return answer == 0
 
 
 def _last_error() -> OSError:
