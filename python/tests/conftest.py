@@ -1,0 +1,52 @@
+"""What the tests share: files that lose pages, and programs that may die of it."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import memmap
+
+PAGE = memmap.PAGESIZE
+PAGES = 8
+
+
+class Backing:
+    """A file of PAGES pages, each byte ``x``."""
+
+    def __init__(self, path):
+        self.path = path
+        path.write_bytes(b"x" * (PAGES * PAGE))
+
+    def map(self, **how):
+        with open(self.path, "r+b") as file:
+            return memmap.mmap(file.fileno(), 0, **how)
+
+    def cut(self, size):
+        os.truncate(self.path, size)
+
+
+@pytest.fixture
+def backing(tmp_path):
+    return Backing(tmp_path / "file")
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Runs a program of Python in a folder of its own; how it ended and what it printed."""
+
+    def run(text, python=sys.executable, **environment):
+        root = Path(memmap.__file__).parents[1]
+        return subprocess.run(
+            [python, "-c", textwrap.dedent(text)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(root), **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
