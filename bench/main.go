@@ -43,6 +43,7 @@ func run() error {
 		pythonFind, pythonFindLast, hotSum,
 		freshCopy(memmap.Prefault, ", prefault"), freshCopy(0, ", without prefault"),
 		coldRandom, coldScan,
+		mmapgoMapUnmap, expmmapReadAt(64, 1/1.5), expmmapReadAt(64<<10, 1/1.05), mmapgoFlush,
 	} {
 		p, err := prepare(folder)
 		if err != nil {

@@ -218,11 +218,13 @@ type mapped struct {
 }
 
 const (
-	statusInvalid = C.MEMMAP_ERR_INVALID
-	statusClosed  = C.MEMMAP_ERR_HANDLE
-	statusFault   = C.MEMMAP_ERR_FAULT
-	statusBusy    = C.MEMMAP_ERR_BUSY
-	toEnd         = C.MEMMAP_TO_END
+	statusInvalid    = C.MEMMAP_ERR_INVALID
+	statusClosed     = C.MEMMAP_ERR_HANDLE
+	statusRange      = C.MEMMAP_ERR_RANGE
+	statusNotRegular = C.MEMMAP_ERR_NOT_REGULAR
+	statusFault      = C.MEMMAP_ERR_FAULT
+	statusBusy       = C.MEMMAP_ERR_BUSY
+	toEnd            = C.MEMMAP_TO_END
 )
 
 func inGo(m C.mapped) mapped {

@@ -34,7 +34,7 @@ func register(op, path string, m mapped) ([]byte, error) {
 	if m.status != 0 {
 		return nil, failure(op, path, m.status)
 	}
-	live.add(m.data, m.length, m.handle)
+	live.add(region{base: uintptr(m.data), length: m.length, handle: m.handle, faults: m.faults})
 	return unsafe.Slice((*byte)(m.data), m.length), nil
 }
 
@@ -66,15 +66,20 @@ func WriteToMmap(data, content []byte) error {
 	return failure("write", "", status)
 }
 
-// UnmapMemory unmaps a slice of [BasicMmap] or [CreateMmapFile]. It flushes nothing.
+// UnmapMemory unmaps a slice of [BasicMmap], [CreateMmapFile], [MapFile] or [MapAnonymous]. It flushes
+// nothing.
 //
 // It takes the whole slice: a part of a mapping is [ErrInvalid]. A slice that is not, or no longer, a
 // live mapping, as when it is unmapped twice, is both [ErrClosed] and [ErrInvalid]. A mapping of which pages
-// were lost is unmapped like any other, and without an error: see [WriteToMmap].
+// were lost is unmapped like any other, and without an error: see [WriteToMmap] and [FaultOf].
 func UnmapMemory(data []byte) error {
 	taken, err := live.take(data)
 	if err != nil {
 		return &Error{"unmap", "", err}
 	}
-	return failure("unmap", "", closeHandle(taken.handle))
+	status := closeHandle(taken.handle)
+	if status == 0 && taken.byHand {
+		return unmapByHand(data)
+	}
+	return failure("unmap", "", status)
 }

@@ -65,15 +65,24 @@ func FromFile(file *os.File, options *Options) (*Map, error) {
 	if err != nil {
 		return nil, &Error{"map", fileName(file), err}
 	}
+	m, err := w.mapped(file)
+	if err != nil {
+		return nil, err
+	}
+	return newMap("map", file.Name(), w.writable(ReadOnly), m)
+}
+
+// mapped maps an open file. The error tells of a file that isn't open.
+func (w wishes) mapped(file *os.File) (mapped, error) {
 	connection, err := file.SyscallConn()
 	if err != nil {
-		return nil, &Error{"map", fileName(file), ErrInvalid} // A nil file.
+		return mapped{}, &Error{"map", fileName(file), ErrInvalid} // A nil file.
 	}
 	var m mapped
 	if connection.Control(func(fd uintptr) { m = openDescriptor(fd, w) }) != nil {
-		return nil, &Error{"map", fileName(file), ErrClosed}
+		return mapped{}, &Error{"map", fileName(file), ErrClosed}
 	}
-	return newMap("map", file.Name(), w.writable(ReadOnly), m)
+	return m, nil
 }
 
 func fileName(file *os.File) string {

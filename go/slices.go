@@ -4,14 +4,17 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 )
 
-// A region is a mapping that the guide's functions have handed out as a slice.
+// A region is a mapping that was handed out as a slice.
 type region struct {
 	base   uintptr
 	length int
 	handle uint64
+	faults *atomic.Uint32 // The library's count of what was lost.
+	byHand bool           // See mapByHand.
 }
 
 // A registry finds the region that a slice lies in. It is ordered by address, so that sub-slices,
@@ -28,18 +31,17 @@ const chunkSize = 128
 var live registry
 
 // add takes a region that was mapped just now.
-func (r *registry) add(base unsafe.Pointer, length int, handle uint64) {
+func (r *registry) add(taken region) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	c := max(r.chunkOf(uintptr(base)), 0)
+	c := max(r.chunkOf(taken.base), 0)
 	if c == len(r.chunks) {
 		r.chunks = append(r.chunks, r.newChunk())
 	}
 	if len(r.chunks[c]) == chunkSize {
-		c = r.split(c, uintptr(base))
+		c = r.split(c, taken.base)
 	}
-	at := after(r.chunks[c], uintptr(base))
-	r.chunks[c] = slices.Insert(r.chunks[c], at, region{uintptr(base), length, handle})
+	r.chunks[c] = slices.Insert(r.chunks[c], after(r.chunks[c], taken.base), taken)
 }
 
 // split halves a full chunk and answers the half in which base belongs.

@@ -3,7 +3,6 @@ package memmap
 import (
 	"math/rand/v2"
 	"testing"
-	"unsafe"
 )
 
 // The registry is compared with a plain list. Its regions are parts of one block, so that their
@@ -28,7 +27,7 @@ func TestTheRegistryFindsWhatAPlainListFinds(t *testing.T) {
 		}
 	}
 	for _, i := range random.Perm(cells) {
-		r.add(unsafe.Pointer(unsafe.SliceData(cell(i))), room/2, uint64(i))
+		r.add(region{base: address(cell(i)), length: room / 2, handle: uint64(i)})
 		isLive[i] = true
 		check(random.IntN(cells))
 	}
@@ -38,7 +37,7 @@ func TestTheRegistryFindsWhatAPlainListFinds(t *testing.T) {
 		case isLive[i] && (err != nil || taken.handle != uint64(i)), !isLive[i] && err != errNotLive:
 			t.Fatalf("region %d, live %v: took %+v, %v", i, isLive[i], taken, err)
 		case !isLive[i]:
-			r.add(unsafe.Pointer(unsafe.SliceData(cell(i))), room/2, uint64(i))
+			r.add(region{base: address(cell(i)), length: room / 2, handle: uint64(i)})
 		}
 		isLive[i] = !isLive[i]
 		check(random.IntN(cells))

@@ -1,0 +1,108 @@
+package memmap
+
+import (
+	"math"
+	"os"
+)
+
+// The guide's functions map whole files by path. These are for open files, parts of files and memory
+// without a file, as plain slices too: what programs that know mmap-go or syscall.Mmap work with.
+
+// MapFile maps an open file as a slice, by default read-only and whole; file may be closed afterwards. The
+// slice must eventually be given to [UnmapMemory]; after that, touching it crashes the program or reaches
+// what is mapped there since.
+//
+// It keeps no descriptor ([NoDescriptor] is implied), and a Capacity is [ErrInvalid]. A Length may reach past
+// the end of the file, as with mmap(2): those bytes are the file's when it has grown, and lost when they are
+// touched before.
+func MapFile(file *os.File, options *Options) ([]byte, error) {
+	w, err := options.checked()
+	if err == nil && w.Capacity != 0 {
+		err = ErrInvalid
+	}
+	if err != nil {
+		return nil, &Error{"map", fileName(file), err}
+	}
+	w.Flags |= NoDescriptor
+	m, err := w.mapped(file)
+	if err != nil {
+		return nil, err
+	}
+	if (m.status == statusRange || m.status == statusNotRegular) && w.byHand() {
+		return mapByHand(file, w)
+	}
+	return register("map", file.Name(), m)
+}
+
+// MapAnonymous maps size zero bytes without a file, private to this process, as a slice, which must
+// eventually be given to [UnmapMemory].
+func MapAnonymous(size int64, options *Options) ([]byte, error) {
+	w, err := options.checked()
+	if err == nil && (size < 0 || size > math.MaxInt || w.Capacity != 0) {
+		err = ErrInvalid
+	}
+	if err != nil {
+		return nil, &Error{"anonymous", "", err}
+	}
+	return register("anonymous", "", openAnonymous(size, w))
+}
+
+// FlushMemory makes what was written to data durable, as [Map.FlushRange] does. data is a slice that this
+// package has mapped, or a part of one; any alignment.
+//
+// It is [ErrFault] when anything of the mapping was lost, and what is left has been flushed. Where nothing
+// can become durable it is [ErrAccess] (copy-on-write) or [ErrUnsupported] (memory without a file). A slice
+// that is not, or no longer, a live mapping is both [ErrClosed] and [ErrInvalid], here and in the functions
+// that follow.
+func FlushMemory(data []byte) error {
+	return onMemory("flush", data, func(r region, offset, length uint64) int32 {
+		return flush(r.handle, offset, length, FlushSync)
+	})
+}
+
+// LockMemory keeps the pages of data in memory, as [Map.LockMemory] does.
+func LockMemory(data []byte) error {
+	return onMemory("lock memory", data, func(r region, offset, length uint64) int32 {
+		return lockMemory(r.handle, offset, length)
+	})
+}
+
+// UnlockMemory lets the pages of data go again.
+func UnlockMemory(data []byte) error {
+	return onMemory("unlock memory", data, func(r region, offset, length uint64) int32 {
+		return unlockMemory(r.handle, offset, length)
+	})
+}
+
+// ProtectMemory takes writing away from the mapping that data lies in, all of it, or gives it back, as
+// [Map.Protect] does.
+func ProtectMemory(data []byte, allow Access) error {
+	return onMemory("protect", data, func(r region, _, _ uint64) int32 { return protect(r.handle, allow) })
+}
+
+// FaultOf is nil as long as nothing was lost of the mapping that data lies in, and else an error that is
+// [ErrFault] and a [FaultError]. Who reads a slice asks it afterwards: lost pages read as zeros.
+func FaultOf(data []byte) error {
+	return onMemory("fault", data, func(r region, _, _ uint64) int32 {
+		if r.faults.Load() == 0 {
+			return 0
+		}
+		return statusFault
+	})
+}
+
+// onMemory is use, of the live mapping that data lies in and of where data lies in it.
+func onMemory(op string, data []byte, use func(r region, offset, length uint64) int32) error {
+	found, offset, ok := live.find(data)
+	if !ok {
+		return &Error{op, "", errNotLive}
+	}
+	switch status := use(found, uint64(offset), uint64(len(data))); status {
+	case statusClosed: // Unmapped since it was found.
+		return &Error{op, "", errNotLive}
+	case statusFault:
+		return &Error{op, "", lost(found.handle)}
+	default:
+		return failure(op, "", status)
+	}
+}
