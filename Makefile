@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR = $(CURDIR)/target
 # Go's cache does not look into a static library: its checksum makes every change of it a new program.
 LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
 
-.PHONY: build demo test test-rust test-go check-format header bench bench-instructions tools clean survival test-bench mapview # Where the for Python live; what it is tested against library as built here. VENV = $(CURDIR)/.tools/python PYTHON MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/python \ test-python check-python wheel bench-python
+.PHONY: build demo test test-rust test-go check-format header bench bench-instructions tools clean survival test-bench mapview # Where the for Python live; what it is tested against library as built here. VENV = $(CURDIR)/.tools/python PYTHON MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/python \ test-python check-python wheel bench-python ffi-deps
 
 build: tools
 	cargo build --release --lib
@@ -82,6 +82,9 @@ bench-instructions: build
 
 survival: build
 	cd bench && $(GO) run $(LINK) ./survival
+
+ffi-deps:
+	tools/ffi-deps
 
 tools:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then run make again" >&2; exit 1; }

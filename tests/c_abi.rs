@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::c::{C99, CPP11, Library, compiler, how_it_ended, link, succeeds};
+use common::c::{C99, CPP11, Library, compiler, has_cpp, how_it_ended, link, succeeds};
 use common::{declared_functions, release_library, root};
 use std::ffi::OsStr;
 use std::fs;
@@ -66,16 +66,6 @@ fn run(program: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -
         .env("MEMMAP_SHARED_LIBRARY", release_library())
         .output();
     output.expect("what has been linked can be run")
-}
-
-fn has_cpp() -> bool {
-    let found = compiler(true).arg("--version").output();
-    let found = found.is_ok_and(|output| output.status.success());
-    if !found {
-        writeln!(std::io::stderr(), "skipped: there is no C++ compiler")
-            .expect("it can be written");
-    }
-    found
 }
 
 #[test]

@@ -72,10 +72,10 @@ package Memmap {
         die Memmap::Error->new($status) if $status != 0;
     }
 
+    my %size_of = map { $_ => $ffi->sizeof("record($_)") } qw(Memmap::Options Memmap::Fault);
+
     # A struct that tells its own size, as the library wants it.
-    sub sized ($class, %members) {
-        return $class->new(%members, size => $ffi->sizeof("record($class)"));
-    }
+    sub sized ($class, %members) { $class->new(%members, size => $size_of{$class}) }
 }
 
 # A status that isn't 0. As a string it says what is wrong.

@@ -2,6 +2,7 @@
 
 use super::{release_folder, root};
 use std::ffi::OsStr;
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,17 @@ pub fn compiler(cpp: bool) -> Command {
     let mut command = build.cargo_metadata(false).get_compiler().to_command();
     command.arg("-I").arg(root().join("include"));
     command
+}
+
+/// Whether there is a C++ compiler; says so where there is none.
+pub fn has_cpp() -> bool {
+    let found = compiler(true).arg("--version").output();
+    let found = found.is_ok_and(|output| output.status.success());
+    if !found {
+        writeln!(std::io::stderr(), "skipped: there is no C++ compiler")
+            .expect("it can be written");
+    }
+    found
 }
 
 /// Compiles and links a program; the answer lies in `folder` and is to be run while that is there.
