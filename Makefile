@@ -1,14 +1,20 @@
-# make demo: the guide's program on a real file.  make test: everything.  make survival: who lives through what.
-# CONTRIBUTING.md has the rest.
+# make demo: the guide's program on a real file.  make test: everything.  CONTRIBUTING.md has the rest.
+
+export CARGO_TARGET_DIR = $(CURDIR)/target
+LIBRARY  = $(CURDIR)/target/release/libmemmap.a
 
 GO       = $(shell tools/go-toolchain)
 GOTESTS  = -count=1
-LIBRARY  = $(CURDIR)/target/release/libmemmap.a
-export CARGO_TARGET_DIR = $(CURDIR)/target
 # Go's cache does not look into a static library: its checksum makes every change of it a new program.
 LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
 
-.PHONY: build demo test test-rust test-go check-format header bench bench-instructions tools clean survival test-bench mapview # Where the for Python live; what it is tested against library as built here. VENV = $(CURDIR)/.tools/python PYTHON MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/python \ test-python check-python wheel bench-python ffi-deps
+# Where the tools for Python live; what it is tested against is the library as built here.
+VENV     = $(CURDIR)/.tools/python
+PYTHON   = MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/python
+
+.PHONY: build demo mapview tools clean
+.PHONY: test test-rust test-go test-bench test-python run-python-tests check-python check-format
+.PHONY: header wheel bench bench-python bench-instructions survival ffi-deps
 
 build: tools
 	cargo build --release --lib
@@ -19,15 +25,11 @@ demo: build
 	target/guide -create 4096 -write "Hello, mmap" -at 100 target/demo.bin
 	target/guide target/demo.bin
 
-test: test-rust test-go test-bench
-
 # Which parts of files are in memory: target/mapview -h.
 mapview: build
 	cd go && $(GO) build $(LINK) -o ../target/mapview ./cmd/mapview
 
-test: test-rust test-go
-
-test: test-rust test-go test-python
+test: test-rust test-go test-bench test-python
 
 test-rust: build
 	cargo test --quiet -- --nocapture
@@ -38,7 +40,7 @@ test-go: build
 test-bench: build
 	cd bench && $(GO) vet ./... && $(GO) test $(GOTESTS) $(LINK) ./...
 
-# Without Python these say so, and nothing fails.
+# Without Python it says so, and nothing fails.
 test-python: build
 	@! tools/python >/dev/null || $(MAKE) --no-print-directory check-python run-python-tests
 
@@ -47,16 +49,6 @@ run-python-tests: $(VENV)/ready
 
 check-python: $(VENV)/ready
 	cd python && $(PYTHON) -m mypy
-
-# A wheel that carries the library, in target/wheel, for every Python from 3.9 on.
-wheel: build $(VENV)/ready
-	rm -rf target/wheel
-	cd python && $(PYTHON) -m build --quiet --wheel --no-isolation --outdir ../target/wheel/linux
-	cd target/wheel && PATH=$(VENV)/bin:$$PATH auditwheel repair --only-plat --wheel-dir . linux/*.whl
-	@ls target/wheel/*.whl
-
-bench-python: build $(VENV)/ready
-	cd python && PYTHONPATH=. $(PYTHON) bench.py
 
 $(VENV)/ready: python/requirements.txt
 	$$(tools/python) -m venv $(VENV)
@@ -73,8 +65,18 @@ header: tools
 	cargo build --lib
 	cp "$$(ls -t target/debug/build/libmemmap-*/out/memmap.h | head -n 1)" include/memmap.h
 
+# A wheel that carries the library, in target/wheel, for every Python from 3.9 on.
+wheel: build $(VENV)/ready
+	rm -rf target/wheel
+	cd python && $(PYTHON) -m build --quiet --wheel --no-isolation --outdir ../target/wheel/linux
+	cd target/wheel && PATH=$(VENV)/bin:$$PATH auditwheel repair --only-plat --wheel-dir . linux/*.whl
+	@ls target/wheel/*.whl
+
 bench: build
 	cd bench && $(GO) run $(LINK) .
+
+bench-python: build $(VENV)/ready
+	cd python && PYTHONPATH=. $(PYTHON) bench.py
 
 # MEMMAP_KEEP_COUNTS=1 keeps the counts of now.
 bench-instructions: build
@@ -83,15 +85,16 @@ bench-instructions: build
 survival: build
 	cd bench && $(GO) run $(LINK) ./survival
 
+# The runtimes that tests/ffi.rs uses where they are.
 ffi-deps:
 	tools/ffi-deps
+
+include packaging/install.mk packaging/dist.mk
 
 tools:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then run make again" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "A C compiler is missing: install one (Debian: apt install build-essential), then run make again" >&2; exit 1; }
 	@tools/go-toolchain >/dev/null
-
-include packaging/install.mk packaging/dist.mk
 
 clean:
 	rm -rf target .tools
