@@ -222,6 +222,7 @@ const (
 	statusClosed     = C.MEMMAP_ERR_HANDLE
 	statusRange      = C.MEMMAP_ERR_RANGE
 	statusNotRegular = C.MEMMAP_ERR_NOT_REGULAR
+	statusAccess     = C.MEMMAP_ERR_ACCESS
 	statusFault      = C.MEMMAP_ERR_FAULT
 	statusBusy       = C.MEMMAP_ERR_BUSY
 	toEnd            = C.MEMMAP_TO_END

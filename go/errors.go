@@ -55,6 +55,7 @@ var (
 	// ErrNotRegular is a path that names a directory, FIFO, socket or character device.
 	ErrNotRegular error = &reason{"not a regular file: a directory, FIFO, socket or device cannot be mapped by this call", nil}
 	// ErrFault is memory whose pages are gone: the file was truncated, or its device failed or is full.
+	// Beside it stands a [FaultError], for [errors.As], that says which.
 	ErrFault error = &reason{"pages behind the mapping are gone: the file was truncated, or its device failed or is full", nil}
 	// ErrLimit is a limit of the system that was reached.
 	ErrLimit error = &reason{"a system limit forbids it: address space, memory, vm.max_map_count (number of mappings) or RLIMIT_FSIZE (size of a file)", nil}

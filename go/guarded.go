@@ -20,7 +20,7 @@ type Guarded struct {
 // Guarded is dropped.
 //
 // It is [ErrRange] when nothing is mapped somewhere in b, [ErrInvalid] when that is not one file mapped
-// in one way, when file is another one, or for no bytes, [ErrBusy] when a page of it is guarded already,
+// in one way, when file is another one, or for no bytes, [ErrBusy] when a page of it is guarded already or belongs to a [Map],
 // [ErrAccess] when it can't be read, and [ErrUnsupported] when the guard is off.
 func Guard(b []byte, file *os.File) (*Guarded, error) {
 	if guarding.Load() == guardOff {
@@ -42,11 +42,22 @@ func Guard(b []byte, file *os.File) (*Guarded, error) {
 
 const noDescriptor = -1
 
+// Why memory can't be guarded, where that means something else than elsewhere.
+var unguardable = map[int32]error{
+	statusInvalid: &reason{"no bytes, or not one file mapped in one way, or another file than the one given", []error{ErrInvalid}},
+	statusRange:   &reason{"nothing is mapped somewhere in the slice", []error{ErrRange}},
+	statusBusy:    &reason{"a page of it is guarded already, or belongs to a Map", []error{ErrBusy}},
+	statusAccess:  &reason{"the memory can't be read", []error{ErrAccess}},
+}
+
 func guarded(path string, m mapped) (*Guarded, error) {
-	if m.status != 0 {
-		return nil, failure("guard", path, m.status)
+	if m.status == 0 {
+		return &Guarded{m.handle, path}, nil
 	}
-	return &Guarded{m.handle, path}, nil
+	if why, own := unguardable[m.status]; own {
+		return nil, &Error{"guard", path, why}
+	}
+	return nil, failure("guard", path, m.status)
 }
 
 // Fault is nil as long as nothing of the memory was lost since it was guarded or last recovered, and else

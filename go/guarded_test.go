@@ -110,6 +110,12 @@ func TestWhatCannotBeGuardedSaysWhy(t *testing.T) {
 	succeeds(t, "Guard", err)
 	_, err = Guard(data[page:], file)
 	wants(t, "twice", err, ErrBusy)
+	_, m := paged(t, 1, nil)
+	_, err = Guard(m.Bytes(), nil)
+	wants(t, "a Map's", err, ErrBusy)
+	if err.Error() != "memmap: guard: a page of it is guarded already, or belongs to a Map" {
+		t.Error(err)
+	}
 	succeeds(t, "Close", g.Close())
 	succeeds(t, "Munmap", syscall.Munmap(data))
 }

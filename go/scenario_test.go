@@ -2,10 +2,12 @@ package memmap
 
 import (
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +20,7 @@ import (
 const (
 	users  = 8
 	pages  = 16
-	rounds = 5
+	rounds = 3
 )
 
 // A crowd is goroutines that use every page of a Map, over and over, while the garbage collector runs.
@@ -94,6 +96,8 @@ func TestEightGoroutinesSurviveACutFileWhileGarbageIsCollected(t *testing.T) {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			survives(t, func(t *testing.T) {
 				path, m := paged(t, pages, writable)
+				succeeds(t, "the profiler's signals", pprof.StartCPUProfile(io.Discard))
+				defer pprof.StopCPUProfile()
 				for range rounds {
 					c := gather(t, m)
 					setSize(t, path, size)
