@@ -1182,6 +1182,107 @@ memmap_status memmap_unlock(memmap_handle handle,
                             uint64_t offset,
                             uint64_t len);
 
+/* ---- Atomic numbers, and waiting for them -------------------------------------------- */
+
+/**
+ * `memmap_atomic_load32` reads the 32-bit number at `offset`, whole, whoever else writes it, in this machine's
+ * order of bytes. What was written to shared memory before the number was stored is seen by who has
+ * loaded it (acquire, and release below).
+ *
+ * Any language's own atomic operations on the same address go together with these.
+ *
+ * Statuses, here and below: MEMMAP_ERR_INVALID when the number's address is not a multiple of its size, so
+ * for mappings whose `offset` is one, when `offset` is not; MEMMAP_ERR_RANGE.
+ */
+memmap_status memmap_atomic_load32(memmap_handle handle,
+                                   uint64_t offset,
+                                   uint32_t *value);
+
+/**
+ * `memmap_atomic_store32` stores `value` there (release).
+ *
+ * Statuses: MEMMAP_ERR_ACCESS on a read-only mapping, here and below.
+ */
+memmap_status memmap_atomic_store32(memmap_handle handle, uint64_t offset, uint32_t value);
+
+/**
+ * `memmap_atomic_add32` adds `value`, modulo 2^32; `*before` is the number that was there (acquire and
+ * release). To subtract, add the two's complement.
+ */
+memmap_status memmap_atomic_add32(memmap_handle handle,
+                                  uint64_t offset,
+                                  uint32_t value,
+                                  uint32_t *before);
+
+/**
+ * `memmap_atomic_compare_swap32` stores `desired` if the number there is `expected`, and else nothing; `*before`
+ * is the number that was there, so the swap was made if it equals `expected`, and status 0 says only
+ * that it was tried (acquire and release; acquire if it wasn't made).
+ */
+memmap_status memmap_atomic_compare_swap32(memmap_handle handle,
+                                           uint64_t offset,
+                                           uint32_t expected,
+                                           uint32_t desired,
+                                           uint32_t *before);
+
+/**
+ * `memmap_atomic_load64` is memmap_atomic_load32 for 64 bits; so are the next three.
+ */
+memmap_status memmap_atomic_load64(memmap_handle handle, uint64_t offset, uint64_t *value);
+
+/**
+ * `memmap_atomic_store64` stores `value` there (release).
+ */
+memmap_status memmap_atomic_store64(memmap_handle handle, uint64_t offset, uint64_t value);
+
+/**
+ * `memmap_atomic_add64` adds `value`, modulo 2^64; `*before` is the number that was there.
+ */
+memmap_status memmap_atomic_add64(memmap_handle handle,
+                                  uint64_t offset,
+                                  uint64_t value,
+                                  uint64_t *before);
+
+/**
+ * `memmap_atomic_compare_swap64` stores `desired` if the number there is `expected`; `*before` is the number
+ * that was there.
+ */
+memmap_status memmap_atomic_compare_swap64(memmap_handle handle,
+                                           uint64_t offset,
+                                           uint64_t expected,
+                                           uint64_t desired,
+                                           uint64_t *before);
+
+/**
+ * `memmap_wait` waits until memmap_wake is called for the same place of the file, by any process and at
+ * any address, if the 32-bit number at `offset` is `expected`; else it answers at once. `timeout_ms` is how
+ * many milliseconds to wait at most; -1 is for ever.
+ *
+ * Status 0 says only that it is time to look at the number again: it may have been another from the start,
+ * a signal may have come, or no reason at all. Whoever changes the number calls memmap_wake
+ * afterwards; then no wake is missed. In private memory (anonymous, copy-on-write) it is between the threads
+ * of this process.
+ *
+ * While it waits, the mapping is pinned: it can't be moved or cut, and stays after memmap_close.
+ *
+ * Statuses: MEMMAP_ERR_TIMEOUT; MEMMAP_ERR_INVALID for an `offset` as above or a timeout below -1;
+ * MEMMAP_ERR_RANGE; MEMMAP_ERR_FAULT also without the guard, when the page is gone.
+ */
+memmap_status memmap_wait(memmap_handle handle,
+                          uint64_t offset,
+                          uint32_t expected,
+                          int64_t timeout_ms);
+
+/**
+ * `memmap_wake` wakes up to `count` of those who wait at `offset`, in any process; UINT32_MAX is all. It needs
+ * no right to write.
+ *
+ * Statuses: as memmap_wait.
+ */
+memmap_status memmap_wake(memmap_handle handle,
+                          uint64_t offset,
+                          uint32_t count);
+
 /* ---- Faults -------------------------------------------------------------------------- */
 
 /**

@@ -16,16 +16,17 @@ use std::sync::atomic::{Ordering, fence};
 /// The copies go through raw pointers and may overlap: the caller's buffer may lie in the same mapping,
 /// and other processes may write to it at the same time.
 #[inline]
-fn copying<const N: usize>(
+pub fn copying<const N: usize, R>(
     mapping: &Pinned,
     ranges: [Range<usize>; N],
-    copy: impl FnOnce(*mut u8),
-) -> Result<()> {
+    copy: impl FnOnce(*mut u8) -> R,
+) -> Result<R> {
     intact(mapping, &ranges)?;
-    copy(mapping.data());
+    let answer = copy(mapping.data());
     // Acquire: what was read may have come from a stand-in page; it was recorded before it was put there.
     fence(Ordering::Acquire);
-    intact(mapping, &ranges)
+    intact(mapping, &ranges)?;
+    Ok(answer)
 }
 
 /// [`Error::Fault`] when any byte of the ranges was lost.

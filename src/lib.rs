@@ -16,12 +16,14 @@
 
 mod access;
 mod advice;
+mod atomic;
 mod boundary;
 mod capi;
 mod claims;
 mod faults;
 mod file;
 mod fork;
+mod futex;
 mod guard;
 mod handles;
 mod locks;

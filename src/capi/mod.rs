@@ -21,6 +21,8 @@ mod sharing;
 
 mod locks;
 
+mod atomics;
+
 mod faults;
 
 mod system;

@@ -38,6 +38,17 @@ static void is_no_handle(memmap_handle none) {
     CHECK(fd == -1 && number == 7);
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_lock(none, 0, 1, MEMMAP_LOCK_SHARED, -1));
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_unlock(none, 0, 1));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_atomic_load32(none, 0, &number));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_atomic_store32(none, 0, 1));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_atomic_add32(none, 0, 1, &number));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_atomic_compare_swap32(none, 0, 1, 2, &number));
+    CHECK_REFUSED(MEMMAP_ERR_HANDLE, len, memmap_atomic_load64(none, 0, &len));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_atomic_store64(none, 0, 1));
+    CHECK_REFUSED(MEMMAP_ERR_HANDLE, len, memmap_atomic_add64(none, 0, 1, &len));
+    CHECK_REFUSED(MEMMAP_ERR_HANDLE, len, memmap_atomic_compare_swap64(none, 0, 1, 2, &len));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_wait(none, 0, 0, -1));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_wake(none, 0, 1));
+    CHECK(number == 7);
     CHECK(data == NULL && view.data == NULL && view.len == UNTOUCHED);
     CHECK(info.length == 0 && info.access == 0 && strcmp(buf, "abc") == 0);
 }
