@@ -1,10 +1,11 @@
 //! What the documents show, compiled and run as a reader would: every program in C and Go. Those in Rust
-//! are run by rustdoc (src/lib.rs).
+//! are run by rustdoc (src/lib.rs); pieces in other languages are parts of programs that tests/ffi.rs runs.
 
 mod common;
 
 use common::c::{Library, how_it_ended, link};
 use common::{go, root};
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -102,11 +103,55 @@ fn of<'a>(blocks: &'a [Block], language: &'static str) -> impl Iterator<Item = &
         .filter(move |block| block.language == language)
 }
 
+/// The program of examples/ffi of which the blocks in a language are parts; tests/ffi.rs runs it.
+fn example_in(language: &str) -> Option<&'static str> {
+    const EXAMPLES: [(&str, &str); 7] = [
+        ("cpp", "tour.cpp"),
+        ("csharp", "Tour.cs"),
+        ("java", "Tour.java"),
+        ("js", "tour.js"),
+        ("lua", "tour.lua"),
+        ("perl", "tour.pl"),
+        ("ruby", "tour.rb"),
+    ];
+    let found = EXAMPLES.iter().find(|(known, _)| *known == language);
+    found.map(|(_, example)| *example)
+}
+
+/// The lines without the indentation that they have in common.
+fn dedented<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let indentation = |line: &&str| line.len() - line.trim_start().len();
+    let written = lines.iter().filter(|line| !line.is_empty());
+    let common = written.map(indentation).min().unwrap_or(0);
+    let rest = |line: &&'a str| line.get(common..).unwrap_or("");
+    lines.iter().map(rest).collect()
+}
+
+#[test]
+fn the_pieces_in_other_languages_are_parts_of_the_examples() {
+    let mut languages = HashSet::new();
+    for block in blocks() {
+        let Some(example) = example_in(&block.language) else {
+            continue;
+        };
+        let text = fs::read_to_string(root().join("examples/ffi").join(example));
+        let text = text.expect("it is there");
+        let lines: Vec<_> = text.lines().collect();
+        let piece: Vec<_> = block.code.lines().collect();
+        let found = lines
+            .windows(piece.len())
+            .any(|part| dedented(part) == piece);
+        assert!(found, "{} is not in {example}", block.place);
+        languages.insert(block.language);
+    }
+    assert_eq!(languages.len(), 7, "a language has no piece: {languages:?}");
+}
+
 #[test]
 fn every_block_is_in_a_language_that_is_tested_or_is_not_code() {
     const KNOWN: [&str; 5] = ["c", "go", "rust", "sh", "text"];
     for block in blocks() {
-        let known = KNOWN.contains(&&*block.language);
+        let known = KNOWN.contains(&&*block.language) || example_in(&block.language).is_some();
         assert!(known, "{}: {:?}", block.place, block.language);
     }
 }
