@@ -300,10 +300,8 @@ impl RawMapped {
             return Err(Error::Invalid);
         }
         // SAFETY: not NULL, and the first member is there in every version of the struct.
-        own_size(
-            unsafe { raw.cast::<u32>().read_unaligned() },
-            size_of::<RawMapped>(),
-        )?;
+        let size = unsafe { raw.cast::<u32>().read_unaligned() };
+        own_size(size, size_of::<RawMapped>())?;
         // SAFETY: it has just said that it is as long.
         let mapped = unsafe { raw.read_unaligned() };
         match mapped.reserved {
