@@ -169,35 +169,28 @@ func loop(f func(i int) error) func(*testing.B) {
 
 // ---- What it costs to survive ----
 
-// faultRows loses LOSSES mappings at a time, among many that aren't lost.
-func faultRows(folder string, results *report) error {
-	crowdPath, err := newFile(folder, "others", mib)
-	if err != nil {
-		return err
-	}
-	path, err := newFile(folder, "lost", os.Getpagesize())
-	if err != nil {
-		return err
-	}
-	for _, among := range []struct {
-		count int
-		asked float64
-	}{{10, 1.0 / 3}, {1_000, 1.0 / 3}, {60_000, 1.0 / 30}} {
-		others, err := gather(cPath(crowdPath), among.count)
+// faultsAmong loses LOSSES mappings at a time, among count that aren't lost.
+func faultsAmong(count int, asked float64) func(string, *report) error {
+	return func(folder string, results *report) error {
+		crowdPath, err := newFile(folder, "others", mib)
 		if err != nil {
 			return err
 		}
-		err = results.add(pair{
-			work:    fmt.Sprintf("%d faults among %d mappings", C.LOSSES, among.count),
-			against: "a handler that only calls mmap", asked: among.asked,
+		path, err := newFile(folder, "lost", os.Getpagesize())
+		if err != nil {
+			return err
+		}
+		others, err := gather(cPath(crowdPath), count)
+		if err != nil {
+			return err
+		}
+		defer others.disperse()
+		return results.add(pair{
+			work:    fmt.Sprintf("%d faults among %d mappings", C.LOSSES, count),
+			against: "a handler that only calls mmap", asked: asked,
 			ours: surviving(path), theirs: survivingBarely(path), benchtime: "20x",
 		})
-		others.disperse()
-		if err != nil {
-			return err
-		}
 	}
-	return nil
 }
 
 func surviving(path string) func(*testing.B) {

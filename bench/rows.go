@@ -142,7 +142,8 @@ func dirty(data []byte, value byte) {
 	}
 }
 
-// crowded measures what a mapping costs when there are very many of them, in time and in memory.
+// crowded measures what a mapping costs when there are very many of them, in time and in memory. There may
+// not have been nearly as many before: room is kept.
 func crowded(folder string, results *report) error {
 	path, err := newFile(folder, "crowd", mib)
 	if err != nil {
