@@ -176,17 +176,22 @@ func lost(handle uint64) error {
 // told is the answer of a view whose function answered err. before is what m.recovered was when the
 // view began.
 func (m *Map) told(op string, before *FaultError, err error) error {
+	faulted := m.faulted() // First: who finds the count cleared finds what was recovered.
 	now := m.recovered.Load()
-	if !m.faulted() && now == before {
+	if !faulted && now == before {
 		return err
 	}
-	return errors.Join(err, m.tell(op, before, now))
+	return m.tell(op, before, now, err)
 }
 
 //go:noinline
-func (m *Map) tell(op string, before, now *FaultError) error {
+func (m *Map) tell(op string, before, now *FaultError, err error) error {
+	lost := m.outcome(op, statusFault)
 	if now != before { // Recovered meanwhile.
-		return m.fail(op, now)
+		lost = m.fail(op, now)
 	}
-	return m.outcome(op, statusFault)
+	if err == nil {
+		return lost
+	}
+	return errors.Join(err, lost)
 }

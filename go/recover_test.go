@@ -94,8 +94,8 @@ func TestCheckTakesAnyRangeInside(t *testing.T) {
 	}
 }
 
-// No operation reads zeros without being told, also if a recovery comes between its copy and its look at
-// the count of faults.
+// Nobody reads zeros without being told, also if a recovery comes between the copy and the look at the
+// count of faults.
 func TestNoReadTakesZerosForTheFileWhileOthersRecover(t *testing.T) {
 	survives(t, func(t *testing.T) {
 		path, m := paged(t, 4, nil)
@@ -110,6 +110,14 @@ func TestNoReadTakesZerosForTheFileWhileOthersRecover(t *testing.T) {
 				for !done.Load() {
 					if n, err := m.ReadAt(p, page); err == nil && string(p[:n]) != whole {
 						t.Error("zeros, and no error")
+						return
+					}
+					saw := ""
+					if err := m.View(func(data []byte) error {
+						saw = string(data[page : 3*page])
+						return nil
+					}); err == nil && saw != whole {
+						t.Error("zeros in a view, and no error")
 						return
 					}
 				}

@@ -51,10 +51,11 @@ func (m *Map) writePiece(w io.Writer, from int64) (n int, end bool, err error) {
 }
 
 func (m *Map) pieceLost(before *FaultError, from, length int64) error {
+	err := m.intact(from, length) // First: as in told.
 	if now := m.recovered.Load(); now != before {
 		return m.fail("read", now)
 	}
-	if err := m.intact(from, length); err != nil {
+	if err != nil {
 		return m.fail("read", err)
 	}
 	return nil
