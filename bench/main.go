@@ -39,11 +39,20 @@ func run() error {
 	printHead()
 	var results report
 	for _, prepare := range []func(string) (pair, error){
-		guideMapUnmap, cOpenClose, memmap2OpenClose, cPinUnpin, goView, goReadAt, osFileReadAt, goWriteFlush,
-		pythonFind, pythonFindLast, hotSum,
+		// Mapping and unmapping.
+		guideMapUnmap, cOpenClose, memmap2OpenClose, mmapgoMapUnmap,
+		// Reaching the bytes.
+		cPinUnpin, goView, goReadAt, osFileReadAt, expmmapReadAt(64, 1/1.5), expmmapReadAt(64<<10, 1/1.05),
+		readAtByTwo, copyByTwo, hotSum,
+		// Flushing.
+		goWriteFlush, mmapgoFlush,
+		// Searching.
+		findAgainstGo, findAgainstGlibc, pythonFind, findLastAgainstGo, pythonFindLast, backwardsShort, backwardsLong,
+		// Growing and filling.
+		appendOnDisk, appendInMemory, firstTouch,
 		freshCopy(memmap.Prefault, ", prefault"), freshCopy(0, ", without prefault"),
+		// Cold files.
 		coldRandom, coldScan,
-		mmapgoMapUnmap, expmmapReadAt(64, 1/1.5), expmmapReadAt(64<<10, 1/1.05), mmapgoFlush,
 	} {
 		p, err := prepare(folder)
 		if err != nil {

@@ -1,0 +1,140 @@
+package main
+
+/*
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <string.h>
+
+static int64_t memmem_at(const uint8_t *hay, size_t hay_len, const uint8_t *needle, size_t needle_len)
+{
+	const uint8_t *found = memmem(hay, hay_len, needle, needle_len);
+	return found == NULL ? -1 : found - hay;
+}
+*/
+import "C"
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"unsafe"
+
+	"libmemmap/memmap"
+)
+
+// The text that is searched shares its beginning with the long needle, and letters with the short one, as
+// texts do.
+const (
+	searched    = 256 * mib
+	phrase      = "the quick brown fox jumps over the lazy dog, once, "
+	shortNeedle = "lazy cat"
+	longNeedle  = "the quick brown fox jumps over the lazy dog, twice" // 50 bytes.
+)
+
+// A haystack is a mapped text, and where the needle stands in it.
+type haystack struct {
+	m      *memmap.Map
+	needle []byte
+	at     int64
+}
+
+// newHaystack makes a file of text that is in memory, with the needle at an offset, or that far before the end.
+func newHaystack(folder, name, needle string, at int64) (haystack, error) {
+	text := bytes.Repeat([]byte(phrase), searched/len(phrase)+1)[:searched]
+	if at < 0 {
+		at += searched
+	}
+	copy(text[at:], needle)
+	path := filepath.Join(folder, name)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return haystack{}, err
+	}
+	m, err := memmap.Open(path, &memmap.Options{Flags: memmap.Prefault})
+	return haystack{m, []byte(needle), at}, errors.Join(err, os.Remove(path))
+}
+
+func (h haystack) done() { h.m.Close() }
+
+// search benchmarks a search, and fails where it does not find the needle.
+func (h haystack) search(find func() int64) func(*testing.B) {
+	return func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			if at := find(); at != h.at {
+				b.Fatalf("found at %d, not at %d", at, h.at)
+			}
+		}
+	}
+}
+
+func (h haystack) find() int64 {
+	at, err := h.m.Find(h.needle, 0, memmap.ToEnd)
+	if err != nil {
+		panic(err)
+	}
+	return at
+}
+
+func (h haystack) findLast() int64 {
+	at, err := h.m.FindLast(h.needle, 0, memmap.ToEnd)
+	if err != nil {
+		panic(err)
+	}
+	return at
+}
+
+func (h haystack) memmem() int64 {
+	data := h.m.Bytes()
+	first := func(p []byte) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(p))) }
+	return int64(C.memmem_at(first(data), C.size_t(len(data)), first(h.needle), C.size_t(len(h.needle))))
+}
+
+func findAgainstGo(folder string) (pair, error) {
+	h, err := newHaystack(folder, "find-go", shortNeedle, int64(-len(shortNeedle)))
+	return pair{
+		work: "Go Find, at the end of 256 MiB", against: "Go bytes.Index", asked: 4,
+		ours: h.search(h.find), theirs: h.search(func() int64 { return int64(bytes.Index(h.m.Bytes(), h.needle)) }),
+		benchtime: "3x", done: h.done,
+	}, err
+}
+
+func findAgainstGlibc(folder string) (pair, error) {
+	h, err := newHaystack(folder, "find-glibc", shortNeedle, int64(-len(shortNeedle)))
+	return pair{
+		work: "Go Find, at the end of 256 MiB", against: "glibc memmem", asked: 5,
+		ours: h.search(h.find), theirs: h.search(h.memmem), benchtime: "3x", done: h.done,
+	}, err
+}
+
+func findLastAgainstGo(folder string) (pair, error) {
+	h, err := newHaystack(folder, "find-last", shortNeedle, 0)
+	return pair{
+		work: "Go FindLast, at the start of 256 MiB", against: "Go bytes.LastIndex", asked: 3,
+		ours: h.search(h.findLast), theirs: h.search(func() int64 { return int64(bytes.LastIndex(h.m.Bytes(), h.needle)) }),
+		benchtime: "1x", done: h.done,
+	}, err
+}
+
+// backwards compares the two directions, each with all of the text to look at.
+func backwards(folder, work, needle string) (pair, error) {
+	atStart, err := newHaystack(folder, "backwards", needle, 0)
+	if err != nil {
+		return pair{}, err
+	}
+	atEnd, err := newHaystack(folder, "forwards", needle, int64(-len(needle)))
+	return pair{
+		work: work, against: "Go Find of the same", asked: 0.4,
+		ours: atStart.search(atStart.findLast), theirs: atEnd.search(atEnd.find), benchtime: "3x",
+		done: func() { atStart.done(); atEnd.done() },
+	}, err
+}
+
+func backwardsShort(folder string) (pair, error) {
+	return backwards(folder, `Go FindLast of "lazy cat" in 256 MiB`, shortNeedle)
+}
+
+func backwardsLong(folder string) (pair, error) {
+	return backwards(folder, "Go FindLast of 50 bytes in 256 MiB", longNeedle)
+}
