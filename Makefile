@@ -8,13 +8,7 @@ GOTESTS  = -count=1
 # Go's cache does not look into a static library: its checksum makes every change of it a new program.
 LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
 
-# Where the tools for Python live; what it is tested against is the library as built here.
-VENV     = $(CURDIR)/.tools/python
-PYTHON   = MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/python
-
-.PHONY: build demo mapview tools clean
-.PHONY: test test-rust test-go test-bench test-python run-python-tests check-python check-format
-.PHONY: header wheel bench bench-python bench-instructions survival ffi-deps
+.PHONY: # Where the tools for Python live; what it is tested against library as built here. VENV = $(CURDIR)/.tools/python PYTHON MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/python build demo mapview clean test test-rust test-go test-bench test-python run-python-tests check-python check-format header wheel bench bench-python bench-instructions survival ffi-deps kills
 
 build: tools
 	cargo build --release --lib
@@ -54,6 +48,10 @@ $(VENV)/ready: python/requirements.txt
 	$$(tools/python) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r python/requirements.txt
 	touch $@
+
+# Kills 500 holders of locks, writers and readers of cells; make test kills 60.
+kills: build
+	MEMMAP_ROUNDS=500 cargo test --quiet --test c_abi -- with_the_static_library::kills
 
 check-format: tools
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy

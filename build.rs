@@ -16,7 +16,7 @@ const TYPES: [&str; 7] = [
 ];
 
 /// The sections of the header, in its order; the first line of each file is the section's title.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "src/capi/about.rs",
     "src/capi/open.rs",
     "src/capi/look.rs",
@@ -27,6 +27,7 @@ const SECTIONS: [&str; 12] = [
     "src/capi/sharing.rs",
     "src/capi/locks.rs",
     "src/capi/atomics.rs",
+    "src/capi/cells.rs",
     "src/capi/faults.rs",
     "src/capi/system.rs",
 ];

@@ -67,6 +67,8 @@ var (
 	ErrUnsupported error = &reason{"not possible for this mapping: it has no file, gave its descriptor up (NoDescriptor), or its file has a fixed size", nil}
 	// ErrUnsealed is a file that is not sealed against shrinking, where that was asked for.
 	ErrUnsealed error = &reason{"the file is not sealed against shrinking (SealShrink), so whoever has it could take its pages away", nil}
+	// ErrCorrupt is bytes that are not what they ought to be: no cell, or none of its values whole.
+	ErrCorrupt error = &reason{"the bytes are not what they ought to be: no cell begins there, or one of another capacity, or a crash left none of its values whole", nil}
 	// ErrPanic is a bug in libmemmap that was caught; every mapping is still usable.
 	ErrPanic error = &reason{"a bug in libmemmap was caught; every mapping is still usable. Please report it", nil}
 )
@@ -83,6 +85,7 @@ var reasons = map[int32]error{
 	C.MEMMAP_ERR_TIMEOUT:     ErrTimeout,
 	C.MEMMAP_ERR_UNSUPPORTED: ErrUnsupported,
 	C.MEMMAP_ERR_UNSEALED:    ErrUnsealed,
+	C.MEMMAP_ERR_CORRUPT:     ErrCorrupt,
 	C.MEMMAP_ERR_PANIC:       ErrPanic,
 }
 

@@ -617,6 +617,11 @@ typedef struct memmap_stats {
 #define MEMMAP_ERR_UNSEALED -11
 
 /**
+ * The bytes are not what they ought to be: no cell begins there, or a crash left none of its values whole.
+ */
+#define MEMMAP_ERR_CORRUPT -12
+
+/**
  * A bug in libmemmap, caught.
  */
 #define MEMMAP_ERR_PANIC -100
@@ -1282,6 +1287,80 @@ memmap_status memmap_wait(memmap_handle handle,
 memmap_status memmap_wake(memmap_handle handle,
                           uint64_t offset,
                           uint32_t count);
+
+/* ---- Cells: one writer's newest value for any number of readers ---------------------- */
+
+/**
+ * `memmap_cell_size` answers how many bytes of a mapping a cell takes for values of up to `capacity` bytes: a
+ * little more than four times as many.
+ *
+ * A cell holds the newest value that one writer has published, for readers in any process. Nobody waits for
+ * anybody: a reader never gets a torn value and writes nothing, so its mapping may be read-only; a
+ * writer that dies in the middle leaves the last whole value. A cell may lie in a file: publishing flushes
+ * nothing (see memmap_flush), and after a crash of the machine readers get the newest value that is whole.
+ *
+ * Statuses: MEMMAP_ERR_INVALID for 0; MEMMAP_ERR_LIMIT for more than 2^40.
+ */
+memmap_status memmap_cell_size(uint64_t capacity,
+                               uint64_t *size);
+
+/**
+ * `memmap_cell_create` makes a cell in the mapping at `offset`. One of that capacity that is there
+ * already is kept with its value, so a writer calls this whenever it starts. Readers that come before it
+ * are told MEMMAP_ERR_CORRUPT.
+ *
+ * Statuses: MEMMAP_ERR_INVALID, MEMMAP_ERR_LIMIT as memmap_cell_size, and for an `offset` whose address is not a
+ * multiple of 8; MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS; MEMMAP_ERR_CORRUPT when there is a cell of another
+ * capacity: fill it with zeros first if it is to go.
+ */
+memmap_status memmap_cell_create(memmap_handle handle,
+                                 uint64_t offset,
+                                 uint64_t capacity);
+
+/**
+ * `memmap_cell_publish` makes `len` bytes from `data` on the newest value of the cell at `offset`. Readers see
+ * either all of it or the value before.
+ *
+ * There is one writer at a time. Of two that publish at once, in whatever processes, one value may be lost, and
+ * readers may have to do with an older one or with MEMMAP_ERR_CORRUPT; memmap_lock keeps them apart.
+ *
+ * Statuses: MEMMAP_ERR_RANGE for more than the capacity, or when the cell doesn't lie in the mapping;
+ * MEMMAP_ERR_ACCESS; MEMMAP_ERR_CORRUPT when no cell begins there; MEMMAP_ERR_INVALID for an `offset` as above.
+ */
+memmap_status memmap_cell_publish(memmap_handle handle,
+                                  uint64_t offset,
+                                  const void *data,
+                                  uint64_t len);
+
+/**
+ * `memmap_cell_read` copies the newest value of the cell at `offset` into `buf`, which has room for `buf_len`
+ * bytes. `*len` is how long it is, and `*sequence` which one: 1 for the first that was published. 0
+ * says that there is none yet, and is no failure.
+ *
+ * What was in `buf` is gone, also if it fails: it is copied there before it is known to be whole.
+ *
+ * Statuses: MEMMAP_ERR_RANGE when the value is longer than `buf_len`, which never happens with the capacity;
+ * MEMMAP_ERR_CORRUPT when no cell begins there, or no value is whole; MEMMAP_ERR_BUSY if the writer publishes
+ * so fast that this reader never gets through; MEMMAP_ERR_INVALID for an `offset` as above.
+ */
+memmap_status memmap_cell_read(memmap_handle handle,
+                               uint64_t offset,
+                               void *buf,
+                               uint64_t buf_len,
+                               uint64_t *len,
+                               uint64_t *sequence);
+
+/**
+ * `memmap_cell_look` answers the capacity of the cell at `offset`, and the sequence of its newest value: whether
+ * there is anything new costs as little as that.
+ *
+ * Statuses: MEMMAP_ERR_CORRUPT when no cell begins there; MEMMAP_ERR_RANGE; MEMMAP_ERR_INVALID for an `offset`
+ * as above.
+ */
+memmap_status memmap_cell_look(memmap_handle handle,
+                               uint64_t offset,
+                               uint64_t *capacity,
+                               uint64_t *sequence);
 
 /* ---- Faults -------------------------------------------------------------------------- */
 

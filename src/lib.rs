@@ -19,6 +19,8 @@ mod advice;
 mod atomic;
 mod boundary;
 mod capi;
+mod cell;
+mod cells;
 mod claims;
 mod faults;
 mod file;

@@ -30,6 +30,8 @@ pub const ERR_TIMEOUT: Status = -9;
 pub const ERR_UNSUPPORTED: Status = -10;
 /// The file is not sealed against shrinking, as MEMMAP_SEALED asks.
 pub const ERR_UNSEALED: Status = -11;
+/// The bytes are not what they ought to be: no cell begins there, or a crash left none of its values whole.
+pub const ERR_CORRUPT: Status = -12;
 /// A bug in libmemmap, caught.
 pub const ERR_PANIC: Status = -100;
 
@@ -64,6 +66,8 @@ pub enum Error {
     Unsupported,
     /// The file is not sealed against shrinking.
     Unsealed,
+    /// The bytes are not what they ought to be.
+    Corrupt,
     /// A bug in libmemmap was caught at the boundary.
     Panic,
 }
@@ -72,7 +76,7 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Each error of libmemmap's own: its status, and what a person should know and do.
-const OWN: [(Error, Status, &CStr); 12] = [
+const OWN: [(Error, Status, &CStr); 13] = [
     (
         Error::Invalid,
         ERR_INVALID,
@@ -123,6 +127,11 @@ const OWN: [(Error, Status, &CStr); 12] = [
         Error::Unsealed,
         ERR_UNSEALED,
         c"the file is not sealed against shrinking (MEMMAP_SEAL_SHRINK), so whoever has it could take its pages away",
+    ),
+    (
+        Error::Corrupt,
+        ERR_CORRUPT,
+        c"the bytes are not what they ought to be: no cell begins there, or one of another capacity, or a crash left none of its values whole",
     ),
     (
         Error::Panic,

@@ -23,6 +23,8 @@ mod locks;
 
 mod atomics;
 
+mod cells;
+
 mod faults;
 
 mod system;

@@ -48,6 +48,10 @@ static void is_no_handle(memmap_handle none) {
     CHECK_REFUSED(MEMMAP_ERR_HANDLE, len, memmap_atomic_compare_swap64(none, 0, 1, 2, &len));
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_wait(none, 0, 0, -1));
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_wake(none, 0, 1));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_cell_create(none, 0, 1));
+    CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_cell_publish(none, 0, buf, 1));
+    CHECK_REFUSED(MEMMAP_ERR_HANDLE, len, memmap_cell_read(none, 0, buf, 1, &len, &len));
+    CHECK_REFUSED(MEMMAP_ERR_HANDLE, len, memmap_cell_look(none, 0, &len, &len));
     CHECK(number == 7);
     CHECK(data == NULL && view.data == NULL && view.len == UNTOUCHED);
     CHECK(info.length == 0 && info.access == 0 && strcmp(buf, "abc") == 0);

@@ -1,0 +1,279 @@
+//! A cell: the newest whole value that one writer has published, for any number of readers.
+//!
+//! Nobody holds a lock, so nobody who dies can leave one held. The writer writes each value into the
+//! next of several slots, in a ring, and only then says which is the newest. A slot's stamp is the number
+//! of the value that it holds, 0 while it is written to; who finds the same stamp before and after it
+//! has copied the value has copied it whole (a seqlock: Boehm, "Can seqlocks get along with programming
+//! language memory models?", 2012). A reader has to begin again only if meanwhile the writer came
+//! around the ring.
+//!
+//! * A writer that dies leaves a slot that isn't stamped, and the newest value where it was.
+//! * A reader writes nothing.
+//! * Memory that is a file may come back from a crash of the machine with some pages older than others.
+//!   So each value has a sum, into which its number goes too; a reader that meets one that isn't right
+//!   takes the newest that is.
+//!
+//! The words are atomics, since one process reads them while another writes. Every interleaving is
+//! explored by `tests/cell_model.rs`.
+
+use crate::sync::{AtomicU64, Ordering, fence};
+
+/// The words of a slot in front of the value: its stamp, the value's length in bytes, its sum.
+pub const HEAD: usize = 3;
+const WORD: usize = size_of::<u64>();
+
+/// A cell's memory.
+pub struct Cell<'m, const SLOTS: usize> {
+    /// The number of the newest value, 0 before there was any.
+    pub newest: &'m AtomicU64,
+    /// The ring.
+    pub slots: [Slot<'m>; SLOTS],
+}
+
+/// Room for one value.
+pub struct Slot<'m>(pub &'m [AtomicU64]);
+
+/// What a reader has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A whole value: its length, and which one since the first it is.
+    Value { len: usize, number: u64 },
+    /// Nothing was published yet.
+    Nothing,
+    /// A value that is longer than there is room for.
+    TooLong,
+    /// A crash, or two writers at once, left no value whole.
+    Torn,
+    /// The writer was faster all the time.
+    Overtaken,
+}
+
+/// What came of copying one slot.
+enum Copy {
+    Done(Found),
+    /// It holds another value, by now or from the start.
+    Other,
+    /// Its sum isn't right.
+    Torn,
+}
+
+/// How often a reader begins again.
+const PATIENCE: usize = 64;
+
+impl<const SLOTS: usize> Cell<'_, SLOTS> {
+    fn slot(&self, number: u64) -> &Slot<'_> {
+        &self.slots[(number % SLOTS as u64) as usize]
+    }
+
+    /// Publishes `len` bytes, which fit into a slot; false if there was one value for every number.
+    ///
+    /// # Safety
+    ///
+    /// `from` can be read for `len` bytes.
+    pub unsafe fn publish(&self, from: *const u8, len: usize) -> bool {
+        let Some(number) = self.next_number() else {
+            return false;
+        };
+        let slot = self.slot(number);
+        // Release: who sees that the stamp is gone sees which was the newest. The fence: whoever sees a word
+        // of the new value sees that the stamp is gone.
+        slot.0[0].store(0, Ordering::Release);
+        fence(Ordering::Release);
+        // SAFETY: the caller's.
+        let sum = unsafe { slot.fill(from, len, number) };
+        // Relaxed, both: published by the stamp.
+        slot.0[1].store(len as u64, Ordering::Relaxed);
+        slot.0[2].store(sum, Ordering::Relaxed);
+        // Release, both: who sees the stamp sees the value, and who sees the number sees the stamp.
+        slot.0[0].store(number, Ordering::Release);
+        self.newest.store(number, Ordering::Release);
+        true
+    }
+
+    /// The number of the value to publish: one more than the newest, unless a crash brought back an
+    /// older newest with younger slots.
+    fn next_number(&self) -> Option<u64> {
+        // Relaxed, all: only writers change them, one after the other.
+        let next = self.newest.load(Ordering::Relaxed).checked_add(1)?;
+        if self.slot(next).0[0].load(Ordering::Relaxed) < next {
+            return Some(next);
+        }
+        let stamps = self
+            .slots
+            .iter()
+            .map(|slot| slot.0[0].load(Ordering::Relaxed));
+        stamps.max()?.checked_add(1)
+    }
+
+    /// Copies the newest whole value to `to`, which has room for `room` bytes. What was there is gone
+    /// whatever the answer is.
+    ///
+    /// # Safety
+    ///
+    /// `to` can be written for `room` bytes.
+    pub unsafe fn read(&self, to: *mut u8, room: usize) -> Found {
+        let mut seen = 0;
+        for _ in 0..PATIENCE {
+            // Acquire: the stamp is seen.
+            let newest = self.newest.load(Ordering::Acquire);
+            if newest != 0 {
+                // SAFETY: the caller's.
+                match unsafe { self.slot(newest).copy(newest, to, room) } {
+                    Copy::Done(found) => return found,
+                    Copy::Other if newest != seen => {
+                        seen = newest;
+                        continue;
+                    }
+                    Copy::Other | Copy::Torn => {}
+                }
+            }
+            // SAFETY: the caller's.
+            let found = unsafe { self.read_whole(to, room) };
+            // Acquire: who has seen a slot change sees a newer newest. So where it is the same, the slots
+            // are what a crash left, and nobody has seen a younger value than will be found again.
+            if self.newest.load(Ordering::Acquire) != newest {
+                continue;
+            }
+            match found {
+                Some(Found::Nothing) if newest != 0 => return Found::Torn,
+                Some(found) => return found,
+                None => {}
+            }
+        }
+        Found::Overtaken
+    }
+
+    /// The newest value that is whole, whatever the cell says; None when the writer came in between.
+    unsafe fn read_whole(&self, to: *mut u8, room: usize) -> Option<Found> {
+        let mut stamps = [0; SLOTS];
+        for (stamp, slot) in stamps.iter_mut().zip(&self.slots) {
+            *stamp = slot.0[0].load(Ordering::Acquire);
+        }
+        stamps.sort_unstable_by(|a, b| b.cmp(a));
+        let mut answer = Some(Found::Nothing);
+        for stamp in stamps.into_iter().filter(|stamp| *stamp != 0) {
+            // SAFETY: the caller's.
+            match unsafe { self.slot(stamp).copy(stamp, to, room) } {
+                Copy::Done(found) => return Some(found),
+                Copy::Torn => answer = answer.and(Some(Found::Torn)),
+                Copy::Other => answer = None,
+            }
+        }
+        answer
+    }
+}
+
+impl Slot<'_> {
+    fn room(&self) -> usize {
+        (self.0.len() - HEAD) * WORD
+    }
+
+    /// Writes the value; its sum.
+    unsafe fn fill(&self, from: *const u8, len: usize, number: u64) -> u64 {
+        let mut sum = Sum::new(len, number);
+        let words = &self.0[HEAD..];
+        for (i, word) in words[..len / WORD].iter().enumerate() {
+            // SAFETY: the word lies within `len` bytes; the caller's.
+            let value = unsafe { from.add(i * WORD).cast::<u64>().read_unaligned() };
+            // Relaxed: published by the stamp.
+            word.store(value, Ordering::Relaxed);
+            sum.add(i, value);
+        }
+        let rest = len % WORD;
+        if rest != 0 {
+            let mut bytes = [0; WORD];
+            // SAFETY: as above, for the last bytes.
+            unsafe { from.add(len - rest).copy_to(bytes.as_mut_ptr(), rest) };
+            let value = u64::from_ne_bytes(bytes);
+            words[len / WORD].store(value, Ordering::Relaxed);
+            sum.add(len / WORD, value);
+        }
+        sum.end()
+    }
+
+    /// Copies the value if it is the one of that number, and whole.
+    unsafe fn copy(&self, number: u64, to: *mut u8, room: usize) -> Copy {
+        // Acquire: the value is seen.
+        if self.0[0].load(Ordering::Acquire) != number {
+            return Copy::Other;
+        }
+        // Relaxed, both: looked at again below.
+        let (len, sum) = (
+            self.0[1].load(Ordering::Relaxed),
+            self.0[2].load(Ordering::Relaxed),
+        );
+        // What others write to memory may be anything.
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let fits = len <= self.room() && len <= room;
+        // SAFETY: it fits; the caller's.
+        let copied = fits.then(|| unsafe { self.take(to, len, number) });
+        // Acquire: if a word was of another value, the stamp is seen to be gone.
+        fence(Ordering::Acquire);
+        if self.0[0].load(Ordering::Relaxed) != number {
+            return Copy::Other;
+        }
+        match copied {
+            Some(copied) if copied == sum => Copy::Done(Found::Value { len, number }),
+            None if len <= self.room() => Copy::Done(Found::TooLong),
+            _ => Copy::Torn,
+        }
+    }
+
+    /// Copies the bytes that are there; the sum that they have.
+    unsafe fn take(&self, to: *mut u8, len: usize, number: u64) -> u64 {
+        let mut sum = Sum::new(len, number);
+        let words = &self.0[HEAD..];
+        for (i, word) in words[..len / WORD].iter().enumerate() {
+            // Relaxed: who was overtaken finds out by the stamp.
+            let value = word.load(Ordering::Relaxed);
+            sum.add(i, value);
+            // SAFETY: the word lies within `len` bytes; the caller's.
+            unsafe { to.add(i * WORD).cast::<u64>().write_unaligned(value) };
+        }
+        let rest = len % WORD;
+        if rest != 0 {
+            let value = words[len / WORD].load(Ordering::Relaxed);
+            sum.add(len / WORD, value);
+            let bytes = value.to_ne_bytes();
+            // SAFETY: as above, for the last bytes.
+            unsafe { to.add(len - rest).copy_from(bytes.as_ptr(), rest) };
+        }
+        sum.end()
+    }
+}
+
+/// A sum of 64 bits over the words of a value, its length and its number. Every step is a bijection of
+/// what it had before, so a value that differs in one word never has the same sum; one that differs in
+/// more, as torn pages do, has it with the chance of a hash, 2^-64. Four lanes, so that the
+/// processor multiplies four words at a time.
+struct Sum {
+    lanes: [u64; 4],
+    head: u64,
+}
+
+/// Odd, so that multiplying by it can be undone: 2^64 divided by the golden ratio.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+fn mix(sum: u64, word: u64) -> u64 {
+    let product = (sum ^ word).wrapping_mul(SPREAD);
+    product ^ (product >> 32)
+}
+
+impl Sum {
+    fn new(len: usize, number: u64) -> Sum {
+        Sum {
+            lanes: [1, 2, 3, 4],
+            head: mix(number, len as u64),
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, place: usize, word: u64) {
+        let lane = &mut self.lanes[place % 4];
+        *lane = mix(*lane, word);
+    }
+
+    fn end(self) -> u64 {
+        self.lanes.into_iter().fold(self.head, mix)
+    }
+}

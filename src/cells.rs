@@ -1,0 +1,155 @@
+//! Cells in a mapping: where they are, and whether there is one.
+
+use crate::access::copying;
+use crate::cell::{Cell, Found, HEAD, Slot};
+use crate::handles::{Pinned, pin};
+use crate::range::{checked, in_memory};
+use crate::status::{Error, Result};
+use crate::table::Handle;
+use std::array;
+use std::slice;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// With four a reader begins again only when the writer publishes three values while it copies one.
+const SLOTS: usize = 4;
+const WORD: u64 = 8;
+/// The words of the header: what it is, the capacity; and, in a cache line of its own, the newest.
+const HEADER: u64 = 16;
+const NEWEST: usize = 8;
+/// "memmap", and the version of the layout, in this machine's order of bytes.
+const MAGIC: u64 = 0x6d65_6d6d_6170_0001;
+const LONGEST: u64 = 1 << 40;
+
+/// The words of a slot for values of up to `capacity` bytes: whole cache lines.
+fn slot_words(capacity: u64) -> u64 {
+    (HEAD as u64 + capacity.div_ceil(WORD)).next_multiple_of(8)
+}
+
+/// How many bytes a cell takes for values of up to `capacity` bytes.
+pub fn size(capacity: u64) -> Result<u64> {
+    match capacity {
+        0 => Err(Error::Invalid),
+        1..=LONGEST => Ok((HEADER + SLOTS as u64 * slot_words(capacity)) * WORD),
+        _ => Err(Error::Limit),
+    }
+}
+
+/// The words of a mapping from `offset` on, as atomics.
+fn words(mapping: &Pinned, offset: u64, bytes: u64) -> Result<&[AtomicU64]> {
+    let range = in_memory(checked(offset, bytes, mapping.len() as u64)?);
+    let first = mapping.data().wrapping_add(range.start).cast::<AtomicU64>();
+    match first.is_aligned() {
+        // SAFETY: the words lie in the pinned mapping. Others may write to them, as to any atomic.
+        true => Ok(unsafe { slice::from_raw_parts(first, range.len() / size_of::<AtomicU64>()) }),
+        false => Err(Error::Invalid),
+    }
+}
+
+fn header(mapping: &Pinned, offset: u64) -> Result<&[AtomicU64]> {
+    words(mapping, offset, HEADER * WORD)
+}
+
+/// The capacity of the cell there, None where none is.
+fn capacity_of(header: &[AtomicU64]) -> Option<u64> {
+    // Acquire: whoever made it has made all of it.
+    let made = header[0].load(Ordering::Acquire) == MAGIC;
+    // Relaxed: never changes.
+    made.then(|| header[1].load(Ordering::Relaxed))
+}
+
+fn at(mapping: &Pinned, offset: u64) -> Result<(Cell<'_, SLOTS>, u64)> {
+    let capacity = capacity_of(header(mapping, offset)?).ok_or(Error::Corrupt)?;
+    let all = words(mapping, offset, size(capacity).map_err(|_| Error::Corrupt)?)?;
+    let slot = slot_words(capacity) as usize;
+    let (header, slots) = all.split_at(HEADER as usize);
+    let cell = Cell {
+        newest: &header[NEWEST],
+        slots: array::from_fn(|i| Slot(&slots[i * slot..(i + 1) * slot])),
+    };
+    Ok((cell, capacity))
+}
+
+/// Has `act` do something with the cell at `offset`; [`Error::Fault`] where a byte of it was lost.
+fn with<R>(
+    mapping: &Pinned,
+    offset: u64,
+    act: impl FnOnce(Cell<'_, SLOTS>, u64) -> Result<R>,
+) -> Result<R> {
+    let len = mapping.len();
+    let cell = usize::try_from(offset).unwrap_or(usize::MAX).min(len)..len;
+    copying(mapping, [cell], |_| {
+        let (cell, capacity) = at(mapping, offset)?;
+        act(cell, capacity)
+    })?
+}
+
+/// Makes a cell at `offset`, unless there is one of that capacity already.
+pub fn create(handle: Handle, offset: u64, capacity: u64) -> Result<()> {
+    let bytes = size(capacity)?;
+    let mapping = pin(handle)?;
+    mapping.writable()?;
+    let all = words(&mapping, offset, bytes)?;
+    let range = in_memory(offset..offset + bytes);
+    copying(&mapping, [range], |_| match capacity_of(all) {
+        Some(there) if there == capacity => Ok(()),
+        Some(_) => Err(Error::Corrupt),
+        None => {
+            // Relaxed, all: published by what says that there is a cell.
+            let slots = all[HEADER as usize..].chunks(slot_words(capacity) as usize);
+            slots.for_each(|slot| slot[0].store(0, Ordering::Relaxed));
+            all[NEWEST].store(0, Ordering::Relaxed);
+            all[1].store(capacity, Ordering::Relaxed);
+            all[0].store(MAGIC, Ordering::Release);
+            Ok(())
+        }
+    })?
+}
+
+/// Publishes `len` bytes.
+///
+/// # Safety
+///
+/// `from` can be read for `len` bytes.
+pub unsafe fn publish(handle: Handle, offset: u64, from: *const u8, len: u64) -> Result<()> {
+    let mapping = pin(handle)?;
+    mapping.writable()?;
+    with(&mapping, offset, |cell, capacity| {
+        if len > capacity {
+            return Err(Error::Range);
+        }
+        // SAFETY: the caller's; it fits into a slot.
+        match unsafe { cell.publish(from, len as usize) } {
+            true => Ok(()),
+            false => Err(Error::Corrupt),
+        }
+    })
+}
+
+/// Copies the newest value to `to`; its length and its number, both 0 when there is none yet.
+///
+/// # Safety
+///
+/// `to` can be written for `room` bytes.
+pub unsafe fn read(handle: Handle, offset: u64, to: *mut u8, room: u64) -> Result<(u64, u64)> {
+    let mapping = pin(handle)?;
+    with(&mapping, offset, |cell, _| {
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        // SAFETY: the caller's.
+        match unsafe { cell.read(to, room) } {
+            Found::Value { len, number } => Ok((len as u64, number)),
+            Found::Nothing => Ok((0, 0)),
+            Found::TooLong => Err(Error::Range),
+            Found::Torn => Err(Error::Corrupt),
+            Found::Overtaken => Err(Error::Busy),
+        }
+    })
+}
+
+/// The capacity of the cell, and the number of its newest value.
+pub fn look(handle: Handle, offset: u64) -> Result<(u64, u64)> {
+    let mapping = pin(handle)?;
+    with(&mapping, offset, |cell, capacity| {
+        // Acquire: who has seen a number finds that value, or a newer one.
+        Ok((capacity, cell.newest.load(Ordering::Acquire)))
+    })
+}

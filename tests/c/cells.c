@@ -1,0 +1,209 @@
+/* Cells: a writer's newest value, whole, for readers anywhere. */
+
+#include "values.h"
+
+static memmap_handle handle, reader;
+
+enum { OFFSET = 64 };
+
+/* A file with a cell, a handle that writes it and one that only reads. */
+static void open_cell(void) {
+    uint64_t size = 0;
+    CHECK_OK(memmap_cell_size(CAPACITY, &size));
+    CHECK_OK(memmap_create("file", OFFSET + size, NULL, &handle));
+    CHECK_OK(memmap_open("file", NULL, &reader));
+    CHECK_OK(memmap_cell_create(handle, OFFSET, CAPACITY));
+}
+
+static void close_cell(void) {
+    CHECK_OK(memmap_close(handle)), CHECK_OK(memmap_close(reader));
+    unlink("file");
+}
+
+static void publish(uint64_t number) {
+    uint8_t value[CAPACITY];
+    uint64_t len = make_value(number, value);
+    CHECK_OK(memmap_cell_publish(handle, OFFSET, value, len));
+}
+
+/* The number of the newest value, which must be whole; 0 for none. */
+static uint64_t newest(void) {
+    uint8_t value[CAPACITY];
+    uint64_t len = 9, sequence = 9, number = 0;
+    CHECK_OK(memmap_cell_read(reader, OFFSET, value, sizeof value, &len, &sequence));
+    if (sequence == 0)
+        return 0;
+    CHECK(is_whole(value, len));
+    memcpy(&number, value, 8);
+    return number;
+}
+
+static void the_newest_value_is_read_whole(void) {
+    uint64_t capacity, sequence, number;
+    open_cell();
+    CHECK_EQUAL(0, newest());
+    for (number = 1; number < 100; number++) {
+        publish(number);
+        CHECK_EQUAL(number, newest());
+        CHECK_OK(memmap_cell_look(reader, OFFSET, &capacity, &sequence));
+        CHECK_EQUAL(CAPACITY, capacity);
+        CHECK_EQUAL(number, sequence);
+    }
+    CHECK_OK(memmap_cell_create(handle, OFFSET, CAPACITY)); /* As a writer that starts again. */
+    CHECK_EQUAL(99, newest());
+    publish(100);
+    CHECK_EQUAL(100, newest());
+    close_cell();
+}
+
+static void values_may_be_empty_and_as_long_as_the_capacity(void) {
+    static uint8_t value[CAPACITY + 1], copy[CAPACITY];
+    uint64_t len, sequence;
+    open_cell();
+    CHECK_OK(memmap_cell_publish(handle, OFFSET, NULL, 0));
+    CHECK_OK(memmap_cell_read(reader, OFFSET, NULL, 0, &len, &sequence));
+    CHECK(len == 0 && sequence == 1);
+    memset(value, 'v', sizeof value);
+    CHECK_OK(memmap_cell_publish(handle, OFFSET, value, CAPACITY));
+    CHECK_STATUS(MEMMAP_ERR_RANGE, memmap_cell_publish(handle, OFFSET, value, CAPACITY + 1));
+    CHECK_STATUS(MEMMAP_ERR_RANGE, memmap_cell_publish(handle, OFFSET, value, UINT64_MAX));
+    CHECK_REFUSED(MEMMAP_ERR_RANGE, len,
+                  memmap_cell_read(reader, OFFSET, copy, CAPACITY - 1, &len, &sequence));
+    CHECK_OK(memmap_cell_read(reader, OFFSET, copy, CAPACITY, &len, &sequence));
+    CHECK(len == CAPACITY && sequence == 2 && memcmp(value, copy, CAPACITY) == 0);
+    close_cell();
+}
+
+static void what_means_nothing_is_refused(void) {
+    uint64_t size, len, sequence;
+    uint8_t byte;
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_cell_size(1, NULL));
+    CHECK_REFUSED(MEMMAP_ERR_INVALID, size, memmap_cell_size(0, &size));
+    CHECK_REFUSED(MEMMAP_ERR_LIMIT, size, memmap_cell_size((UINT64_C(1) << 40) + 1, &size));
+    CHECK_REFUSED(MEMMAP_ERR_LIMIT, size, memmap_cell_size(UINT64_MAX, &size));
+    CHECK_OK(memmap_cell_size(UINT64_C(1) << 40, &size));
+    open_cell();
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_cell_create(handle, OFFSET, 0));
+    CHECK_STATUS(MEMMAP_ERR_LIMIT, memmap_cell_create(handle, OFFSET, UINT64_MAX));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_cell_create(handle, 4, 1));
+    CHECK_STATUS(MEMMAP_ERR_RANGE, memmap_cell_create(handle, OFFSET + 8, CAPACITY));
+    CHECK_STATUS(MEMMAP_ERR_RANGE, memmap_cell_create(handle, UINT64_MAX - 7, CAPACITY));
+    CHECK_STATUS(MEMMAP_ERR_CORRUPT, memmap_cell_create(handle, OFFSET, CAPACITY + 1));
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_cell_create(reader, OFFSET, CAPACITY));
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_cell_publish(reader, OFFSET, &byte, 1));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_cell_publish(handle, OFFSET, NULL, 1));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_cell_publish(handle, 1, &byte, 1));
+    CHECK_STATUS(MEMMAP_ERR_RANGE, memmap_cell_publish(handle, UINT64_MAX, &byte, 1));
+    CHECK_STATUS(MEMMAP_ERR_CORRUPT, memmap_cell_publish(handle, 0, &byte, 1));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_cell_read(handle, OFFSET, NULL, 1, &len, &sequence));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_cell_read(handle, OFFSET, &byte, 1, NULL, &sequence));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_cell_read(handle, OFFSET, &byte, 1, &len, NULL));
+    CHECK_REFUSED(MEMMAP_ERR_CORRUPT, len,
+                  memmap_cell_read(handle, 0, &byte, 1, &len, &sequence));
+    CHECK_REFUSED(MEMMAP_ERR_INVALID, len,
+                  memmap_cell_read(handle, 1, &byte, 1, &len, &sequence));
+    CHECK_REFUSED(MEMMAP_ERR_RANGE, len,
+                  memmap_cell_read(handle, UINT64_MAX, &byte, 1, &len, &sequence));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_cell_look(handle, OFFSET, NULL, &sequence));
+    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_cell_look(handle, OFFSET, &size, NULL));
+    CHECK_REFUSED(MEMMAP_ERR_CORRUPT, size, memmap_cell_look(handle, 0, &size, &sequence));
+    CHECK_REFUSED(MEMMAP_ERR_RANGE, size, memmap_cell_look(handle, 1 << 30, &size, &sequence));
+    CHECK_EQUAL(0, newest());
+    close_cell();
+}
+
+static void a_cell_that_says_more_than_there_is_is_an_error(void) {
+    uint64_t i, len, sequence, random = 88172645463325252u;
+    static uint8_t copy[CAPACITY];
+    uint64_t total;
+    open_cell();
+    publish(1);
+    total = length_of(handle);
+    for (i = 0; i < 20000; i++) { /* Whatever the bytes are, nothing is read or written outside. */
+        uint64_t word;
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        word = OFFSET + 8 + random % (i % 2 != 0 ? 200 : total - OFFSET - 16);
+        CHECK_OK(memmap_write(handle, word, &random, i % 3 != 0 ? 8 : 1));
+        memmap_cell_read(reader, OFFSET, copy, sizeof copy, &len, &sequence);
+        memmap_cell_publish(handle, OFFSET, copy, 100);
+    }
+    i = UINT64_MAX;
+    CHECK_OK(memmap_write(handle, OFFSET + 8, &i, 8)); /* Its capacity. */
+    CHECK_REFUSED(MEMMAP_ERR_CORRUPT, len,
+                  memmap_cell_read(reader, OFFSET, copy, sizeof copy, &len, &sequence));
+    i = CAPACITY * 2;
+    CHECK_OK(memmap_write(handle, OFFSET + 8, &i, 8));
+    CHECK_REFUSED(MEMMAP_ERR_RANGE, len,
+                  memmap_cell_read(reader, OFFSET, copy, sizeof copy, &len, &sequence));
+    close_cell();
+}
+
+static void the_newest_whole_value_survives_what_a_crash_tore(void) {
+    uint64_t number, slot;
+    uint8_t damage[64];
+    memset(damage, 0xee, sizeof damage);
+    open_cell();
+    for (number = 1; number <= 6; number++)
+        publish(number);
+    /* A block in the middle of the newest value, as if its page had never been written back. */
+    slot = (length_of(handle) - OFFSET - 128) / 4;
+    CHECK_OK(memmap_write(handle, OFFSET + 128 + 6 % 4 * slot + 64, damage, sizeof damage));
+    CHECK_EQUAL(5, newest());
+    publish(7);
+    CHECK_EQUAL(7, newest());
+    close_cell();
+}
+
+static void a_cell_whose_pages_are_gone_is_a_fault(void) {
+    uint64_t len, sequence;
+    static uint8_t copy[CAPACITY];
+    CHECK_OK(memmap_guard_install());
+    open_cell();
+    publish(1);
+    CHECK(truncate("file", 4096) == 0);
+    memmap_cell_publish(handle, OFFSET, copy, CAPACITY);
+    memmap_cell_publish(handle, OFFSET, copy, CAPACITY);
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_cell_publish(handle, OFFSET, copy, CAPACITY));
+    memmap_cell_read(reader, OFFSET, copy, sizeof copy, &len, &sequence);
+    CHECK_REFUSED(MEMMAP_ERR_FAULT, len,
+                  memmap_cell_read(reader, OFFSET, copy, sizeof copy, &len, &sequence));
+    close_cell();
+}
+
+enum { VALUES = 20000 };
+
+static void read_until_the_last(void) {
+    uint64_t last = 0, now;
+    while (last < VALUES) {
+        now = newest();
+        CHECK(now >= last);
+        last = now;
+    }
+}
+
+static void readers_beside_the_writer_get_whole_values_that_never_go_back(void) {
+    pid_t readers[3];
+    uint64_t number;
+    int i, status;
+    open_cell();
+    for (i = 0; i < 3; i++)
+        readers[i] = start(read_until_the_last);
+    for (number = 1; number <= VALUES; number++)
+        publish(number);
+    for (i = 0; i < 3; i++)
+        CHECK(waitpid(readers[i], &status, 0) == readers[i] && status == 0);
+    close_cell();
+}
+
+int main(int argc, char **argv) {
+    static const struct behaviour behaviours[] = {
+        BEHAVIOUR(the_newest_value_is_read_whole),
+        BEHAVIOUR(values_may_be_empty_and_as_long_as_the_capacity),
+        BEHAVIOUR(what_means_nothing_is_refused),
+        BEHAVIOUR(a_cell_that_says_more_than_there_is_is_an_error),
+        BEHAVIOUR(the_newest_whole_value_survives_what_a_crash_tore),
+        BEHAVIOUR(a_cell_whose_pages_are_gone_is_a_fault),
+        BEHAVIOUR(readers_beside_the_writer_get_whole_values_that_never_go_back),
+    };
+    return RUN(argc, argv, behaviours);
+}
