@@ -1,6 +1,5 @@
 """Files that are cut under a mapping."""
 
-import faulthandler
 import pickle
 import signal
 

@@ -1,0 +1,45 @@
+"""The wheel: built, installed where nothing else is, imported."""
+
+import shutil
+import subprocess
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    for tool in ("auditwheel", "hatchling", "build"):
+        pytest.importorskip(tool)
+    if shutil.which("make") is None:
+        pytest.skip("there is no make")
+    made = subprocess.run(["make", "-s", "wheel"], cwd=ROOT, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    return Path(ROOT, made.stdout.split()[-1])
+
+
+def test_its_tag_is_of_the_platform_and_of_every_python_3(wheel):
+    assert wheel.name.startswith("memmap-")
+    assert "-py3-none-manylinux_2_" in wheel.name
+
+
+def test_an_install_and_an_import_are_all(wheel, tmp_path):
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv/bin/python"
+    installed = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--no-index", wheel], capture_output=True, text=True
+    )
+    assert installed.returncode == 0, installed.stderr
+    program = "import memmap; m = memmap.mmap(-1, 20000); m[9999] = 1; print(m.find(b'\\1'), memmap.__file__)"
+    ran = subprocess.run([python, "-c", program], env={}, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    found, where = ran.stdout.split()
+    assert found == "9999" and where.startswith(str(tmp_path))
+
+
+def test_without_the_library_the_import_says_what_to_do(program):
+    ran = program("import memmap", MEMMAP_LIBRARY="/nowhere/libmemmap.so")
+    assert "ImportError: memmap needs libmemmap.so.0: install the wheel" in ran.stderr
