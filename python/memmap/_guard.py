@@ -9,6 +9,8 @@ from . import _library
 from ._errors import CLOSED, FaultError, fault_of, raise_for
 from ._install import install_guard
 
+_INVALID = -1
+
 _Guard = TypeVar("_Guard", bound="Guard")
 
 
@@ -21,7 +23,12 @@ class Guard:
         install_guard()
         handle = c_uint64()
         where = _library.address(memory)
-        raise_for(_library.guard_region(where, memory.nbytes, descriptor, byref(handle)))
+        status = _library.guard_region(where, memory.nbytes, descriptor, byref(handle))
+        if status:
+            memory.release()
+        if status == _INVALID:
+            raise ValueError("this memory is not one file mapped in one way, or the file is another one")
+        raise_for(status)
         self._handle = handle.value
 
     @property
@@ -88,18 +95,23 @@ def guard(obj: Any, file: Any = None) -> Guard:
     closed the object can't be: BufferError. A page is guarded once: BufferError for what is under guard already,
     as every ``memmap.mmap`` is.
     """
-    memory = memoryview(obj).cast("B") if memoryview(obj).nbytes else memoryview(obj)
     if file is not None:
-        return Guard(memory, file if isinstance(file, int) else file.fileno())
+        return Guard(_bytes_of(obj), file if isinstance(file, int) else file.fileno())
     descriptor = _file_of(obj)
     if descriptor < 0:
-        return Guard(memory, -1)
+        return Guard(_bytes_of(obj), -1)
     try:
-        return Guard(memory, descriptor)
+        return Guard(_bytes_of(obj), descriptor)
     except (OSError, ValueError):
-        return Guard(memory, -1)  # The name is another file's by now, or may not be opened like that.
+        # The name is another file's by now, or may not be opened like that.
+        return Guard(_bytes_of(obj), -1)
     finally:
         os.close(descriptor)
+
+
+def _bytes_of(obj: Any) -> memoryview:
+    view = memoryview(obj)
+    return view.cast("B") if view.nbytes else view
 
 
 def _file_of(obj: Any) -> int:

@@ -11,7 +11,7 @@ import os
 import sys
 from ctypes import byref, c_int, c_uint8, c_uint32, c_uint64
 from operator import index
-from typing import Any, Callable, Literal, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, Iterator, Literal, Optional, Tuple, Type, TypeVar, Union
 
 from . import _install, _library, _system
 from ._constants import MS_ASYNC, MS_INVALIDATE, MS_SYNC
@@ -143,6 +143,8 @@ class mmap(_base):
                 raise ValueError(CLOSED)
             self._guard(-1)
             handle = self._handle
+        if not handle:
+            raise TypeError("mmap can't look at a memory map without PROT_READ")
         return handle
 
     def close(self) -> None:
@@ -216,6 +218,17 @@ class mmap(_base):
         if self._lost:
             self._check_item(key)
 
+    # Bytes of length 1, as the standard module's C code has it for iteration and `in`.
+    def __iter__(self) -> Iterator[bytes]:  # type: ignore[override]
+        at = 0
+        while at < len(self):
+            yield self[at : at + 1]
+            at += 1
+
+    def __reversed__(self) -> Iterator[bytes]:
+        for at in range(len(self) - 1, -1, -1):
+            yield self[at : at + 1]
+
     def read(self, n: Optional[int] = None, /) -> bytes:
         """Up to ``n`` bytes from the position on, all that follow without ``n``."""
         got = _read(self, n)
@@ -261,7 +274,7 @@ class mmap(_base):
 
     def find(self, sub: Any, *bounds: int) -> int:
         """``find(sub[, start[, end]])``: where ``sub`` first stands, from the position on by default; or -1."""
-        if len(self) < _LONG and not self._lost:
+        if self._is_easily_searched():
             found = _find(self, sub, *bounds)
             if not self._lost:
                 return found
@@ -269,24 +282,28 @@ class mmap(_base):
 
     def rfind(self, sub: Any, *bounds: int) -> int:
         """``rfind(sub[, start[, end]])``: where ``sub`` last stands, from the position on by default; or -1."""
-        if len(self) < _LONG and not self._lost:
+        if self._is_easily_searched():
             found = _rfind(self, sub, *bounds)
             if not self._lost:
                 return found
         return self._search(_library.rfind, sub, *self._bounds(*bounds))
 
-    def _bounds(self, start: Optional[int] = None, *end: int) -> Tuple[int, int]:
+    def _is_easily_searched(self) -> bool:
+        """Whether the standard module does it: what is short, and what the library can't look at."""
+        return (len(self) < _LONG and not self._lost) or not self._how[0] & PROT_READ
+
+    def _bounds(self, *bounds: int) -> Tuple[int, int]:
         size = len(self)
-        if len(end) > 1:
-            raise TypeError(f"at most 3 arguments are taken ({len(end) + 2} given)")
-        first = _tell(self) if start is None else _clipped(start, size)
-        return first, _clipped(end[0], size) if end else size
+        if len(bounds) > 2:
+            raise TypeError(f"at most 3 arguments are taken ({len(bounds) + 1} given)")
+        start = _clipped(bounds[0], size) if bounds else _tell(self)
+        return start, _clipped(bounds[1], size) if len(bounds) > 1 else size
 
     def _search(self, function: Callable[..., int], sub: Any, start: int, end: int) -> int:
         needle = sub if type(sub) is bytes else bytes(memoryview(sub))
+        handle, found = self._known(), c_uint64()
         if start > end:
             return -1
-        handle, found = self._known(), c_uint64()
         raise_for(function(handle, start, end, needle, len(needle), byref(found)), handle)
         return -1 if found.value == _library.NPOS else found.value
 
@@ -318,6 +335,8 @@ class mmap(_base):
         since 3.15). A flush that failed stays failed until ``recover``, since the kernel tells it once.
         """
         first, length = self._flushed(offset, size)
+        if self.closed:  # By an __index__.
+            raise ValueError(CLOSED)
         if flags not in _FLUSHES:
             raise error_for(22, 0)
         prot, mapped, _ = self._how
@@ -388,11 +407,12 @@ class mmap(_base):
         full = _NAME_PREFIX + name.encode()
         if b"\0" in full:
             raise ValueError("embedded null character")
+        length = len(self)
         if not self._how[1] & MAP_ANONYMOUS:
             raise ValueError("Cannot set annotation on non-anonymous mappings")
         if len(full) >= _NAME_LIMIT:
             raise ValueError(f"name is too long: {_NAME_LIMIT - 1 - len(_NAME_PREFIX)} bytes at most")
-        _system.name_memory(_library.address(self), len(self), full)
+        _system.name_memory(_library.address(self), length, full)
 
     # What the standard module doesn't have.
 

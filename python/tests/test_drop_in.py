@@ -2,7 +2,6 @@
 
 import copy
 import gc
-import itertools
 import mmap as standard
 import os
 import pickle
@@ -78,8 +77,14 @@ CALLS = [
     "m * 2",
     "m.foo",
     "setattr(m, 'foo', 1)",
+    "b'.' in m",
     "b'x' in m",
+    "ord('.') in m",
     "10 in m",
+    "list(m)[98:103]",
+    "list(reversed(m))[:3]",
+    "max(m)",
+    "[*map(type, m)][0]",
     "hash(m) == hash(m)",
     "m == m",
     "bool(m)",
@@ -314,7 +319,7 @@ def test_threads_that_close_and_use_it_get_values_or_valueerrors(backing):
 
     def use(mapping, call):
         try:
-            for _ in itertools.repeat(None):
+            for _ in range(10000):
                 answer = call(mapping)
                 if answer not in expected:
                     surprises.append(answer)
@@ -328,7 +333,7 @@ def test_threads_that_close_and_use_it_get_values_or_valueerrors(backing):
         lambda m: m.find(b"y", 0),
         lambda m: m.rfind(b"xy", 0),
         lambda m: m.flush(),
-        lambda m: m.prefault(),
+        lambda m: m.prefault(size=100),
         lambda m: len(m),
     ]
     for _ in range(30):

@@ -21,7 +21,8 @@ READS = {
     "find": lambda m: m.find(b"y", 0),
     "rfind": lambda m: m.rfind(b"y", 0),
     "iteration": lambda m: list(m),
-    "in": lambda m: ord("y") in m,
+    "in": lambda m: b"y" in m,
+    "reversed": lambda m: list(reversed(m)),
     "prefault": lambda m: m.prefault(),
 }
 WRITES = {

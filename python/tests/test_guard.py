@@ -39,9 +39,14 @@ def test_the_end_of_the_block_tells_what_nobody_asked(foreign):
     with pytest.raises(memmap.FaultError):
         with memmap.guard(mapping, file):
             backing.cut(PAGE)
-            sum(mapping)
+            mapping[3 * PAGE]
+
+
+def test_the_end_of_the_block_does_not_hide_another_error(foreign):
+    backing, _, mapping = foreign
     with pytest.raises(KeyError):
         with memmap.guard(mapping):
+            backing.cut(PAGE)
             mapping[3 * PAGE]
             raise KeyError
 

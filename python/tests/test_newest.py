@@ -192,5 +192,5 @@ def test_prefault_for_writing_is_refused_on_a_read_only_mapping(backing):
 def test_a_mapping_that_cannot_be_read_is_left_to_the_standard_module(backing):
     with backing.map(prot=0) as mapping:
         assert len(mapping) == PAGES * PAGE
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="PROT_READ"):
             mapping.prefault()
