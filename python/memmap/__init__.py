@@ -14,13 +14,20 @@ What to know first:
 
 # The classes come after the constants, among which the standard module's own class is.
 from ._constants import *
+from ._cell import Cell as Cell
 from ._errors import Causes as Causes
 from ._errors import FaultError as FaultError
 from ._guard import Guard as Guard
 from ._guard import guard as guard
+from ._lock import RangeLock as RangeLock
 from ._map import mmap as mmap
+from ._seals import Seals as Seals
+from ._shared import memfd as memfd
+from ._shared import shared_memory as shared_memory
+from ._shared import unlink_shared_memory as unlink_shared_memory
 
 error = OSError
 """The standard module's name for it."""
 
-mmap.__module__ = FaultError.__module__ = Causes.__module__ = Guard.__module__ = "memmap"
+for _public in (Causes, Cell, FaultError, Guard, RangeLock, Seals, mmap):
+    _public.__module__ = __name__  # Where they are imported from, for their users and for pickle.

@@ -1,9 +1,15 @@
 # What type checkers see; at run time the constants are those of the standard module and the running kernel.
+from ._cell import Cell as Cell
 from ._errors import Causes as Causes
 from ._errors import FaultError as FaultError
 from ._guard import Guard as Guard
 from ._guard import guard as guard
+from ._lock import RangeLock as RangeLock
 from ._map import mmap as mmap
+from ._seals import Seals as Seals
+from ._shared import memfd as memfd
+from ._shared import shared_memory as shared_memory
+from ._shared import unlink_shared_memory as unlink_shared_memory
 
 error = OSError
 

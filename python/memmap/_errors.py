@@ -59,8 +59,8 @@ READ_ONLY = "mmap can't modify a readonly memory map."
 
 _HANDLE, _ACCESS, _FAULT = -2, -4, -6
 # An exception for each status that is libmemmap's own; the system's are OSError with that errno.
-_TYPES = {-1: ValueError, -3: ValueError, -8: BufferError, -9: TimeoutError, -100: SystemError}
-_ERRNOS = {-5: errno.ENODEV, -7: errno.ENOMEM, -10: errno.EOPNOTSUPP}
+_TYPES = {-1: ValueError, -3: ValueError, -8: BufferError, -9: TimeoutError, -12: ValueError}
+_ERRNOS = {-5: errno.ENODEV, -7: errno.ENOMEM, -10: errno.EOPNOTSUPP, -11: errno.EPERM}
 
 
 def error_for(status: int, handle: int) -> Exception:

@@ -7,7 +7,7 @@ ctypes and not cffi: it is in the standard library, and what runs often (slices,
 import ctypes
 import os
 import struct
-from ctypes import POINTER, c_char_p, c_int, c_int32, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
 from mmap import mmap
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,31 @@ residency = _declare(
     _WAITS, "memmap_residency", *_RANGE, POINTER(c_uint8), c_uint64, POINTER(c_uint64)
 )
 recover = _declare(_WAITS, "memmap_recover", c_uint64)
+
+read_only_descriptor = _declare(_HELD, "memmap_read_only_fd", c_uint64, c_void_p)
+shared_open = _declare(_HELD, "memmap_shared_open", c_char_p, c_uint64, c_char_p, c_void_p)
+shared_unlink = _declare(_HELD, "memmap_shared_unlink", c_char_p)
+memfd = _declare(_HELD, "memmap_memfd", c_char_p, c_uint64, c_char_p, c_void_p)
+seal = _declare(_HELD, "memmap_seal", c_uint64, c_uint32)
+get_seals = _declare(_HELD, "memmap_get_seals", c_uint64, c_void_p)
+lock = _declare(_WAITS, "memmap_lock", *_RANGE, c_uint32, c_int64)
+unlock = _declare(_HELD, "memmap_unlock", *_RANGE)
+cell_size = _declare(_HELD, "memmap_cell_size", c_uint64, c_void_p)
+cell_create = _declare(_HELD, "memmap_cell_create", *_RANGE)
+cell_publish = _declare(_HELD, "memmap_cell_publish", c_uint64, c_uint64, c_char_p, c_uint64)
+cell_read = _declare(
+    _HELD, "memmap_cell_read", c_uint64, c_uint64, c_void_p, c_uint64, c_void_p, c_void_p
+)
+cell_look = _declare(_HELD, "memmap_cell_look", c_uint64, c_uint64, c_void_p, c_void_p)
+
+# memmap_options: size, access, flags, mode, offset, length, capacity, advice, 0.
+_OPTIONS = struct.Struct("@IIIIQQQII")
+
+
+def options(access: int, flags: int, mode: int) -> bytes:
+    """memmap_options with these, and the rest as by default."""
+    return _OPTIONS.pack(_OPTIONS.size, access, flags, mode, 0, 0, 0, 0, 0)
+
 
 _strerror = _HELD.memmap_strerror
 _strerror.argtypes = (c_int32,)

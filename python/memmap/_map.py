@@ -16,6 +16,10 @@ from typing import Any, Callable, Iterator, Literal, Optional, Tuple, Type, Type
 from . import _install, _library, _system
 from ._constants import MS_ASYNC, MS_INVALIDATE, MS_SYNC
 from ._errors import CLOSED, FaultError, error_for, fault_of, raise_for
+from ._lock import EXCLUSIVE as _EXCLUSIVE
+from ._lock import SHARED as _SHARED
+from ._lock import RangeLock
+from ._seals import Seals
 
 _base = _standard.mmap
 # Looked up once: super() costs more than the call itself.
@@ -80,12 +84,14 @@ class mmap(_base):
 
     # _handle: of the library, 0 when it knows nothing of the mapping. _lost: how many faults there were.
     # _how: prot and flags as mmap(2) takes them, and the offset. _tracks: trackfd.
-    __slots__ = ("_handle", "_lost", "_how", "_tracks")
+    # _locks: how many ranges are locked; unset before the first.
+    __slots__ = ("_handle", "_lost", "_how", "_tracks", "_locks")
 
     _handle: int
     _lost: c_uint32
     _how: Tuple[int, int, int]
     _tracks: bool
+    _locks: int
 
     def __new__(
         cls: Type[_Map],
@@ -383,6 +389,8 @@ class mmap(_base):
         self._resize_guarded(newsize)
 
     def _resize_guarded(self, newsize: int) -> None:
+        if getattr(self, "_locks", 0):
+            raise BufferError("mmap can't resize while ranges of it are locked.")
         try:
             _resize(self, -1)
         except ValueError:
@@ -454,6 +462,46 @@ class mmap(_base):
             status = _library.residency(handle, first, length, pages, len(pages), byref(resident))
         raise_for(status, handle)
         return bytes(pages)
+
+    # Sharing.
+
+    def descriptor(self, access: int = _standard.ACCESS_DEFAULT) -> int:
+        """A new descriptor of the mapping's file, to hand to others, who map it: ``mmap(descriptor, 0)``.
+
+        It allows what the mapping's own does, with ACCESS_READ only reading. The caller closes it (os.close).
+        """
+        reads = access == _standard.ACCESS_READ
+        function = _library.read_only_descriptor if reads else _library.descriptor
+        handle, descriptor = self._known(), c_int()
+        raise_for(function(handle, byref(descriptor)), handle)
+        return descriptor.value
+
+    @property
+    def seals(self) -> Seals:
+        """The seals of the mapping's file."""
+        handle, seals = self._known(), c_uint32()
+        raise_for(_library.get_seals(handle, byref(seals)), handle)
+        return Seals(seals.value)
+
+    def seal(self, seals: int) -> None:
+        """Adds seals to a ``memfd``: they bind everybody, and are never taken away."""
+        handle = self._known()
+        raise_for(_library.seal(handle, seals), handle)
+
+    def lock(
+        self, offset: int = 0, size: Optional[int] = None, *, timeout: Optional[float] = None
+    ) -> RangeLock:
+        """The bytes of a range for oneself, among all processes and threads that lock it: ``with m.lock(0, 10):``.
+
+        ``timeout`` is in seconds, 0 tries, None waits for ever; TimeoutError when it has passed.
+        """
+        return RangeLock(self, *self._part(offset, size), _EXCLUSIVE, timeout)
+
+    def lock_shared(
+        self, offset: int = 0, size: Optional[int] = None, *, timeout: Optional[float] = None
+    ) -> RangeLock:
+        """The same, shared with others who lock it shared: for readers."""
+        return RangeLock(self, *self._part(offset, size), _SHARED, timeout)
 
 
 def _clipped(bound: int, size: int) -> int:
