@@ -7,8 +7,8 @@ use crate::status::{Error, Result, system};
 use crate::system::limit;
 use std::ffi::{CStr, CString};
 use std::io::Write;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::{ffi::OsStr, path::Path};
 
@@ -176,7 +176,14 @@ impl File {
     }
 
     fn validated(fd: OwnedFd) -> Result<(File, u64)> {
-        let status = status_of(fd.as_raw_fd())?;
+        let (file, size) = File::lent(fd.as_raw_fd())?;
+        let _ = fd.into_raw_fd(); // From here on it is the file's.
+        Ok((ManuallyDrop::into_inner(file), size))
+    }
+
+    /// What `fd` names, with its size (0 for a character device). The descriptor stays the caller's.
+    pub fn lent(fd: RawFd) -> Result<(ManuallyDrop<File>, u64)> {
+        let status = status_of(fd)?;
         let kind = match status.st_mode & libc::S_IFMT {
             libc::S_IFREG => Kind::Regular,
             libc::S_IFBLK => Kind::Block,
@@ -184,13 +191,14 @@ impl File {
             _ => return Err(Error::NotRegular),
         };
         let (device, inode) = (status.st_dev, status.st_ino);
-        let file = File {
+        let file = ManuallyDrop::new(File {
             device,
             inode,
             kind,
-            page_size: page_size_of(fd.as_raw_fd(), &status),
-            fd,
-        };
+            page_size: page_size_of(fd, &status),
+            // SAFETY: it is never closed by this, unless who owns it takes the file.
+            fd: unsafe { OwnedFd::from_raw_fd(fd) },
+        });
         let size = file.size_in(&status)?;
         Ok((file, size))
     }

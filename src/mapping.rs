@@ -60,11 +60,15 @@ unsafe impl Sync for Mapping {}
 impl Mapping {
     /// The mapping of `len` bytes of `file` that `memory` is.
     pub fn of_file(memory: Memory, file: File, len: u64, options: &Options) -> Mapping {
-        let backing = match options.flags.has(Flags::NO_DESCRIPTOR) {
-            true => Backing::FileWithoutDescriptor,
-            false => Backing::File(file),
-        };
-        Mapping::new(memory, len, backing, options)
+        match options.flags.has(Flags::NO_DESCRIPTOR) {
+            true => Mapping::without_descriptor(memory, len, options),
+            false => Mapping::new(memory, len, Backing::File(file), options),
+        }
+    }
+
+    /// The same, of a file whose descriptor is not kept.
+    pub fn without_descriptor(memory: Memory, len: u64, options: &Options) -> Mapping {
+        Mapping::new(memory, len, Backing::FileWithoutDescriptor, options)
     }
 
     /// Maps `len` zero bytes that are this process's own.

@@ -23,23 +23,38 @@ pub fn open(path: &CStr, options: &Options) -> Result<Handle> {
 /// Maps what the descriptor names, which stays the caller's.
 pub fn from_fd(fd: RawFd, options: &Options) -> Result<Handle> {
     let options = options.checked(Call::FromFd)?;
-    let (file, size) = match options.flags.has(Flags::SEALED) {
-        true => File::from_sealed_fd(fd)?,
-        false => File::from_fd(fd)?,
-    };
-    map_existing(file, size, &options)
+    if options.flags.has(Flags::SEALED) {
+        let (file, size) = File::from_sealed_fd(fd)?;
+        return map_existing(file, size, &options);
+    }
+    if !options.flags.has(Flags::NO_DESCRIPTOR) {
+        let (file, size) = File::from_fd(fd)?;
+        return map_existing(file, size, &options);
+    }
+    // The caller's will do: duplicating and closing one costs a tenth of all of this.
+    let (file, size) = File::lent(fd)?;
+    let (memory, len) = memory_of(&file, size, &options)?;
+    prepared(Mapping::without_descriptor(memory, len, &options), &options)
 }
 
 /// Maps a file that is there, or the part of it that the checked options ask for.
 pub fn map_existing(file: File, size: u64, options: &Options) -> Result<Handle> {
+    let (memory, len) = memory_of(&file, size, options)?;
+    prepared(Mapping::of_file(memory, file, len, options), options)
+}
+
+/// What the options ask for of a file of `size` bytes, with its length.
+fn memory_of(file: &File, size: u64, options: &Options) -> Result<(Memory, u64)> {
     let len = match file.kind {
         // It has no size to compare with; the kernel knows what it maps.
         Kind::Character if options.length != 0 => options.length,
         Kind::Character => return Err(Error::NotRegular),
         Kind::Regular | Kind::Block => window(options, size)?,
     };
-    let memory = Memory::of_file(&file, len, options)?;
-    let mapping = Mapping::of_file(memory, file, len, options);
+    Ok((Memory::of_file(file, len, options)?, len))
+}
+
+fn prepared(mapping: Mapping, options: &Options) -> Result<Handle> {
     prepare(&mapping, options, Prefault::Read)?;
     insert(mapping)
 }

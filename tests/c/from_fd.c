@@ -50,6 +50,8 @@ static void options_mean_what_they_do_for_open(void) {
     CHECK_OK(memmap_from_fd(fd, OPTIONS(.offset = 90, .length = 10), &handle));
     CHECK(all_bytes(handle, 0, 10, 'x'));
     CHECK_OK(memmap_close(handle));
+    /* It works with the descriptor of the caller, which stays open also where it fails. */
+    REFUSED(MEMMAP_ERR_RANGE, fd, OPTIONS(.flags = MEMMAP_NO_DESCRIPTOR, .offset = 101));
     CHECK_OK(memmap_from_fd(fd, OPTIONS(.flags = MEMMAP_NO_DESCRIPTOR), &handle));
     CHECK_EQUAL(1, descriptors_of("file", &last));
     CHECK_OK(memmap_close(handle));
