@@ -49,7 +49,7 @@ func MapRegion(f *os.File, length int, prot, flags int, offset int64) (MMap, err
 	if flags&ANON != 0 {
 		return mapAnonymous(length, prot)
 	}
-	if length < 0 {
+	if length < 0 && offset != 0 {
 		info, err := f.Stat()
 		if err != nil {
 			return nil, err
@@ -57,10 +57,14 @@ func MapRegion(f *os.File, length int, prot, flags int, offset int64) (MMap, err
 		length = int(info.Size())
 	}
 	if length == 0 {
-		return nil, syscall.EINVAL // As mmap(2) has it, for an empty file too.
+		return nil, syscall.EINVAL // As mmap(2) has it.
 	}
+	length = max(length, 0) // The library takes 0 for all of the file.
 	options := memmap.Options{Access: access(prot), Flags: execution(prot), Offset: offset, Length: int64(length)}
 	m, err := memmap.MapFile(f, &options)
+	if err == nil && len(m) == 0 {
+		err = errors.Join(syscall.EINVAL, memmap.UnmapMemory(m))
+	}
 	return m, asTheirs(err)
 }
 
