@@ -8,7 +8,7 @@ GOTESTS  = -count=1
 # Go's cache does not look into a static library: its checksum makes every change of it a new program.
 LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
 
-.PHONY: # Where the tools for Python live; what it is tested against library as built here. VENV = $(CURDIR)/.tools/python PYTHON MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/python build demo mapview clean test test-rust test-go test-bench test-python run-python-tests check-python check-format header wheel bench bench-python bench-instructions survival ffi-deps kills
+.PHONY: # Where the tools for Python live; what it is tested against library as built here. VENV = $(CURDIR)/.tools/python PYTHON MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/python build demo mapview clean test test-rust test-go test-bench test-python run-python-tests check-python check-format header wheel bench bench-python bench-instructions survival ffi-deps kills test-compat
 
 build: tools
 	cargo build --release --lib
@@ -24,6 +24,8 @@ mapview: build
 	cd go && $(GO) build $(LINK) -o ../target/mapview ./cmd/mapview
 
 test: test-rust test-go test-bench test-python
+
+test: test-rust test-go test-compat
 
 test-rust: build
 	cargo test --quiet -- --nocapture
@@ -53,11 +55,15 @@ $(VENV)/ready: python/requirements.txt
 kills: build
 	MEMMAP_ROUNDS=500 cargo test --quiet --test c_abi -- with_the_static_library::kills
 
+# The drop-ins against the originals, which come through the Go module proxy.
+test-compat: build
+	cd tests/compat && PATH="$(dir $(GO)):$$PATH" $(GO) test $(GOTESTS) .
+
 check-format: tools
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
-	test -z "$$($(dir $(GO))gofmt -l go bench | tee /dev/stderr)"
+	test -z "$$($(dir $(GO))gofmt -l go bench tests/compat | tee /dev/stderr)"
 
 header: tools
 	cargo build --lib

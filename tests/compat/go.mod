@@ -1,0 +1,3 @@
+module libmemmap/tests/compat
+
+go 1.24
