@@ -46,6 +46,7 @@ mod search;
 mod shared;
 mod size;
 mod slot;
+mod stack;
 mod status;
 mod sync;
 mod system;

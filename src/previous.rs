@@ -2,6 +2,7 @@
 //! the kernel would have given it.
 
 use crate::fork;
+use crate::stack;
 use crate::status::{Result, system};
 use crate::table::Handle;
 use libc::{c_int, c_void, sigaction, siginfo_t};
@@ -91,7 +92,7 @@ impl Signal {
                 // SAFETY: the caller's.
                 unsafe {
                     self.set_mask_for(before, context);
-                    call(handler, before.sa_flags, self.number, info, context);
+                    self.call(handler, before.sa_flags, info, context);
                 }
             }
         }
@@ -121,6 +122,27 @@ impl Signal {
                 self.number,
                 info,
             );
+        }
+    }
+
+    /// Calls the earlier handler on the stack that it asked for.
+    ///
+    /// # Safety
+    ///
+    /// It was given to sigaction with these flags; the context is that of a running handler.
+    unsafe fn call(
+        &self,
+        handler: usize,
+        flags: c_int,
+        info: *mut siginfo_t,
+        context: *mut c_void,
+    ) {
+        // SAFETY: the caller's.
+        let mut call = || unsafe { call(handler, flags, self.number, info, context) };
+        match flags & libc::SA_ONSTACK {
+            // SAFETY: the caller's.
+            0 => unsafe { stack::on_interrupted(context, &mut call) },
+            _ => call(),
         }
     }
 

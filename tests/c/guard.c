@@ -476,24 +476,69 @@ static int stack_was_used(void) {
     return 0;
 }
 
-static void the_alternate_stack_is_used_where_there_is_one(void) {
+static void give_an_alternate_stack(void) {
     stack_t stack;
     stack_of_signals = malloc(STACK);
     memset(stack_of_signals, 0xa5, STACK);
     memset(&stack, 0, sizeof stack);
     stack.ss_sp = stack_of_signals;
     stack.ss_size = STACK;
-    handle_with(note_and_repair, 0, 0);
+    CHECK(sigaltstack(&stack, NULL) == 0);
+}
+
+static int is_on_the_alternate_stack(uintptr_t address) {
+    return address > (uintptr_t)stack_of_signals && address < (uintptr_t)stack_of_signals + STACK;
+}
+
+static void the_alternate_stack_is_used_where_there_is_one(void) {
+    handle_with(note_and_repair, SA_ONSTACK, 0);
     map_theirs();
     map_ours();
-    CHECK(sigaltstack(&stack, NULL) == 0);
+    give_an_alternate_stack();
     CHECK(!stack_was_used());
     load(address_of(handle) + 3 * PAGE);
     CHECK(stack_was_used());
     touch_theirs();
-    CHECK(frame_seen > (uintptr_t)stack_of_signals &&
-          frame_seen < (uintptr_t)stack_of_signals + STACK);
+    CHECK(is_on_the_alternate_stack(frame_seen));
     close_ours();
+}
+
+/* As the kernel has it, and .NET's handler for one needs more stack than an alternate one has. */
+static void note_with_much_stack(int signal, siginfo_t *info, void *context) {
+    volatile char much[4 * STACK];
+    much[0] = much[sizeof much - 1] = 1;
+    note_and_repair(signal, info, context);
+}
+
+static void a_handler_that_did_not_ask_for_the_alternate_stack_is_not_run_there(void) {
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    handle_with(note_with_much_stack, SA_RESTART, SIGUSR1);
+    map_theirs();
+    CHECK_OK(memmap_guard_install());
+    give_an_alternate_stack();
+    errno = EDOM;
+    touch_theirs();
+    CHECK_EQUAL(1, calls);
+    CHECK(frame_seen < here && here - frame_seen < 5 * STACK);
+    CHECK(info_seen.si_addr == theirs + PAGE + 9);
+    CHECK(sigismember(&mask_seen, SIGUSR1) && sigismember(&mask_seen, SIGBUS));
+    CHECK(!sigismember(&mask_seen, SIGUSR2));
+    pthread_sigmask(SIG_BLOCK, NULL, &mask_seen);
+    CHECK(!sigismember(&mask_seen, SIGUSR1) && !sigismember(&mask_seen, SIGBUS));
+}
+
+static void a_handler_may_jump_out_of_the_stack_that_it_was_run_on(void) {
+    int round;
+    handle_plainly_with(note_and_jump, 0);
+    map_theirs();
+    CHECK_OK(memmap_guard_install());
+    give_an_alternate_stack();
+    for (round = 0; round < 3; round++) {
+        if (sigsetjmp(out, 1) == 0)
+            touch_theirs();
+        CHECK_EQUAL(round + 1, calls);
+    }
+    ours_is_survived();
 }
 
 static void *touch_without_an_alternate_stack(void *unused) {
@@ -642,6 +687,8 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_page_that_is_there_after_all_is_no_loss),
         BEHAVIOUR(a_page_that_faults_for_ever_counts_as_lost_in_the_end),
         BEHAVIOUR(the_alternate_stack_is_used_where_there_is_one),
+        BEHAVIOUR(a_handler_that_did_not_ask_for_the_alternate_stack_is_not_run_there),
+        BEHAVIOUR(a_handler_may_jump_out_of_the_stack_that_it_was_run_on),
         BEHAVIOUR(a_thread_without_an_alternate_stack_and_with_little_stack_is_saved),
         BEHAVIOUR(at_the_limit_of_areas_the_handler_before_is_asked),
         BEHAVIOUR(of_two_copies_the_first_to_install_and_the_second_both_work),
