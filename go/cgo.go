@@ -9,6 +9,10 @@ package memmap
 #cgo nocallback open_fd
 #cgo noescape open_anonymous
 #cgo nocallback open_anonymous
+#cgo noescape open_shared
+#cgo nocallback open_shared
+#cgo noescape open_memfd
+#cgo nocallback open_memfd
 #cgo noescape guard_region
 #cgo nocallback guard_region
 #cgo noescape open_window
@@ -109,6 +113,24 @@ static mapped open_anonymous(uint64_t size, const memmap_options *options, uint3
 	memmap_status status = heed(guard);
 	if (status == 0)
 		status = memmap_anonymous(size, options, &handle);
+	return look(handle, status);
+}
+
+static mapped open_shared(const char *name, uint64_t size, const memmap_options *options, uint32_t guard)
+{
+	memmap_handle handle = 0;
+	memmap_status status = heed(guard);
+	if (status == 0)
+		status = memmap_shared_open(name, size, options, &handle);
+	return look(handle, status);
+}
+
+static mapped open_memfd(const char *name, uint64_t size, const memmap_options *options, uint32_t guard)
+{
+	memmap_handle handle = 0;
+	memmap_status status = heed(guard);
+	if (status == 0)
+		status = memmap_memfd(name, size, options, &handle);
 	return look(handle, status);
 }
 
@@ -302,6 +324,24 @@ func openDescriptor(fd uintptr, w wishes) mapped {
 func openAnonymous(size int64, w wishes) mapped {
 	options := w.inC()
 	return opened(C.open_anonymous(C.uint64_t(size), &options, guardWish()))
+}
+
+func openShared(name string, size int64, w wishes) mapped {
+	var room cPath
+	text, options := room.of(name), w.inC()
+	if text == nil {
+		return mapped{status: statusInvalid}
+	}
+	return opened(C.open_shared(text, C.uint64_t(size), &options, guardWish()))
+}
+
+func openMemfd(name string, size int64, w wishes) mapped {
+	var room cPath
+	text, options := room.of(name), w.inC()
+	if text == nil {
+		return mapped{status: statusInvalid}
+	}
+	return opened(C.open_memfd(text, C.uint64_t(size), &options, guardWish()))
 }
 
 func openWindow(handle uint64, offset, length int64) mapped {

@@ -22,12 +22,15 @@ const (
 
 // Seal adds seals to the file of m, which [Memfd] made. They bind everybody who has the file, and are
 // never taken away.
+//
+// It is [ErrUnsupported] for what can't be sealed, and EPERM unless the mapping is read-write, or when the
+// file is sealed against sealing.
 func (m *Map) Seal(seals Seals) error {
 	if !m.enter(operation) {
 		return m.fail("seal", ErrClosed)
 	}
 	defer m.leave(operation)
-	return failure("seal", m.path, int32(C.memmap_seal(C.memmap_handle(m.handle), C.uint32_t(seals))))
+	return m.outcome("seal", seal(m.handle, seals))
 }
 
 // Seals are those that the file of m has: none where it can't be sealed.
@@ -36,7 +39,6 @@ func (m *Map) Seals() (Seals, error) {
 		return 0, m.fail("seals", ErrClosed)
 	}
 	defer m.leave(operation)
-	var seals C.uint32_t
-	status := int32(C.memmap_get_seals(C.memmap_handle(m.handle), &seals))
-	return Seals(seals), failure("seals", m.path, status)
+	seals, status := getSeals(m.handle)
+	return seals, m.outcome("seals", status)
 }

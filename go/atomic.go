@@ -1,0 +1,106 @@
+package memmap
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// The numbers below are in this machine's order of bytes, and other processes may change them at any
+// time: C by memmap_atomic_… or its own atomics, and any other language likewise. An offset whose
+// address is not a multiple of the number's size is ErrInvalid, one that lies outside is ErrRange. None of
+// the methods is a cgo call. The order is that of sync/atomic.
+
+// LoadUint32 is the number at offset.
+func (m *Map) LoadUint32(offset int64) (uint32, error) {
+	return number(m, "load", offset, reads, func(p *uint32) uint32 { return atomic.LoadUint32(p) })
+}
+
+// StoreUint32 stores value at offset.
+func (m *Map) StoreUint32(offset int64, value uint32) error {
+	_, err := number(m, "store", offset, writes, func(p *uint32) uint32 {
+		atomic.StoreUint32(p, value)
+		return 0
+	})
+	return err
+}
+
+// AddUint32 adds delta to the number at offset and answers the sum.
+func (m *Map) AddUint32(offset int64, delta uint32) (uint32, error) {
+	return number(m, "add", offset, writes, func(p *uint32) uint32 { return atomic.AddUint32(p, delta) })
+}
+
+// CompareAndSwapUint32 stores value at offset if the number there is old, and says whether it has.
+func (m *Map) CompareAndSwapUint32(offset int64, old, value uint32) (swapped bool, err error) {
+	_, err = number(m, "swap", offset, writes, func(p *uint32) uint32 {
+		swapped = atomic.CompareAndSwapUint32(p, old, value)
+		return 0
+	})
+	return swapped && err == nil, err
+}
+
+// LoadUint64 is the number at offset.
+func (m *Map) LoadUint64(offset int64) (uint64, error) {
+	return number(m, "load", offset, reads, func(p *uint64) uint64 { return atomic.LoadUint64(p) })
+}
+
+// StoreUint64 stores value at offset.
+func (m *Map) StoreUint64(offset int64, value uint64) error {
+	_, err := number(m, "store", offset, writes, func(p *uint64) uint64 {
+		atomic.StoreUint64(p, value)
+		return 0
+	})
+	return err
+}
+
+// AddUint64 adds delta to the number at offset and answers the sum.
+func (m *Map) AddUint64(offset int64, delta uint64) (uint64, error) {
+	return number(m, "add", offset, writes, func(p *uint64) uint64 { return atomic.AddUint64(p, delta) })
+}
+
+// CompareAndSwapUint64 stores value at offset if the number there is old, and says whether it has.
+func (m *Map) CompareAndSwapUint64(offset int64, old, value uint64) (swapped bool, err error) {
+	_, err = number(m, "swap", offset, writes, func(p *uint64) uint64 {
+		swapped = atomic.CompareAndSwapUint64(p, old, value)
+		return 0
+	})
+	return swapped && err == nil, err
+}
+
+// What is done to a number.
+type use int
+
+const (
+	reads use = iota
+	writes
+)
+
+// number calls act with the number at offset, which stays where it is until act returns.
+func number[N uint32 | uint64](m *Map, op string, offset int64, what use, act func(*N) N) (N, error) {
+	if !m.enter(operation) {
+		return 0, m.fail(op, ErrClosed)
+	}
+	var answer N
+	size := int64(unsafe.Sizeof(answer))
+	err := m.numberAt(offset, size, what)
+	if err == nil {
+		answer = act((*N)(unsafe.Add(m.data, offset)))
+		err = m.intact(offset, size)
+	}
+	m.leave(operation)
+	if err != nil {
+		return 0, m.fail(op, err)
+	}
+	return answer, nil
+}
+
+func (m *Map) numberAt(offset, size int64, what use) error {
+	switch {
+	case what == writes && !m.writable:
+		return ErrAccess
+	case !holds(int(m.length.Load()), offset, size):
+		return ErrRange
+	case (uintptr(m.data)+uintptr(offset))%uintptr(size) != 0:
+		return ErrInvalid
+	}
+	return m.intact(offset, size)
+}
