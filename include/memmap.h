@@ -35,7 +35,8 @@
  *    answered as MEMMAP_ERR_PANIC. After a fault that the guard has survived, whatever touches a lost
  *    byte is MEMMAP_ERR_FAULT. Each function names the other statuses that are its own.
  *  - A struct that has a member `size` gets it from the caller: sizeof the struct. Set the rest to
- *    zero first (= {0}); zero is every member's default.
+ *    zero first (= {0}); zero is every member's default. Later versions may add members at its end;
+ *    programs that were compiled before then go on working.
  */
 
 
@@ -800,7 +801,7 @@ memmap_status memmap_len(memmap_handle handle, uint64_t *len);
 /**
  * `memmap_get_info` tells how the mapping was opened and what it is now. Set `info->size` first.
  *
- * Statuses: MEMMAP_ERR_INVALID when `info->size` is not sizeof(memmap_info).
+ * Statuses: MEMMAP_ERR_INVALID when `info->size` is that of no memmap_info.
  */
 memmap_status memmap_get_info(memmap_handle handle,
                               struct memmap_info *info);
@@ -1386,7 +1387,7 @@ memmap_status memmap_guard_install(void);
  * `memmap_get_fault` tells what of a mapping was lost since it was opened or last recovered, if
  * anything (`fault->count`). Set `fault->size` first.
  *
- * Statuses: MEMMAP_ERR_INVALID when `fault->size` is not sizeof(memmap_fault).
+ * Statuses: MEMMAP_ERR_INVALID when `fault->size` is that of no memmap_fault.
  */
 memmap_status memmap_get_fault(memmap_handle handle, struct memmap_fault *fault);
 
@@ -1484,7 +1485,7 @@ memmap_status memmap_poison_closed(uint64_t bytes);
  * `system->size` first. It reads some files below /proc and /sys, and takes longer the more mappings
  * there are.
  *
- * Statuses: MEMMAP_ERR_INVALID when `system->size` is not sizeof(memmap_system); an errno when /proc
+ * Statuses: MEMMAP_ERR_INVALID when `system->size` is that of no memmap_system; an errno when /proc
  * can't be read.
  */
 memmap_status memmap_get_system(struct memmap_system *system);
@@ -1492,7 +1493,7 @@ memmap_status memmap_get_system(struct memmap_system *system);
 /**
  * `memmap_get_stats` tells what this library has in hand in this process. Set `stats->size` first.
  *
- * Statuses: MEMMAP_ERR_INVALID when `stats->size` is not sizeof(memmap_stats).
+ * Statuses: MEMMAP_ERR_INVALID when `stats->size` is that of no memmap_stats.
  */
 memmap_status memmap_get_stats(struct memmap_stats *stats);
 

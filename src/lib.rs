@@ -45,6 +45,7 @@ mod seals;
 mod search;
 mod shared;
 mod size;
+mod sized;
 mod slot;
 mod stack;
 mod status;

@@ -1,8 +1,9 @@
 //! Faults.
 
-use super::types::{RawFault, RawMapped, sized};
+use super::types::{RawFault, RawMapped};
 use crate::boundary::{Out, status};
 use crate::faults::Mapped;
+use crate::sized::SizedOut;
 use crate::status::{Error, Result, Status};
 use crate::table::Handle;
 use crate::{access, faults, guard, handles, poison};
@@ -30,12 +31,12 @@ pub extern "C" fn memmap_guard_install() -> Status {
 /// `memmap_get_fault` tells what of a mapping was lost since it was opened or last recovered, if
 /// anything (`fault->count`). Set `fault->size` first.
 ///
-/// Statuses: MEMMAP_ERR_INVALID when `fault->size` is not sizeof(memmap_fault).
+/// Statuses: MEMMAP_ERR_INVALID when `fault->size` is that of no memmap_fault.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_get_fault(handle: Handle, fault: *mut RawFault) -> Status {
     status(|| {
         // SAFETY: the caller's.
-        let out = unsafe { sized(fault)? };
+        let out = unsafe { SizedOut::new(fault)? };
         let fault = faults::fault(handle)?;
         out.set(RawFault {
             size: size_of::<RawFault>() as u32,

@@ -1,8 +1,9 @@
 //! Looking at a mapping.
 
-use super::types::{RawInfo, RawView, sized};
+use super::types::{RawInfo, RawView};
 use crate::boundary::{Out, status, status_at_once};
 use crate::handles;
+use crate::sized::SizedOut;
 use crate::status::Status;
 use crate::table::Handle;
 
@@ -34,12 +35,12 @@ pub unsafe extern "C" fn memmap_len(handle: Handle, len: *mut u64) -> Status {
 
 /// `memmap_get_info` tells how the mapping was opened and what it is now. Set `info->size` first.
 ///
-/// Statuses: MEMMAP_ERR_INVALID when `info->size` is not sizeof(memmap_info).
+/// Statuses: MEMMAP_ERR_INVALID when `info->size` is that of no memmap_info.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_get_info(handle: Handle, info: *mut RawInfo) -> Status {
     status(|| {
         // SAFETY: the caller's.
-        let out = unsafe { sized(info)? };
+        let out = unsafe { SizedOut::new(info)? };
         let mapping = handles::pin(handle)?;
         out.set(RawInfo {
             size: size_of::<RawInfo>() as u32,

@@ -1,7 +1,8 @@
 //! The system and this process.
 
-use super::types::{RawStats, RawSystem, sized};
+use super::types::{RawStats, RawSystem};
 use crate::boundary::status;
+use crate::sized::SizedOut;
 use crate::status::Status;
 use crate::system::System;
 use crate::table::Handle;
@@ -11,13 +12,13 @@ use crate::{guard, handles};
 /// `system->size` first. It reads some files below /proc and /sys, and takes longer the more mappings
 /// there are.
 ///
-/// Statuses: MEMMAP_ERR_INVALID when `system->size` is not sizeof(memmap_system); an errno when /proc
+/// Statuses: MEMMAP_ERR_INVALID when `system->size` is that of no memmap_system; an errno when /proc
 /// can't be read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_get_system(system: *mut RawSystem) -> Status {
     status(|| {
         // SAFETY: the caller's.
-        let out = unsafe { sized(system)? };
+        let out = unsafe { SizedOut::new(system)? };
         let now = System::now()?;
         out.set(RawSystem {
             size: size_of::<RawSystem>() as u32,
@@ -37,12 +38,12 @@ pub unsafe extern "C" fn memmap_get_system(system: *mut RawSystem) -> Status {
 
 /// `memmap_get_stats` tells what this library has in hand in this process. Set `stats->size` first.
 ///
-/// Statuses: MEMMAP_ERR_INVALID when `stats->size` is not sizeof(memmap_stats).
+/// Statuses: MEMMAP_ERR_INVALID when `stats->size` is that of no memmap_stats.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_get_stats(stats: *mut RawStats) -> Status {
     status(|| {
         // SAFETY: the caller's.
-        let out = unsafe { sized(stats)? };
+        let out = unsafe { SizedOut::new(stats)? };
         let (mappings, bytes_mapped) = handles::count();
         out.set(RawStats {
             size: size_of::<RawStats>() as u32,

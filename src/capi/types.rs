@@ -1,14 +1,13 @@
 //! The types and constants of the header.
 
 use crate::advice::Advice;
-use crate::boundary::Out;
 use crate::mapping::Flush;
 use crate::options::{Access, Flags, Options};
 use crate::paging::Prefault;
 use crate::record::Lock;
+use crate::sized::{self, Growing};
 use crate::status::{Error, Result};
 use std::ffi::c_void;
-use std::mem::MaybeUninit;
 use std::time::Duration;
 
 /// What a mapping allows, for memmap_options.access.
@@ -261,19 +260,8 @@ impl RawOptions {
         if raw.is_null() {
             return Ok(Options::default());
         }
-        // SAFETY: the first member is there in every version of the struct.
-        let size = unsafe { raw.cast::<u32>().read_unaligned() } as usize;
-        if !(FIRST_OPTIONS..=size_of::<RawOptions>()).contains(&size) {
-            return Err(Error::Invalid);
-        }
-        // What an older header doesn't have is zero, the default.
-        let mut known = MaybeUninit::<RawOptions>::zeroed();
-        // SAFETY: it has just said that it is this long, and no longer than the struct; which is
-        // numbers, for which every bit is good.
-        let raw = unsafe {
-            known.as_mut_ptr().cast::<u8>().copy_from(raw.cast(), size);
-            known.assume_init()
-        };
+        // SAFETY: the caller's, and it is numbers.
+        let raw = unsafe { sized::take(raw)? };
         if raw.reserved != 0 {
             return Err(Error::Invalid);
         }
@@ -299,11 +287,8 @@ impl RawMapped {
         if raw.is_null() {
             return Err(Error::Invalid);
         }
-        // SAFETY: not NULL, and the first member is there in every version of the struct.
-        let size = unsafe { raw.cast::<u32>().read_unaligned() };
-        own_size(size, size_of::<RawMapped>())?;
-        // SAFETY: it has just said that it is as long.
-        let mapped = unsafe { raw.read_unaligned() };
+        // SAFETY: the caller's, and it is numbers and an address.
+        let mapped = unsafe { sized::take(raw)? };
         match mapped.reserved {
             0 => Ok(mapped),
             _ => Err(Error::Invalid),
@@ -311,30 +296,35 @@ impl RawMapped {
     }
 }
 
-/// Checks where a struct that the caller has set the size of is to be filled in.
-///
-/// # Safety
-///
-/// `out` is NULL, or points to a struct that is as long as its first member says.
-pub unsafe fn sized<T>(out: *mut T) -> Result<Out<T>> {
-    // SAFETY: the caller's.
-    let checked = unsafe { Out::new(out)? };
-    // SAFETY: not NULL, and the first member is there in every version of the struct.
-    let size = unsafe { out.cast::<u32>().read_unaligned() };
-    own_size(size, size_of::<T>())?;
-    Ok(checked)
+// SAFETY: it begins with its size.
+unsafe impl Growing for RawMapped {
+    const FIRST: usize = size_of::<RawMapped>();
 }
 
-/// Compares the size that a caller has set with what this library knows of the struct.
-fn own_size(set: u32, known: usize) -> Result<()> {
-    match set as usize == known {
-        true => Ok(()),
-        false => Err(Error::Invalid),
-    }
+// SAFETY: it begins with its size.
+unsafe impl Growing for RawOptions {
+    const FIRST: usize = 40; // Up to and with its capacity.
 }
 
-/// How long memmap_options was at first: up to and with its capacity.
-const FIRST_OPTIONS: usize = 40;
+// SAFETY: it begins with its size.
+unsafe impl Growing for RawInfo {
+    const FIRST: usize = 40;
+}
+
+// SAFETY: it begins with its size.
+unsafe impl Growing for RawFault {
+    const FIRST: usize = 32;
+}
+
+// SAFETY: it begins with its size.
+unsafe impl Growing for RawSystem {
+    const FIRST: usize = 72;
+}
+
+// SAFETY: it begins with its size.
+unsafe impl Growing for RawStats {
+    const FIRST: usize = 40;
+}
 
 /// An access, checked.
 pub fn access(raw: u32) -> Result<Access> {

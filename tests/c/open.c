@@ -50,8 +50,8 @@ static void options_that_mean_nothing_are_invalid(void) {
 }
 
 static void options_of_another_size_are_invalid_and_not_read_further(void) {
-    const uint32_t sizes[] = {0, 1, sizeof(memmap_options) - 1, sizeof(memmap_options) + 1,
-                              UINT32_MAX};
+    const uint32_t sizes[] = {0, 1, offsetof(memmap_options, advice) - 1,
+                              sizeof(memmap_options) + 1, UINT32_MAX};
     uint32_t *only_size = malloc(sizeof *only_size); /* valgrind sees who reads on. */
     size_t i;
     make_file("file", 1, 'x');
@@ -61,6 +61,27 @@ static void options_of_another_size_are_invalid_and_not_read_further(void) {
                       memmap_open("file", (memmap_options *)(void *)only_size, &handle));
     }
     free(only_size);
+    unlink("file");
+}
+
+static void options_of_the_first_version_work_and_are_not_read_further(void) {
+    const uint32_t first = offsetof(memmap_options, advice);
+    memmap_options *options = malloc(first); /* valgrind sees who goes on. */
+    memmap_options longer = {.size = first, .access = MEMMAP_READ_WRITE, .advice = 4711, .reserved = 1};
+    memmap_info info = {.size = sizeof info};
+    make_file("file", 10000, 'x');
+    if (!CHECK(options != NULL))
+        return;
+    memcpy(options, &longer, first);
+    CHECK_OK(memmap_open("file", options, &handle));
+    CHECK_OK(memmap_get_info(handle, &info));
+    CHECK_EQUAL(MEMMAP_READ_WRITE, info.access);
+    CHECK_OK(memmap_close(handle));
+    free(options);
+    CHECK_OK(memmap_open("file", &longer, &handle)); /* What stands behind is somebody else's. */
+    CHECK_OK(memmap_close(handle));
+    longer.size = first - 1;
+    CHECK_REFUSED(MEMMAP_ERR_INVALID, handle, memmap_open("file", &longer, &handle));
     unlink("file");
 }
 
@@ -322,6 +343,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(null_where_a_pointer_is_needed_is_invalid),
         BEHAVIOUR(options_that_mean_nothing_are_invalid),
         BEHAVIOUR(options_of_another_size_are_invalid_and_not_read_further),
+        BEHAVIOUR(options_of_the_first_version_work_and_are_not_read_further),
         BEHAVIOUR(a_window_needs_no_alignment_and_lies_in_the_file),
         BEHAVIOUR(a_path_that_leads_nowhere_is_the_systems_error),
         BEHAVIOUR(a_directory_fifo_socket_or_character_device_is_refused_at_once),
