@@ -124,9 +124,7 @@ mod tests {
         for (size, new) in [(8, 2), (12, 20)] {
             let mut raw = of(size);
             // SAFETY: it is as long as it says.
-            let out = unsafe { SizedOut::new(&mut raw) }
-                .ok()
-                .expect("it is valid");
+            let out = unsafe { SizedOut::new(&mut raw) }.expect("it is valid");
             out.set(Grown {
                 size: 12,
                 old: 10,
