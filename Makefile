@@ -68,6 +68,7 @@ check-format: tools
 header: tools
 	cargo build --lib
 	cp "$$(ls -t target/debug/build/libmemmap-*/out/memmap.h | head -n 1)" include/memmap.h
+	$(MAKE) man
 
 # A wheel that carries the library, in target/wheel, for every Python from 3.9 on.
 wheel: build $(VENV)/ready

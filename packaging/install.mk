@@ -7,9 +7,14 @@ PREFIX     = /usr/local
 LIBDIR     = $(PREFIX)/lib
 INCLUDEDIR = $(PREFIX)/include
 PKGCONFIG  = $(LIBDIR)/pkgconfig
+MANDIR     = $(PREFIX)/share/man
 
 RELEASE = $(CURDIR)/target/release
 TO      = $(DESTDIR)
+
+# Each has the manual page under its own name, too: the line below "NAME" lists them.
+FUNCTIONS = $(subst $(comma),,$(filter memmap_%,$(shell sed -n '/^.SH NAME/{n;p;q}' man/memmap.3)))
+comma    := ,
 
 # A path below PREFIX, as memmap.pc has it.
 below = $$(realpath -m --relative-to='$(PREFIX)' '$(1)')
@@ -21,7 +26,7 @@ $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so:
 	$(MAKE) build
 
 install: $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so
-	install -d '$(TO)$(LIBDIR)' '$(TO)$(PKGCONFIG)' '$(TO)$(INCLUDEDIR)'
+	install -d '$(TO)$(LIBDIR)' '$(TO)$(PKGCONFIG)' '$(TO)$(INCLUDEDIR)' '$(TO)$(MANDIR)/man3'
 	install -m 755 $(RELEASE)/libmemmap.so '$(TO)$(LIBDIR)/libmemmap.so.$(VERSION)'
 	ln -sf libmemmap.so.$(VERSION) '$(TO)$(LIBDIR)/$(SONAME)'
 	ln -sf $(SONAME) '$(TO)$(LIBDIR)/libmemmap.so'
@@ -31,8 +36,16 @@ install: $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so
 		-e "s|@LIBDIR@|\$${prefix}/$(call below,$(LIBDIR))|" -e "s|@INCLUDEDIR@|\$${prefix}/$(call below,$(INCLUDEDIR))|" \
 		packaging/memmap.pc.in > '$(TO)$(PKGCONFIG)/memmap.pc'
 	chmod 644 '$(TO)$(PKGCONFIG)/memmap.pc'
+	install -m 644 man/memmap.3 '$(TO)$(MANDIR)/man3/memmap.3'
+	for name in $(FUNCTIONS); do ln -sf memmap.3 '$(TO)$(MANDIR)/man3'/$$name.3 || exit; done
 
 # The folders stay: others may use them.
 uninstall:
 	rm -f '$(TO)$(LIBDIR)/libmemmap.so.$(VERSION)' '$(TO)$(LIBDIR)/$(SONAME)' '$(TO)$(LIBDIR)/libmemmap.so' \
-		'$(TO)$(LIBDIR)/libmemmap.a' '$(TO)$(INCLUDEDIR)/memmap.h' '$(TO)$(PKGCONFIG)/memmap.pc'
+		'$(TO)$(LIBDIR)/libmemmap.a' '$(TO)$(INCLUDEDIR)/memmap.h' '$(TO)$(PKGCONFIG)/memmap.pc' \
+		$(patsubst %,'$(TO)$(MANDIR)/man3/%.3',memmap $(FUNCTIONS))
+
+.PHONY: man
+
+man:
+	tools/manpage > man/memmap.3

@@ -134,6 +134,8 @@ fn uninstalling_takes_all_that_was_installed_and_nothing_else() {
         "lib/libmemmap.a",
         "lib/libmemmap.so",
         "lib/pkgconfig/memmap.pc",
+        "share/man/man3/memmap.3",
+        "share/man/man3/memmap_open.3",
     ] {
         assert!(
             installed.contains(&file.to_owned()),
