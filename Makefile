@@ -8,7 +8,13 @@ GOTESTS  = -count=1
 # Go's cache does not look into a static library: its checksum makes every change of it a new program.
 LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
 
-.PHONY: # Where the tools for Python live; what it is tested against library as built here. VENV = $(CURDIR)/.tools/python PYTHON MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/python build demo mapview clean test test-rust test-go test-bench test-python run-python-tests check-python check-format header wheel bench bench-python bench-instructions survival ffi-deps kills test-compat
+# Where the tools for Python live; what it is tested against is the library as built here.
+VENV     = $(CURDIR)/.tools/python
+PYTHON   = MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/python
+
+.PHONY: build demo mapview tools clean
+.PHONY: test test-rust test-go test-bench test-python test-compat run-python-tests check-python check-format
+.PHONY: header wheel bench bench-python bench-instructions kills survival ffi-deps
 
 build: tools
 	cargo build --release --lib
@@ -23,9 +29,7 @@ demo: build
 mapview: build
 	cd go && $(GO) build $(LINK) -o ../target/mapview ./cmd/mapview
 
-test: test-rust test-go test-bench test-python
-
-test: test-rust test-go test-compat
+test: test-rust test-go test-bench test-compat test-python
 
 test-rust: build
 	cargo test --quiet -- --nocapture
