@@ -37,6 +37,7 @@ func run(t *testing.T, folder string, command ...string) ending {
 	t.Helper()
 	c := exec.Command(command[0], command[1:]...)
 	c.Dir = folder
+	c.Env = append(os.Environ(), "TMPDIR="+t.TempDir()) // Others' tests leave files there.
 	output, err := c.CombinedOutput()
 	if c.ProcessState == nil {
 		t.Fatal(err)
