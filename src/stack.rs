@@ -4,8 +4,10 @@
 use libc::{c_uint, c_void, ucontext_t};
 use std::mem::{MaybeUninit, transmute};
 
-/// Bytes below the stack pointer that code may use unasked (System V ABI for x86-64; elsewhere fewer).
-const RED_ZONE: usize = 128;
+/// Bytes below the stack pointer that stay untouched: those that code may use unasked (128 by the System V
+/// ABI for x86-64), and as many as the kernel's own frame takes there, registers and all. Mono's handler
+/// writes where that frame would be.
+const KERNELS_FRAME: usize = 4096;
 
 /// Runs `work` on the stack of the code that was interrupted. It may leave by longjmp.
 ///
@@ -33,7 +35,7 @@ unsafe fn top(context: *const ucontext_t) -> Option<usize> {
     let start = alternate.ss_sp as usize;
     let on_alternate = |address| (start..start + alternate.ss_size).contains(&address);
     (on_alternate(&raw const local as usize) && !on_alternate(interrupted))
-        .then(|| interrupted - RED_ZONE)
+        .then(|| interrupted - KERNELS_FRAME)
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -503,10 +503,13 @@ static void the_alternate_stack_is_used_where_there_is_one(void) {
     close_ours();
 }
 
+static uintptr_t top_seen;
+
 /* As the kernel has it, and .NET's handler for one needs more stack than an alternate one has. */
 static void note_with_much_stack(int signal, siginfo_t *info, void *context) {
     volatile char much[4 * STACK];
     much[0] = much[sizeof much - 1] = 1;
+    top_seen = (uintptr_t)&much[sizeof much - 1];
     note_and_repair(signal, info, context);
 }
 
@@ -520,6 +523,7 @@ static void a_handler_that_did_not_ask_for_the_alternate_stack_is_not_run_there(
     touch_theirs();
     CHECK_EQUAL(1, calls);
     CHECK(frame_seen < here && here - frame_seen < 5 * STACK);
+    CHECK(here - top_seen > 2048); /* The kernel's frame would lie between, and Mono writes there. */
     CHECK(info_seen.si_addr == theirs + PAGE + 9);
     CHECK(sigismember(&mask_seen, SIGUSR1) && sigismember(&mask_seen, SIGBUS));
     CHECK(!sigismember(&mask_seen, SIGUSR2));
