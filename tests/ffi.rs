@@ -281,38 +281,72 @@ fn perl() {
     said(&output);
 }
 
-#[test]
-fn csharp() {
-    let place = Place::new();
-    let found = works(place.command("mono").arg("--version"))
-        && works(place.command("mcs").arg("--version"));
-    if !has("Mono with mcs", found) {
-        return;
-    }
-    let compiled = |program: &str, main: &str, sources: &[PathBuf]| {
+mod csharp {
+    use super::*;
+
+    /// Compiles a program; None where there is no compiler.
+    fn compiled(place: &Place, main: &str, sources: &[PathBuf]) -> Option<PathBuf> {
+        if !has(
+            "C# compiler (mcs)",
+            works(place.command("mcs").arg("--version")),
+        ) {
+            return None;
+        }
+        let program = place.path(&format!("{main}.exe"));
         let mut command = place.command("mcs");
         command.args(["-unsafe", "-warnaserror"]).args(sources);
         command.arg(format!("-main:{main}"));
-        succeeds(command.arg(format!("-out:{}", place.path(program).display())));
-        place.path(program)
-    };
-    let mono = |program: &Path| {
-        let mut command = place.command("mono");
-        // The report of a crash goes to a file too, and is longer where there is a debugger.
-        command
-            .arg(program)
-            .env("MONO_DEBUG", "no-gdb-backtrace")
-            .current_dir(place.folder.path());
-        command
-    };
-    let tour = compiled("Tour.exe", "Tour", &[example("Tour.cs")]);
-    let report = "Got a SIGSEGV while"; // What Mono takes SIGBUS for.
-    passes(&place, || mono(&tour), Early::Reports(report));
+        succeeds(command.arg(format!("-out:{}", program.display())));
+        // What .NET wants to know; without ICU, which the tests have no need of.
+        let settings = r#"{"runtimeOptions": {
+            "framework": {"name": "Microsoft.NETCore.App", "version": "3.1.0"},
+            "configProperties": {"System.Globalization.Invariant": true}}}"#;
+        let file = place.path(&format!("{main}.runtimeconfig.json"));
+        fs::write(file, settings).expect("the folder is ours");
+        Some(program)
+    }
 
-    let sources = [example("Tour.cs"), beside("Beside.cs")];
-    let beside = compiled("Beside.exe", "Beside", &sources);
-    let output = keeps_its_own(mono(&beside), &place, "a fault of somebody else");
-    assert!(reports(&output, report), "{}", how_it_ended(&output));
+    /// Everything, on the runtime that `command` starts, which reports a fault of its own with `report`.
+    fn passes_on(place: &Place, command: impl Fn() -> Command, report: &'static str) {
+        let Some(tour) = compiled(place, "Tour", &[example("Tour.cs")]) else {
+            return;
+        };
+        let run = |program: &Path| {
+            let mut command = command();
+            command.arg(program).current_dir(place.folder.path());
+            command
+        };
+        passes(place, || run(&tour), Early::Reports(report));
+
+        let sources = [example("Tour.cs"), beside("Beside.cs")];
+        let beside = compiled(place, "Beside", &sources).expect("there is a compiler");
+        let output = keeps_its_own(run(&beside), place, "a fault of somebody else");
+        assert!(reports(&output, report), "{}", how_it_ended(&output));
+    }
+
+    #[test]
+    fn on_mono() {
+        let place = Place::new();
+        let mono = || {
+            let mut command = place.command("mono");
+            // The report would take longer where there is a debugger.
+            command.env("MONO_DEBUG", "no-gdb-backtrace");
+            command
+        };
+        if has("Mono", works(mono().arg("--version"))) {
+            passes_on(&place, mono, "Got a SIGSEGV while"); // What Mono takes SIGBUS for.
+        }
+    }
+
+    #[test]
+    fn on_dotnet() {
+        let place = Place::new();
+        let dotnet = root().join(".tools/ffi/dotnet/dotnetcore2/bin/dotnet");
+        if has(".NET", dotnet.exists()) {
+            let report = "System.AccessViolationException";
+            passes_on(&place, || place.command(&dotnet), report);
+        }
+    }
 }
 
 mod java {
