@@ -41,7 +41,7 @@ const c = Object.fromEntries(
     'int32_t memmap_close(uint64_t handle)',
     'int32_t memmap_read(uint64_t handle, uint64_t offset, void *buf, uint64_t len)',
     'int32_t memmap_write(uint64_t handle, uint64_t offset, const void *buf, uint64_t len)',
-    'int32_t memmap_find(uint64_t handle, uint64_t from, uint64_t to, const void *needle, uint64_t len, _Out_ uint64_t *offset)',
+    'int32_t memmap_find(uint64_t handle, uint64_t from, uint64_t to, const void *needle, uint64_t n, _Out_ uint64_t *at)',
     'int32_t memmap_flush(uint64_t handle, uint64_t offset, uint64_t len, uint32_t mode)',
     'int32_t memmap_pin(uint64_t handle, _Out_ memmap_view *view)',
     'int32_t memmap_unpin(uint64_t handle)',
