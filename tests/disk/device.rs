@@ -1,0 +1,136 @@
+//! Loop devices (loop(4)) and what is mounted from them.
+
+use super::Kind;
+use std::ffi::{CString, c_ulong};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+// <linux/loop.h>, which the libc crate does not name.
+const LOOP_CTL_GET_FREE: c_ulong = 0x4c82;
+const LOOP_CONFIGURE: c_ulong = 0x4c0a;
+const LO_FLAGS_AUTOCLEAR: u32 = 4;
+
+#[repr(C)]
+struct LoopConfig {
+    fd: u32,
+    block_size: u32,
+    info: LoopInfo,
+    reserved: [u64; 8],
+}
+
+#[repr(C)]
+struct LoopInfo {
+    numbers: [u64; 5],
+    number: u32,
+    encryption: [u32; 2],
+    flags: u32,
+    names: [[u8; 64]; 2],
+    key: [u8; 32],
+    init: [u64; 2],
+}
+
+const _: () = assert!(size_of::<LoopInfo>() == 232 && size_of::<LoopConfig>() == 304);
+
+/// A loop device, which goes when it is closed and no longer mounted.
+pub struct Device {
+    _open: File,
+    path: PathBuf,
+}
+
+impl Device {
+    /// One over the open file `backing`.
+    pub fn over(backing: &OwnedFd) -> io::Result<Device> {
+        let control = File::open("/dev/loop-control")?;
+        loop {
+            // SAFETY: no memory is handed over.
+            let number = unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE) };
+            if number < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            let path = PathBuf::from(format!("/dev/loop{number}"));
+            let device = OpenOptions::new().read(true).write(true).open(&path)?;
+            match configure(&device, backing) {
+                // Somebody else has taken it just now.
+                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    return Ok(Device {
+                        _open: device,
+                        path,
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn configure(device: &File, backing: &OwnedFd) -> io::Result<()> {
+    // SAFETY: all zero is a valid one.
+    let mut config: LoopConfig = unsafe { std::mem::zeroed() };
+    config.fd = backing.as_raw_fd() as u32;
+    config.info.flags = LO_FLAGS_AUTOCLEAR;
+    // SAFETY: the struct is there for the call.
+    match unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &config) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// A file system that is mounted until this is dropped.
+pub struct Mounted(PathBuf);
+
+/// Mount flags: to write to it.
+pub const FOR_USE: c_ulong = libc::MS_NOATIME;
+/// Mount flags: to look at it. The kernel replays the journal all the same.
+pub const TO_LOOK: c_ulong = libc::MS_RDONLY;
+
+impl Mounted {
+    /// Mounts the device in the folder `at`.
+    pub fn at(at: &Path, device: Device, kind: Kind, flags: c_ulong) -> io::Result<Mounted> {
+        let text =
+            |path: &Path| CString::new(path.as_os_str().as_bytes()).expect("there is no NUL");
+        let (from, to) = (text(&device.path), text(at));
+        let (name, options) = (kind.name(), kind.mount_options());
+        // SAFETY: the strings are terminated.
+        let answer = unsafe {
+            libc::mount(
+                from.as_ptr(),
+                to.as_ptr(),
+                name.as_ptr(),
+                flags,
+                options.as_ptr().cast(),
+            )
+        };
+        match answer {
+            0 => Ok(Mounted(at.to_owned())),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Where it is mounted.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let unmounted = unmount(&self.0);
+        if !std::thread::panicking() {
+            unmounted.expect("nobody uses it any more");
+        }
+    }
+}
+
+/// Unmounts what is mounted in a folder.
+pub fn unmount(at: &Path) -> io::Result<()> {
+    let at = CString::new(at.as_os_str().as_bytes())?;
+    // SAFETY: the path is terminated.
+    match unsafe { libc::umount2(at.as_ptr(), 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}

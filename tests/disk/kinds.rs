@@ -1,0 +1,80 @@
+//! The file systems that a disk can have.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+/// A file system of the kernel's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// ext4, with a journal of its metadata.
+    Ext4,
+    /// XFS.
+    Xfs,
+    /// btrfs.
+    Btrfs,
+}
+
+impl Kind {
+    /// As mount(2) calls it.
+    pub fn name(self) -> &'static CStr {
+        match self {
+            Kind::Ext4 => c"ext4",
+            Kind::Xfs => c"xfs",
+            Kind::Btrfs => c"btrfs",
+        }
+    }
+
+    /// Options of mount(8) that only this one has.
+    pub fn mount_options(self) -> &'static CStr {
+        match self {
+            Kind::Ext4 => c"",
+            // Copies of one disk are mounted at the same time.
+            Kind::Xfs => c"nouuid",
+            Kind::Btrfs => c"nodiscard",
+        }
+    }
+
+    /// Bytes of the smallest disk that its mkfs takes gladly; holes are free.
+    fn disk_size(self) -> u64 {
+        match self {
+            Kind::Ext4 => 16 << 20,
+            Kind::Xfs => 300 << 20,
+            Kind::Btrfs => 128 << 20,
+        }
+    }
+
+    /// Makes a file that is a disk with an empty file system. The error says why where that can't be.
+    pub fn make(self, image: &Path) -> io::Result<()> {
+        let name = self.name().to_str().expect("it is ASCII");
+        if !std::fs::read_to_string("/proc/filesystems")?.contains(name) {
+            return Err(io::Error::other(format!("the kernel has no {name}")));
+        }
+        File::create_new(image)?.set_len(self.disk_size())?;
+        let mut mkfs = Command::new(format!("mkfs.{name}"));
+        let quiet: &[&str] = match self {
+            // All of the tables now: nothing but the test's own doing is to reach the disk later.
+            Kind::Ext4 => &[
+                "-q",
+                "-N",
+                "256",
+                "-E",
+                "lazy_itable_init=0,lazy_journal_init=0",
+            ],
+            Kind::Xfs => &["-q"],
+            Kind::Btrfs => &["-q", "-m", "single"],
+        };
+        let output = mkfs.args(quiet).arg(image).output();
+        let output = output
+            .map_err(|error| io::Error::other(format!("mkfs.{name} can't be run: {error}")))?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(io::Error::other(format!(
+                "mkfs.{name}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            ))),
+        }
+    }
+}
