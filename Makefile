@@ -98,8 +98,6 @@ survival: build
 ffi-deps:
 	tools/ffi-deps
 
-include packaging/install.mk packaging/dist.mk
-
 tools:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then run make again" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "A C compiler is missing: install one (Debian: apt install build-essential), then run make again" >&2; exit 1; }
