@@ -29,14 +29,17 @@ func python() (*peer, string) {
 	return p, ""
 }
 
-// memmap2 is the Rust peer, and why there is none if there isn't.
-func memmap2() (*peer, string) {
-	build := exec.Command("cargo", "build", "--release", "--quiet", "--manifest-path", "peers/memmap2/Cargo.toml",
+// memmap2 is a Rust peer, and why there is none if there isn't.
+func memmap2() (*peer, string) { return rustPeer("memmap2") }
+
+// rustPeer is the one of that name below peers, and why there is none if there isn't.
+func rustPeer(name string) (*peer, string) {
+	build := exec.Command("cargo", "build", "--release", "--quiet", "--manifest-path", "peers/"+name+"/Cargo.toml",
 		"--target-dir", "../target/peers", "--locked")
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Sprintf("the peer can't be built: %v: %s", err, output)
 	}
-	p, err := startPeer("../target/peers/release/memmap2-peer")
+	p, err := startPeer("../target/peers/release/" + name + "-peer")
 	if err != nil {
 		return nil, err.Error()
 	}

@@ -26,12 +26,12 @@ const WORD: usize = size_of::<u64>();
 pub struct Cell<'m, const SLOTS: usize> {
     /// The number of the newest value, 0 before there was any.
     pub newest: &'m AtomicU64,
-    /// The ring.
-    pub slots: [Slot<'m>; SLOTS],
+    /// The ring: the words of `SLOTS` slots, one after the other.
+    pub ring: &'m [AtomicU64],
 }
 
 /// Room for one value.
-pub struct Slot<'m>(pub &'m [AtomicU64]);
+struct Slot<'m>(&'m [AtomicU64]);
 
 /// What a reader has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +61,16 @@ enum Copy {
 const PATIENCE: usize = 64;
 
 impl<const SLOTS: usize> Cell<'_, SLOTS> {
-    fn slot(&self, number: u64) -> &Slot<'_> {
-        &self.slots[(number % SLOTS as u64) as usize]
+    #[inline]
+    fn slot(&self, number: u64) -> Slot<'_> {
+        let each = self.ring.len() / SLOTS;
+        let first = (number % SLOTS as u64) as usize * each;
+        Slot(&self.ring[first..first + each])
+    }
+
+    /// What each slot is stamped.
+    fn stamps(&self) -> [u64; SLOTS] {
+        std::array::from_fn(|i| self.slot(i as u64).0[0].load(Ordering::Acquire))
     }
 
     /// Publishes `len` bytes, which fit into a slot; false if there was one value for every number.
@@ -70,6 +78,7 @@ impl<const SLOTS: usize> Cell<'_, SLOTS> {
     /// # Safety
     ///
     /// `from` can be read for `len` bytes.
+    #[inline]
     pub unsafe fn publish(&self, from: *const u8, len: usize) -> bool {
         let Some(number) = self.next_number() else {
             return false;
@@ -98,11 +107,7 @@ impl<const SLOTS: usize> Cell<'_, SLOTS> {
         if self.slot(next).0[0].load(Ordering::Relaxed) < next {
             return Some(next);
         }
-        let stamps = self
-            .slots
-            .iter()
-            .map(|slot| slot.0[0].load(Ordering::Relaxed));
-        stamps.max()?.checked_add(1)
+        self.stamps().into_iter().max()?.checked_add(1)
     }
 
     /// Copies the newest whole value to `to`, which has room for `room` bytes. What was there is gone
@@ -111,6 +116,7 @@ impl<const SLOTS: usize> Cell<'_, SLOTS> {
     /// # Safety
     ///
     /// `to` can be written for `room` bytes.
+    #[inline]
     pub unsafe fn read(&self, to: *mut u8, room: usize) -> Found {
         let mut seen = 0;
         for _ in 0..PATIENCE {
@@ -144,11 +150,9 @@ impl<const SLOTS: usize> Cell<'_, SLOTS> {
     }
 
     /// The newest value that is whole, whatever the cell says; None when the writer came in between.
+    #[cold]
     unsafe fn read_whole(&self, to: *mut u8, room: usize) -> Option<Found> {
-        let mut stamps = [0; SLOTS];
-        for (stamp, slot) in stamps.iter_mut().zip(&self.slots) {
-            *stamp = slot.0[0].load(Ordering::Acquire);
-        }
+        let mut stamps = self.stamps();
         stamps.sort_unstable_by(|a, b| b.cmp(a));
         let mut answer = Some(Found::Nothing);
         for stamp in stamps.into_iter().filter(|stamp| *stamp != 0) {
@@ -169,29 +173,32 @@ impl Slot<'_> {
     }
 
     /// Writes the value; its sum.
+    #[inline]
     unsafe fn fill(&self, from: *const u8, len: usize, number: u64) -> u64 {
         let mut sum = Sum::new(len, number);
+        let (whole, rest) = (len / WORD, len % WORD);
         let words = &self.0[HEAD..];
-        for (i, word) in words[..len / WORD].iter().enumerate() {
+        let mut put = |place: usize, word: &AtomicU64| {
             // SAFETY: the word lies within `len` bytes; the caller's.
-            let value = unsafe { from.add(i * WORD).cast::<u64>().read_unaligned() };
+            let value = unsafe { from.add(place * WORD).cast::<u64>().read_unaligned() };
             // Relaxed: published by the stamp.
             word.store(value, Ordering::Relaxed);
-            sum.add(i, value);
-        }
-        let rest = len % WORD;
+            value
+        };
+        sum.over(&words[..whole], &mut put);
         if rest != 0 {
             let mut bytes = [0; WORD];
             // SAFETY: as above, for the last bytes.
             unsafe { from.add(len - rest).copy_to(bytes.as_mut_ptr(), rest) };
             let value = u64::from_ne_bytes(bytes);
-            words[len / WORD].store(value, Ordering::Relaxed);
-            sum.add(len / WORD, value);
+            words[whole].store(value, Ordering::Relaxed);
+            sum.add(whole, value);
         }
         sum.end()
     }
 
     /// Copies the value if it is the one of that number, and whole.
+    #[inline]
     unsafe fn copy(&self, number: u64, to: *mut u8, room: usize) -> Copy {
         // Acquire: the value is seen.
         if self.0[0].load(Ordering::Acquire) != number {
@@ -220,20 +227,22 @@ impl Slot<'_> {
     }
 
     /// Copies the bytes that are there; the sum that they have.
+    #[inline]
     unsafe fn take(&self, to: *mut u8, len: usize, number: u64) -> u64 {
         let mut sum = Sum::new(len, number);
+        let (whole, rest) = (len / WORD, len % WORD);
         let words = &self.0[HEAD..];
-        for (i, word) in words[..len / WORD].iter().enumerate() {
+        let mut get = |place: usize, word: &AtomicU64| {
             // Relaxed: who was overtaken finds out by the stamp.
             let value = word.load(Ordering::Relaxed);
-            sum.add(i, value);
             // SAFETY: the word lies within `len` bytes; the caller's.
-            unsafe { to.add(i * WORD).cast::<u64>().write_unaligned(value) };
-        }
-        let rest = len % WORD;
+            unsafe { to.add(place * WORD).cast::<u64>().write_unaligned(value) };
+            value
+        };
+        sum.over(&words[..whole], &mut get);
         if rest != 0 {
-            let value = words[len / WORD].load(Ordering::Relaxed);
-            sum.add(len / WORD, value);
+            let value = words[whole].load(Ordering::Relaxed);
+            sum.add(whole, value);
             let bytes = value.to_ne_bytes();
             // SAFETY: as above, for the last bytes.
             unsafe { to.add(len - rest).copy_from(bytes.as_ptr(), rest) };
@@ -247,19 +256,23 @@ impl Slot<'_> {
 /// more, as torn pages do, has it with the chance of a hash, 2^-64. Four lanes, so that the
 /// processor multiplies four words at a time.
 struct Sum {
-    lanes: [u64; 4],
+    lanes: [u64; LANES],
     head: u64,
 }
+
+const LANES: usize = 4;
 
 /// Odd, so that multiplying by it can be undone: 2^64 divided by the golden ratio.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
+#[inline(always)]
 fn mix(sum: u64, word: u64) -> u64 {
     let product = (sum ^ word).wrapping_mul(SPREAD);
     product ^ (product >> 32)
 }
 
 impl Sum {
+    #[inline(always)]
     fn new(len: usize, number: u64) -> Sum {
         Sum {
             lanes: [1, 2, 3, 4],
@@ -267,13 +280,35 @@ impl Sum {
         }
     }
 
+    /// Adds what `each` answers for the words, one after the other.
+    #[inline(always)]
+    fn over(&mut self, words: &[AtomicU64], each: &mut impl FnMut(usize, &AtomicU64) -> u64) {
+        let (rows, rest) = words.as_chunks::<LANES>();
+        let mut lanes = self.lanes;
+        for (row, words) in rows.iter().enumerate() {
+            for (i, word) in words.iter().enumerate() {
+                lanes[i] = mix(lanes[i], each(row * LANES + i, word));
+            }
+        }
+        self.lanes = lanes;
+        for (i, word) in rest.iter().enumerate() {
+            let place = rows.len() * LANES + i;
+            self.add(place, each(place, word));
+        }
+    }
+
     #[inline(always)]
     fn add(&mut self, place: usize, word: u64) {
-        let lane = &mut self.lanes[place % 4];
+        let lane = &mut self.lanes[place % LANES];
         *lane = mix(*lane, word);
     }
 
+    /// A sum of the lanes, each turned by a different number of bits.
+    #[inline(always)]
     fn end(self) -> u64 {
-        self.lanes.into_iter().fold(self.head, mix)
+        let [a, b, c, d] = self.lanes;
+        let sum = a.wrapping_add(b.rotate_left(16));
+        let sum = sum.wrapping_add(c.rotate_left(32));
+        mix(sum.wrapping_add(d.rotate_left(48)), self.head)
     }
 }

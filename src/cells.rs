@@ -1,12 +1,11 @@
 //! Cells in a mapping: where they are, and whether there is one.
 
 use crate::access::copying;
-use crate::cell::{Cell, Found, HEAD, Slot};
+use crate::cell::{Cell, Found, HEAD};
 use crate::handles::{Pinned, pin};
 use crate::range::{checked, in_memory};
 use crate::status::{Error, Result};
 use crate::table::Handle;
-use std::array;
 use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,6 +20,7 @@ const MAGIC: u64 = 0x6d65_6d6d_6170_0001;
 const LONGEST: u64 = 1 << 40;
 
 /// The words of a slot for values of up to `capacity` bytes: whole cache lines.
+#[inline]
 fn slot_words(capacity: u64) -> u64 {
     (HEAD as u64 + capacity.div_ceil(WORD)).next_multiple_of(8)
 }
@@ -35,6 +35,7 @@ pub fn size(capacity: u64) -> Result<u64> {
 }
 
 /// The words of a mapping from `offset` on, as atomics.
+#[inline]
 fn words(mapping: &Pinned, offset: u64, bytes: u64) -> Result<&[AtomicU64]> {
     let range = in_memory(checked(offset, bytes, mapping.len() as u64)?);
     let first = mapping.data().wrapping_add(range.start).cast::<AtomicU64>();
@@ -45,11 +46,13 @@ fn words(mapping: &Pinned, offset: u64, bytes: u64) -> Result<&[AtomicU64]> {
     }
 }
 
+#[inline]
 fn header(mapping: &Pinned, offset: u64) -> Result<&[AtomicU64]> {
     words(mapping, offset, HEADER * WORD)
 }
 
 /// The capacity of the cell there, None where none is.
+#[inline]
 fn capacity_of(header: &[AtomicU64]) -> Option<u64> {
     // Acquire: whoever made it has made all of it.
     let made = header[0].load(Ordering::Acquire) == MAGIC;
@@ -57,19 +60,21 @@ fn capacity_of(header: &[AtomicU64]) -> Option<u64> {
     made.then(|| header[1].load(Ordering::Relaxed))
 }
 
+#[inline]
 fn at(mapping: &Pinned, offset: u64) -> Result<(Cell<'_, SLOTS>, u64)> {
-    let capacity = capacity_of(header(mapping, offset)?).ok_or(Error::Corrupt)?;
-    let all = words(mapping, offset, size(capacity).map_err(|_| Error::Corrupt)?)?;
-    let slot = slot_words(capacity) as usize;
-    let (header, slots) = all.split_at(HEADER as usize);
+    let header = header(mapping, offset)?;
+    let capacity = capacity_of(header).filter(|capacity| (1..=LONGEST).contains(capacity));
+    let capacity = capacity.ok_or(Error::Corrupt)?;
+    let ring = SLOTS as u64 * slot_words(capacity) * WORD;
     let cell = Cell {
         newest: &header[NEWEST],
-        slots: array::from_fn(|i| Slot(&slots[i * slot..(i + 1) * slot])),
+        ring: words(mapping, offset + HEADER * WORD, ring)?,
     };
     Ok((cell, capacity))
 }
 
 /// Has `act` do something with the cell at `offset`; [`Error::Fault`] where a byte of it was lost.
+#[inline]
 fn with<R>(
     mapping: &Pinned,
     offset: u64,

@@ -13,32 +13,32 @@ mod sync {
     pub use loom::sync::atomic::{AtomicU64, Ordering, fence};
 }
 
-use cell::{Cell, Found, HEAD, Slot};
+use cell::{Cell, Found, HEAD};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 
 const WORDS: usize = 2;
 const BYTES: usize = WORDS * 8;
+const SLOT: usize = HEAD + WORDS;
 
 struct Memory {
     newest: AtomicU64,
-    slots: [[AtomicU64; HEAD + WORDS]; 2],
+    ring: [AtomicU64; 2 * SLOT],
 }
 
 impl Memory {
     fn zeroed() -> Arc<Memory> {
-        let slot = || std::array::from_fn(|_| AtomicU64::new(0));
         Arc::new(Memory {
             newest: AtomicU64::new(0),
-            slots: [slot(), slot()],
+            ring: std::array::from_fn(|_| AtomicU64::new(0)),
         })
     }
 
     fn cell(&self) -> Cell<'_, 2> {
         Cell {
             newest: &self.newest,
-            slots: [Slot(&self.slots[0]), Slot(&self.slots[1])],
+            ring: &self.ring,
         }
     }
 
@@ -130,7 +130,7 @@ fn wherever_a_writer_dies_the_last_value_is_left_and_the_next_writer_goes_on() {
             memory.publish(1);
             memory.publish(2);
             // What publishing the third does, up to there.
-            let slot = &memory.slots[1];
+            let slot = &memory.ring[SLOT..];
             let stores = [(0, 0), (3, 3), (4, 3), (1, BYTES as u64), (2, 12345)];
             for (word, value) in stores.iter().take(died_after) {
                 slot[*word].store(*value, Ordering::Relaxed);
@@ -149,7 +149,7 @@ fn after_a_crash_of_the_machine_the_newest_whole_value_is_read() {
         // The newest value's words are those of before.
         let memory = Memory::zeroed();
         (1..=4).for_each(|number| memory.publish(number));
-        memory.slots[0][4].store(2, Ordering::Relaxed);
+        memory.ring[4].store(2, Ordering::Relaxed);
         assert_eq!(memory.read(), 3);
         memory.publish(5);
         assert_eq!(memory.read(), 5);
@@ -167,10 +167,9 @@ fn after_a_crash_of_the_machine_the_newest_whole_value_is_read() {
         assert_eq!(memory.read(), 5);
 
         // Nothing is whole.
-        memory
-            .slots
+        [3, SLOT + 3]
             .iter()
-            .for_each(|slot| slot[3].store(77, Ordering::Relaxed));
+            .for_each(|word| memory.ring[*word].store(77, Ordering::Relaxed));
         let mut value = [0u64; WORDS];
         // SAFETY: it is as long as it says.
         let found = unsafe { memory.cell().read(value.as_mut_ptr().cast(), BYTES) };

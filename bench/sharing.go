@@ -1,0 +1,280 @@
+package main
+
+/*
+#cgo CFLAGS: -O2 -I${SRCDIR}/../include -D_GNU_SOURCE
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "memmap.h"
+
+// Each loop answers 0, or what went wrong.
+
+enum { SMALL = 64 };
+
+static int cell_both(memmap_handle cell, long n) {
+	char value[SMALL] = {0}, copy[SMALL];
+	uint64_t len, sequence;
+	for (long i = 0; i < n; i++) {
+		memcpy(value, &i, sizeof i);
+		memmap_status status = memmap_cell_publish(cell, 0, value, SMALL);
+		if (status == 0) status = memmap_cell_read(cell, 0, copy, SMALL, &len, &sequence);
+		if (status != 0) return status;
+		if (memcmp(value, copy, SMALL) != 0) return -1;
+	}
+	return 0;
+}
+
+// What each way takes at least where others look on: a copy, and an atomic change before and after it.
+static int copy_both(long n) {
+	static struct { long before, after; char value[SMALL]; } shared __attribute__((aligned(64)));
+	char value[SMALL] = {0}, copy[SMALL];
+	for (long i = 0; i < n; i++) {
+		memcpy(value, &i, sizeof i);
+		__atomic_add_fetch(&shared.before, 1, __ATOMIC_SEQ_CST);
+		memcpy(shared.value, value, SMALL);
+		__atomic_add_fetch(&shared.after, 1, __ATOMIC_SEQ_CST);
+		__atomic_add_fetch(&shared.before, 1, __ATOMIC_SEQ_CST);
+		memcpy(copy, shared.value, SMALL);
+		__atomic_add_fetch(&shared.after, 1, __ATOMIC_SEQ_CST);
+		if (memcmp(value, copy, SMALL) != 0) return -1;
+	}
+	return 0;
+}
+
+static int lock_unlock(memmap_handle file, long n) {
+	for (long i = 0; i < n; i++) {
+		memmap_status status = memmap_lock(file, 0, 8, MEMMAP_LOCK_EXCLUSIVE, -1);
+		if (status != 0 || (status = memmap_unlock(file, 0, 8)) != 0) return status;
+	}
+	return 0;
+}
+
+static int lock_unlock_by_hand(int fd, long n) {
+	for (long i = 0; i < n; i++) {
+		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 8};
+		if (fcntl(fd, F_OFD_SETLKW, &lock) != 0) return -1;
+		lock.l_type = F_UNLCK;
+		if (fcntl(fd, F_OFD_SETLK, &lock) != 0) return -1;
+	}
+	return 0;
+}
+
+static int play(memmap_handle map, uint32_t own, long n) {
+	for (long i = 0; i < n; i++) {
+		uint32_t now, before;
+		memmap_status status;
+		while ((status = memmap_atomic_load32(map, 0, &now)) == 0 && now % 2 != own)
+			if ((status = memmap_wait(map, 0, now, -1)) != 0) return status;
+		if (status == 0) status = memmap_atomic_add32(map, 0, 1, &before);
+		if (status == 0) status = memmap_wake(map, 0, 1);
+		if (status != 0) return status;
+	}
+	return 0;
+}
+
+static int play_by_hand(uint32_t *word, uint32_t own, long n) {
+	for (long i = 0; i < n; i++) {
+		uint32_t now;
+		while ((now = __atomic_load_n(word, __ATOMIC_ACQUIRE)) % 2 != own)
+			syscall(SYS_futex, word, FUTEX_WAIT, now, NULL);
+		__atomic_fetch_add(word, 1, __ATOMIC_ACQ_REL);
+		syscall(SYS_futex, word, FUTEX_WAKE, 1);
+	}
+	return 0;
+}
+
+// Two processes take n turns each; `word` is NULL to do it by the library.
+static int turns(memmap_handle map, uint32_t *word, long n) {
+	int status = -1;
+	pid_t other = fork();
+	if (other == 0) _exit(word != NULL ? play_by_hand(word, 1, n) : play(map, 1, n));
+	if (other < 0) return -1;
+	int own = word != NULL ? play_by_hand(word, 0, n) : play(map, 0, n);
+	return waitpid(other, &status, 0) == other && own == 0 ? status : -1;
+}
+
+enum { READERS = 2, LONGEST = 1 << 16 };
+
+static int stop;
+
+static void *read_on(void *cell) {
+	static __thread char copy[LONGEST];
+	uint64_t len, sequence;
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		memmap_cell_read(*(memmap_handle *)cell, 0, copy, LONGEST, &len, &sequence);
+	return NULL;
+}
+
+// The processor's time that publishing `len` bytes takes the writer, in nanoseconds, while `readers` threads read
+// all the time; negative when something went wrong.
+static double publishing(memmap_handle cell, memmap_handle reading, long len, int readers, long n) {
+	static char value[LONGEST];
+	pthread_t threads[READERS];
+	struct timespec begin, end;
+	memmap_status status = 0;
+	__atomic_store_n(&stop, 0, __ATOMIC_RELAXED);
+	for (int i = 0; i < readers; i++)
+		if (pthread_create(&threads[i], NULL, read_on, &reading) != 0) return -1;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+	for (long i = 0; i < n && status == 0; i++) {
+		memcpy(value, &i, sizeof i);
+		status = memmap_cell_publish(cell, 0, value, len);
+	}
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < readers; i++) pthread_join(threads[i], NULL);
+	return status != 0 ? -1 : ((end.tv_sec - begin.tv_sec) * 1e9 + (end.tv_nsec - begin.tv_nsec)) / n;
+}
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"unsafe"
+)
+
+func handleOf(path string) (C.memmap_handle, error) {
+	var handle C.memmap_handle
+	options := C.memmap_options{size: C.sizeof_memmap_options, access: C.MEMMAP_READ_WRITE}
+	if status := C.memmap_open(cPath(path), &options, &handle); status != 0 {
+		return 0, errors.New(C.GoString(C.memmap_strerror(status)))
+	}
+	return handle, nil
+}
+
+// newCell is a cell in memory, as those who share it have it.
+func newCell(capacity int) (C.memmap_handle, error) {
+	var size C.uint64_t
+	var handle C.memmap_handle
+	name := cPath("cell")
+	status := C.memmap_cell_size(C.uint64_t(capacity), &size)
+	if status == 0 {
+		status = C.memmap_memfd(name, size, nil, &handle)
+	}
+	if status == 0 {
+		status = C.memmap_cell_create(handle, 0, C.uint64_t(capacity))
+	}
+	if status != 0 {
+		return 0, errors.New(C.GoString(C.memmap_strerror(status)))
+	}
+	return handle, nil
+}
+
+func cellBoth(cell C.memmap_handle) func(*testing.B) {
+	return func(b *testing.B) { inC(b, C.cell_both(cell, C.long(b.N))) }
+}
+
+func cellByHand(string) (pair, error) {
+	cell, err := newCell(C.SMALL)
+	return pair{
+		work: "C cell: publish + read of 64 bytes", against: "copy between 2 atomic adds, each way", asked: 1.0 / 2,
+		ours: cellBoth(cell), theirs: func(b *testing.B) { inC(b, C.copy_both(C.long(b.N))) },
+	}, err
+}
+
+// cellMmapSync has both in memory: on a disk mmap-sync flushes at every write.
+func cellMmapSync(string) (pair, error) {
+	const work = "C cell: publish + read of 64 bytes"
+	them, reason := rustPeer("mmap-sync")
+	if them == nil {
+		return missing(work, "mmap-sync: "+reason), nil
+	}
+	folder, err := os.MkdirTemp("/dev/shm", "bench-")
+	if err != nil {
+		return missing(work, err.Error()), nil
+	}
+	cell, err := newCell(C.SMALL)
+	return pair{
+		work: work, against: "mmap-sync write + read, on tmpfs", asked: 1, benchtime: "50000x",
+		ours: cellBoth(cell), theirs: them.does("cell", folder+"/cell"),
+		done: func() { os.RemoveAll(folder) },
+	}, err
+}
+
+func lockUnlock(folder string) (pair, error) {
+	path, err := newFile(folder, "locks", mib)
+	if err != nil {
+		return pair{}, err
+	}
+	handle, err := handleOf(path)
+	if err != nil {
+		return pair{}, err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return pair{}, err
+	}
+	fd := C.int(file.Fd())
+	return pair{
+		work: "C memmap_lock + memmap_unlock, free", against: "two fcntl calls by hand", asked: 1 / 1.3, rounds: 31,
+		ours:   func(b *testing.B) { inC(b, C.lock_unlock(handle, C.long(b.N))) },
+		theirs: func(b *testing.B) { inC(b, C.lock_unlock_by_hand(fd, C.long(b.N))) },
+		done:   func() { file.Close() },
+	}, nil
+}
+
+func wakeWait(string) (pair, error) {
+	var handle C.memmap_handle
+	if status := C.memmap_memfd(cPath("turns"), 4096, nil, &handle); status != 0 {
+		return pair{}, errors.New(C.GoString(C.memmap_strerror(status)))
+	}
+	var data *C.uint8_t
+	var length C.uint64_t
+	C.memmap_data(handle, &data, &length)
+	word := (*C.uint32_t)(unsafe.Pointer(data))
+	return pair{
+		work: "C memmap_wake to memmap_wait and back, 2 processes", against: "futex by hand", asked: 1 / 1.2,
+		benchtime: "5000x", rounds: 31,
+		ours:   func(b *testing.B) { inC(b, C.turns(handle, nil, C.long(b.N))) },
+		theirs: func(b *testing.B) { inC(b, C.turns(handle, word, C.long(b.N))) },
+	}, nil
+}
+
+// readerRows compare what a value costs its writer with readers on every processor and without. It is the
+// processor's time of the writer's thread: with more threads than processors the clock on the wall would
+// count the readers' turns.
+func readerRows(_ string, results *report) error {
+	for _, c := range []struct {
+		length, times int
+		name          string
+		asked         float64
+	}{{C.SMALL, 200_000, "64 bytes", 1 / 1.2}, {C.LONGEST, 4_000, "64 KiB", 1 / 1.2}} {
+		r, err := readerRow(c.length, c.times)
+		if err != nil {
+			return err
+		}
+		r.pair = pair{work: "C cell: publish of " + c.name + ", 2 readers at it", against: "the same without readers", asked: c.asked}
+		r.print()
+		results.rows = append(results.rows, r)
+	}
+	return nil
+}
+
+func readerRow(length, times int) (row, error) {
+	cell, err := newCell(length)
+	if err != nil {
+		return row{}, err
+	}
+	defer C.memmap_close(cell)
+	var with, without, ratios []float64
+	for range 11 {
+		a := float64(C.publishing(cell, cell, C.long(length), C.READERS, C.long(times)))
+		b := float64(C.publishing(cell, cell, C.long(length), 0, C.long(times)))
+		if a < 0 || b < 0 {
+			return row{}, fmt.Errorf("publishing %d bytes failed", length)
+		}
+		with, without, ratios = append(with, a), append(without, b), append(ratios, b/a)
+	}
+	r := row{oursNs: quantile(with, 0.5), theirsNs: quantile(without, 0.5)}
+	r.low, r.ratio, r.high = quantile(ratios, 0.25), quantile(ratios, 0.5), quantile(ratios, 0.75)
+	return r, nil
+}
