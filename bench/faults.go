@@ -2,7 +2,6 @@ package main
 
 /*
 #cgo CFLAGS: -O2 -I${SRCDIR}/../include
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>

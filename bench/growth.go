@@ -1,7 +1,6 @@
 package main
 
 /*
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>

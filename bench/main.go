@@ -53,11 +53,8 @@ func run() error {
 		freshCopy(memmap.Prefault, ", prefault"), freshCopy(0, ", without prefault"),
 		// Cold files.
 		coldRandom, coldScan,
-<<<<<<< HEAD
-=======
-		mmapgoMapUnmap, expmmapReadAt(64, 1/1.5), expmmapReadAt(64<<10, 1/1.05), mmapgoFlush,
+		// Sharing between processes.
 		cellByHand, cellMmapSync, lockUnlock, wakeWait,
->>>>>>> f544a9c (Publish and read a cell with less ado)
 	} {
 		p, err := prepare(folder)
 		if err != nil {
@@ -67,15 +64,11 @@ func run() error {
 			return err
 		}
 	}
-<<<<<<< HEAD
 	// The few mappings before the many: the library keeps room for the most that there ever were, and the
 	// guard looks through it.
 	for _, rows := range []func(string, *report) error{
-		guardRows, faultsAmong(10, 1.0/3), faultsAmong(1_000, 1.0/3), crowded, faultsAmong(60_000, 1.0/30),
+		readerRows, guardRows, faultsAmong(10, 1.0/3), faultsAmong(1_000, 1.0/3), crowded, faultsAmong(60_000, 1.0/30),
 	} {
-=======
-	for _, rows := range []func(string, *report) error{readerRows, guardRows, faultRows, crowded} {
->>>>>>> f544a9c (Publish and read a cell with less ado)
 		if err := rows(folder, &results); err != nil {
 			return err
 		}
