@@ -149,7 +149,7 @@ mod csharp {
         };
         let run = |program: &Path| {
             let mut command = command();
-            command.arg(program).current_dir(place.folder.path());
+            command.arg(program);
             command
         };
         passes(place, || run(&tour), Early::Reports(report));

@@ -53,7 +53,8 @@ impl Place {
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
-            .current_dir(root())
+            // Where a runtime leaves what it writes about a crash.
+            .current_dir(self.folder.path())
             .env("LD_LIBRARY_PATH", self.folder.path())
             .env("NODE_PATH", root().join(".tools/ffi/node/node_modules"));
         // SAFETY: umask may be called between fork and exec.
