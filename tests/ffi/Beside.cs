@@ -1,4 +1,4 @@
-// Beside FOLDER: the tour, and then a fault that isn't libmemmap's, which Mono reports as ever.
+// Beside FOLDER: the tour, and then a fault that isn't libmemmap's, which the runtime reports as ever.
 
 using System;
 using System.IO;
@@ -13,15 +13,18 @@ static class Beside
         Tour.Run(Path.Combine(arguments[0], "ours"));
 
         var other = Path.Combine(arguments[0], "other");
-        File.WriteAllBytes(other, new byte[Size]);
-        using (var map = MemoryMappedFile.CreateFromFile(other))
-        using (var view = map.CreateViewAccessor())
+        using (var file = new FileStream(other, FileMode.Create, FileAccess.ReadWrite))
         {
-            using (var file = File.OpenWrite(other))
+            file.SetLength(Size);
+            using (var map = MemoryMappedFile.CreateFromFile(
+                file, null, 0, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None, true))
+            using (var view = map.CreateViewAccessor())
+            {
                 file.SetLength(0);
-            Console.WriteLine("a fault of somebody else");
-            Console.Out.Flush();
-            Console.WriteLine(view.ReadByte(Size / 2));
+                Console.WriteLine("a fault of somebody else");
+                Console.Out.Flush();
+                Console.WriteLine(view.ReadByte(Size / 2));
+            }
         }
     }
 }
