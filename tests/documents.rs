@@ -178,14 +178,21 @@ fn the_programs_in_go_run() {
 }
 
 #[test]
-fn what_the_readme_has_make_do_is_in_the_makefile() {
-    let makefile = fs::read_to_string(root().join("Makefile")).expect("it is there");
+fn what_the_documents_have_make_do_is_in_the_makefiles() {
+    let read = |path: PathBuf| fs::read_to_string(path).expect("it is there");
+    let mut makefiles = read(root().join("Makefile"));
+    for part in fs::read_dir(root().join("packaging")).expect("it is there") {
+        let path = part.expect("it can be listed").path();
+        if path.extension().is_some_and(|extension| extension == "mk") {
+            makefiles += &read(path);
+        }
+    }
     let blocks = blocks();
     for line in of(&blocks, "sh").flat_map(|block| block.code.lines()) {
         let Some(target) = line.strip_prefix("make ") else {
             continue;
         };
         let target = target.split(' ').next().expect("it has a first word");
-        assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
+        assert!(makefiles.contains(&format!("\n{target}:")), "make {target}");
     }
 }

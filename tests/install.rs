@@ -4,7 +4,7 @@ mod common;
 
 use common::c::C99;
 use common::prefix::{Prefix, has, make, output_of};
-use common::root;
+use common::{go, release_folder, root};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -174,6 +174,56 @@ fn every_place_that_tells_the_version_tells_the_same() {
     // The soname's number is the major version: what loads one loads all that share it.
     let major = env!("CARGO_PKG_VERSION_MAJOR");
     assert!(needed(&shared).contains(&format!("soname: [libmemmap.so.{major}]")));
+}
+
+/// Its blocks, in order, as somebody types them who has a home and a Go program.
+#[test]
+fn the_commands_of_the_packaging_page_work() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let program = home.path().join("program");
+    fs::create_dir(&program).expect("the folder is ours");
+    let main = root().join("tests/go/with/main.go");
+    fs::copy(main, program.join("main.go")).expect("the folder is ours");
+    let page = fs::read_to_string(root().join("docs/packaging.md")).expect("it is there");
+    let blocks: Vec<_> = page.split("\n```sh\n").skip(1).collect();
+    assert_eq!(blocks.len(), 4);
+    for block in blocks {
+        let (commands, _) = block.split_once("```").expect("it ends");
+        output_of(&mut typed(commands, home.path()));
+    }
+
+    let project = fs::read_to_string(source("CMakeLists.txt")).expect("it is there");
+    let (_, shown) = page.split_once("\n```text\n").expect("CMake is shown");
+    for line in shown.lines().take_while(|line| *line != "```") {
+        assert!(
+            project.contains(line),
+            "{line} is not in the project that is tested"
+        );
+    }
+}
+
+/// Commands in a shell whose home is a scratch folder. What keeps its things in the real one is told so.
+fn typed(commands: &str, home: &Path) -> Command {
+    release_folder(); // Built once, and not by those who install.
+    let go = go();
+    let path = std::env::var("PATH").expect("there is a PATH");
+    let folder = go.parent().expect("it lies in a folder");
+    let mut shell = Command::new("sh");
+    for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+        let real = std::env::home_dir().expect("there is a home").join(folder);
+        shell.env(name, std::env::var_os(name).unwrap_or(real.into()));
+    }
+    let cache = output_of(Command::new(&go).args(["env", "GOCACHE"]));
+    shell
+        .args(["-euc", commands])
+        .current_dir(root())
+        .env("GOCACHE", cache.trim())
+        .env("GOENV", "off")
+        .env("HOME", home)
+        .env("PATH", format!("{}:{path}", folder.display()))
+        .env_remove("MAKEFLAGS")
+        .env_remove("MAKEOVERRIDES");
+    shell
 }
 
 fn path(path: &Path) -> &str {
