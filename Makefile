@@ -67,7 +67,8 @@ check-format: tools
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
-	test -z "$$($(dir $(GO))gofmt -l go bench tests/compat | tee /dev/stderr)"
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
+	test -z "$$($(dir $(GO))gofmt -l go bench tests/compat tests/go | tee /dev/stderr)"
 
 header: tools
 	cargo build --lib
