@@ -20,19 +20,20 @@ from ._lock import EXCLUSIVE as _EXCLUSIVE
 from ._lock import SHARED as _SHARED
 from ._lock import RangeLock
 from ._seals import Seals
+from ._settled import NEEDED, settled, settled_item
 
 _base = _standard.mmap
 # Looked up once: super() costs more than the call itself.
 _new = _base.__new__
 _close = _base.close
-_get, _set = _base.__getitem__, _base.__setitem__
-_read, _read_byte, _readline = _base.read, _base.read_byte, _base.readline
-_write, _write_byte = _base.write, _base.write_byte
-_move, _seek, _tell = _base.move, _base.seek, _base.tell
+_get, _set = settled_item(_base.__getitem__), settled_item(_base.__setitem__)
+_read, _read_byte, _readline = settled(_base.read), _base.read_byte, _base.readline
+_write, _write_byte = _base.write, settled(_base.write_byte)
+_move, _seek, _tell = settled(_base.move), settled(_base.seek), _base.tell
+_find, _rfind, _resize = settled(_base.find), settled(_base.rfind), settled(_base.resize)
 _adopt, _end, _address = _library.adopt, _library.close, _library.address_of_map
 _mapped, _MAPPED_SIZE = _library.mapped.pack, _library.mapped.size
 _counter_at = c_uint32.from_address
-_find, _rfind, _resize = _base.find, _base.rfind, _base.resize
 
 MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS = (
     _standard.MAP_SHARED,
@@ -341,18 +342,20 @@ class mmap(_base):
         since 3.15). A flush that failed stays failed until ``recover``, since the kernel tells it once.
         """
         first, length = self._flushed(offset, size)
-        if self.closed:  # By an __index__.
-            raise ValueError(CLOSED)
         if flags not in _FLUSHES:
             raise error_for(22, 0)
         prot, mapped, _ = self._how
-        if not prot & PROT_WRITE or mapped & (MAP_PRIVATE | MAP_ANONYMOUS) or not self._handle:
+        handle = self._handle
+        if not prot & PROT_WRITE or mapped & (MAP_PRIVATE | MAP_ANONYMOUS) or not handle:
             # Nothing to write back, which the standard module says too.
             if self._lost:
                 self._check(first, length)
             return
         for mode in _FLUSHES[flags]:
-            raise_for(_library.flush(self._handle, first, length, mode), self._handle)
+            status = _library.flush(handle, first, length, mode)
+            if status:
+                # Another thread may have closed it meanwhile; then msync(2) says ENOMEM.
+                raise ValueError(CLOSED) if self.closed else error_for(status, handle)
 
     def _flushed(self, offset: Union[int, range], size: Optional[int]) -> Tuple[int, int]:
         if isinstance(offset, range):
@@ -368,6 +371,8 @@ class mmap(_base):
         """Checks a range; ``size`` None is to the end."""
         all = len(self)
         length = all - offset if size is None else index(size)
+        if self.closed:  # By an __index__.
+            raise ValueError(CLOSED)
         if not 0 <= offset <= all or not 0 <= length <= all - offset:
             raise ValueError("flush values out of range")
         return offset, length
@@ -405,6 +410,9 @@ class mmap(_base):
             if descriptor.value >= 0:
                 os.close(descriptor.value)
 
+    if NEEDED:
+        madvise = settled(_base.madvise)
+
     def set_name(self, name: str, /) -> None:
         """Shows anonymous memory as ``[anon:cpython:mmap:<name>]`` in /proc/self/maps (as since 3.15).
 
@@ -440,7 +448,9 @@ class mmap(_base):
         """
         if self._handle or self.closed:
             handle = self._known()
-            raise_for(_library.recover(handle), handle)
+            with memoryview(self):  # Pinned, here and below: nobody unmaps it meanwhile.
+                status = _library.recover(handle)
+            raise_for(status, handle)
 
     def prefault(
         self, offset: int = 0, size: Optional[int] = None, *, prot: int = PROT_READ
@@ -448,7 +458,7 @@ class mmap(_base):
         """Brings pages in, so that accesses wait for nothing: for reading, or with ``prot=PROT_WRITE`` for writing."""
         first, length = self._part(offset, size)
         handle = self._known()
-        with memoryview(self):  # Pinned: nobody unmaps it meanwhile.
+        with memoryview(self):
             status = _library.prefault(handle, first, length, 1 if prot & PROT_WRITE else 0)
         raise_for(status, handle)
 
