@@ -7,7 +7,7 @@ from typing import Any, Optional, Type, TypeVar
 
 from . import _library
 from ._errors import CLOSED, FaultError, fault_of, raise_for
-from ._install import install_guard
+from ._install import install_guard, wanted
 
 _INVALID = -1
 
@@ -93,8 +93,10 @@ def guard(obj: Any, file: Any = None) -> Guard:
     ``file``, a descriptor or an object with ``fileno()``, is the mapped file, opened for what the mapping is for;
     with it ``recover`` works and causes are known. A ``numpy.memmap`` knows its file itself. Until the guard is
     closed the object can't be: BufferError. A page is guarded once: BufferError for what is under guard already,
-    as every ``memmap.mmap`` is.
+    as every ``memmap.mmap`` is. RuntimeError with MEMMAP_GUARD=off.
     """
+    if not wanted():
+        raise RuntimeError("the guard is off: MEMMAP_GUARD=off is in the environment")
     if file is not None:
         return Guard(_bytes_of(obj), file if isinstance(file, int) else file.fileno())
     descriptor = _file_of(obj)

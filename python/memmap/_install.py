@@ -8,10 +8,14 @@ from ._errors import raise_for
 pending = True
 
 
+def wanted() -> bool:
+    """Whether this process is to have the guard."""
+    return os.environ.get("MEMMAP_GUARD") != "off"
+
+
 def install_guard() -> None:
-    """Makes this process survive lost pages, unless MEMMAP_GUARD=off is in the environment."""
+    """Makes this process survive lost pages, unless it is to do without."""
     global pending
-    if pending:
-        if os.environ.get("MEMMAP_GUARD") != "off":
-            raise_for(_library.guard_install())
-        pending = False
+    if pending and wanted():
+        raise_for(_library.guard_install())
+    pending = False

@@ -120,3 +120,17 @@ def test_what_is_no_mapping_or_of_another_file_is_refused(foreign, tmp_path):
         with pytest.raises((TypeError, ValueError)):
             memmap.guard(wrong)
     mapping.close()
+
+
+def test_where_the_guard_is_off_nothing_can_be_guarded(program):
+    ended = program(
+        """
+        import memmap, mmap
+        try:
+            memmap.guard(mmap.mmap(-1, 10))
+        except RuntimeError as error:
+            print(error)
+        """,
+        MEMMAP_GUARD="off",
+    )
+    assert "the guard is off" in ended.stdout, ended.stderr

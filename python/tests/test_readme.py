@@ -1,0 +1,16 @@
+"""What the README tells people to type."""
+
+import re
+from pathlib import Path
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_the_readmes_programs_run_one_after_the_other(program):
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(blocks) == 3
+    ran = program("\n".join(blocks))
+    assert ran.returncode == 0, ran.stderr
+    said = "[Errno 5] bytes 4096 to 100000 of the mapping are lost: the file was truncated"
+    assert ran.stdout == said + "\n"
+    assert said in README.read_text()
