@@ -377,6 +377,12 @@ class mmap(_base):
             raise ValueError("flush values out of range")
         return offset, length
 
+    def size(self) -> int:
+        """The size of the file; of memory without a file its length (as since 3.15)."""
+        if self._tracks and self._how[1] & MAP_ANONYMOUS:
+            return len(self)
+        return _base.size(self)
+
     def resize(self, newsize: int, /) -> None:
         """Gives the mapping and its file another length. FaultError while bytes are lost: ``recover`` first."""
         if not self._tracks:
