@@ -14,3 +14,12 @@ def test_the_readmes_programs_run_one_after_the_other(program):
     said = "[Errno 5] bytes 4096 to 100000 of the mapping are lost: the file was truncated"
     assert ran.stdout == said + "\n"
     assert said in README.read_text()
+
+
+def test_the_first_program_of_the_whole_runs(program):
+    readme = README.parents[1] / "README.md"
+    (block,) = re.findall(r"```python\n(.*?)```", readme.read_text(), re.DOTALL)
+    ran = program(block)
+    assert ran.returncode == 0, ran.stderr
+    greeting, lost = ran.stdout.splitlines()
+    assert greeting == "Hello, mmap" and "bytes 0 to 4096 of the mapping are lost" in lost
