@@ -370,3 +370,18 @@ def test_it_is_not_pickled_or_copied(module):
         for copied in (pickle.dumps, copy.copy, copy.deepcopy):
             with pytest.raises(TypeError):
                 copied(mapping)
+
+
+def test_what_is_open_when_the_interpreter_ends_ends_quietly(program):
+    ended = program("""
+        import memmap, mmap
+        file = open("file", "w+b")
+        file.truncate(8192)
+        left = memmap.mmap(file.fileno(), 0)
+        class Cycle: pass
+        cycle = Cycle()
+        cycle.itself, cycle.left = cycle, memmap.mmap(file.fileno(), 0)
+        view = memoryview(memmap.mmap(file.fileno(), 0))
+        guard = memmap.guard(mmap.mmap(file.fileno(), 0), file)
+    """)
+    assert (ended.returncode, ended.stderr) == (0, "")

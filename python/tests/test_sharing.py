@@ -182,6 +182,28 @@ def test_a_wait_ends_when_the_range_is_given_back(backing):
         assert order == ["first", "second"]
 
 
+@pytest.mark.parametrize("ends", ["release", "close"])
+def test_threads_of_one_mapping_exclude_each_other_until_it_is_closed(backing, ends):
+    mapping, answers = backing.map(), []
+    lock = mapping.lock(0, 10)
+    lock.acquire()
+
+    def waits():
+        try:
+            with mapping.lock(5, 10):
+                answers.append("got it")
+        except ValueError as error:
+            answers.append(str(error))
+
+    thread = threading.Thread(target=waits)
+    thread.start()
+    assert not answers
+    lock.release() if ends == "release" else mapping.close()
+    thread.join(60)
+    assert answers == ["got it" if ends == "release" else "mmap closed or invalid"]
+    mapping.close()
+
+
 def test_ctrl_c_ends_a_wait(program):
     ended = program("""
         import memmap, os, signal, threading
