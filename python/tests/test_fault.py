@@ -254,3 +254,22 @@ def test_faulthandler_before_it_still_reports_what_is_not_a_mapping(program):
     """)
     assert (ended.returncode, ended.stdout) == (-signal.SIGBUS, "survived\n")
     assert "Fatal Python error: Bus error" in ended.stderr
+
+
+def test_without_descriptors_left_it_is_guarded_all_the_same(program):
+    ended = program("""
+        import memmap, os, resource
+        file = open("file", "w+b")
+        file.truncate(65536)
+        with memmap.mmap(file.fileno(), 0):
+            pass
+        # One more can be opened: the standard module's own duplicate.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), 4096))
+        mapping = memmap.mmap(file.fileno(), 0)
+        file.truncate(0)
+        try:
+            mapping[40000]
+        except memmap.FaultError as error:
+            print(int(error.causes))
+    """)
+    assert (ended.returncode, ended.stdout) == (0, "4\n"), ended.stderr
