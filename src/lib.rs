@@ -73,4 +73,5 @@ pub use table::Handle;
 /// The documents' programs in Rust, compiled and run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/coming-from.md")]
 mod documents {}

@@ -176,6 +176,9 @@ fn the_programs_in_go_run() {
     let said: Vec<_> = of(&blocks, "go").map(|block| run_go(&go, block)).collect();
     assert_eq!(said[0], "Hello, mmap\n");
     assert_eq!(said[1], "Hello, mmap\n<nil>\ntrue\n");
+    for words in ["false\n", "mmap, 11 bytes\n"] {
+        assert!(said.iter().any(|text| text == words), "nobody says {words}");
+    }
 }
 
 #[test]
