@@ -128,9 +128,15 @@ impl Drop for Mounted {
 /// Unmounts what is mounted in a folder.
 pub fn unmount(at: &Path) -> io::Result<()> {
     let at = CString::new(at.as_os_str().as_bytes())?;
-    // SAFETY: the path is terminated.
-    match unsafe { libc::umount2(at.as_ptr(), 0) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+    loop {
+        // SAFETY: the path is terminated.
+        if unsafe { libc::umount2(at.as_ptr(), 0) } == 0 {
+            return Ok(());
+        }
+        match io::Error::last_os_error() {
+            // A child that another test has just forked has our files open until it runs its program.
+            error if error.raw_os_error() == Some(libc::EBUSY) => std::thread::yield_now(),
+            error => return Err(error),
+        }
     }
 }

@@ -1,0 +1,374 @@
+//! Disks that fail under a real file system: write errors of the kernel's own writeback, read errors
+//! under a mapping, a disk that vanishes, one that is full, and one that doesn't answer.
+//!
+//! What the test gives the disk carries [`NEEDLE`], by which the disk knows what to fail or to hold: the
+//! file system's own blocks always go through.
+
+#[path = "disk/mod.rs"]
+mod disk;
+
+use disk::device::Mounted;
+use disk::{Disk, Kind, NEEDLE, skipped};
+use memmap::{Access, Causes, Error, Fault, Flags, Flush, Map, Options, TO_END};
+use std::fs;
+use std::sync::mpsc;
+use std::thread;
+
+const PAGE: u64 = 4096;
+const SIZE: u64 = 16 * PAGE;
+const FAILED: Result<(), Error> = Err(Error::System(libc::EIO));
+
+/// The other process that serves the disk.
+#[test]
+fn the_disk_of_the_other_tests() {
+    disk::serve_if_asked();
+}
+
+/// A disk of that kind and its file system, or none and why.
+fn mounted(kind: Kind) -> Option<(Disk, Mounted)> {
+    memmap::install_guard().expect("a handler can be installed");
+    let both = Disk::new(kind).and_then(|disk| {
+        let mounted = disk.mount(kind)?;
+        Ok((disk, mounted))
+    });
+    both.inspect_err(|error| skipped(format!("failing disks, {kind:?}: {error}")))
+        .ok()
+}
+
+/// The same after the machine has been off: nothing of the file system is in memory.
+fn mounted_again(disk: &Disk, before: Mounted, kind: Kind) -> Mounted {
+    drop(before);
+    disk.mount(kind).expect("it was mounted before")
+}
+
+const ALL: [Kind; 3] = [Kind::Ext4, Kind::Xfs, Kind::Btrfs];
+
+fn read_write() -> Options {
+    Options {
+        access: Access::ReadWrite,
+        ..Options::default()
+    }
+}
+
+/// Bytes that the disk knows, all over a file, and a number at its end.
+fn contents(number: u8) -> Vec<u8> {
+    let mut bytes = NEEDLE.repeat(SIZE as usize / NEEDLE.len() + 1);
+    bytes.truncate(SIZE as usize);
+    bytes[SIZE as usize - 1] = number;
+    bytes
+}
+
+/// A file that is on the disk with contents number 1.
+fn made(files: &Mounted) -> Map {
+    let map = Map::create(files.path().join("file"), SIZE, &Options::default());
+    let map = map.expect("there is room");
+    assert_eq!(map.write(0, &contents(1)), Ok(()));
+    assert_eq!(map.flush(0, TO_END, Flush::Sync), Ok(()));
+    map
+}
+
+fn on_the_disk(files: &Mounted) -> Vec<u8> {
+    fs::read(files.path().join("file")).expect("the disk is well")
+}
+
+#[test]
+fn a_write_back_that_failed_is_remembered_after_the_kernel_has_forgotten_it() {
+    for kind in ALL {
+        let Some((mut disk, files)) = mounted(kind) else {
+            continue;
+        };
+        let map = made(&files);
+        disk.say("write EIO");
+        assert_eq!(map.write(0, &contents(2)), Ok(()), "{kind:?}");
+        assert_eq!(map.flush(0, TO_END, Flush::Sync), FAILED, "{kind:?}");
+        disk.say("write well");
+        // The kernel has told it, has the pages for clean, and has nothing to write.
+        let view = map.pin().expect("it is open");
+        // SAFETY: the view is the mapping's.
+        let forgotten = unsafe { libc::msync(view.as_ptr().cast(), view.len(), libc::MS_SYNC) };
+        assert_eq!(forgotten, 0, "{kind:?}: it would be as if all was well");
+        drop(view);
+        assert_eq!(map.flush(0, TO_END, Flush::Sync), FAILED, "{kind:?}");
+        assert_eq!(map.flush(0, 1, Flush::Async), FAILED, "{kind:?}");
+
+        assert_eq!(map.recover(), Ok(()));
+        assert_eq!(map.write(0, &contents(3)), Ok(()));
+        assert_eq!(map.flush(0, TO_END, Flush::Sync), Ok(()), "{kind:?}");
+        drop(map);
+        let files = mounted_again(&disk, files, kind);
+        assert!(on_the_disk(&files) == contents(3), "{kind:?}");
+    }
+}
+
+#[test]
+fn what_was_acknowledged_before_a_write_back_failed_is_still_on_the_disk() {
+    // btrfs writes elsewhere what it writes again, and gives up the whole transaction.
+    for kind in ALL {
+        let Some((mut disk, files)) = mounted(kind) else {
+            continue;
+        };
+        let map = made(&files);
+        disk.say("write EIO");
+        assert_eq!(map.write(0, &contents(2)), Ok(()));
+        assert_eq!(map.flush(0, TO_END, Flush::Sync), FAILED);
+        drop(map);
+        let files = mounted_again(&disk, files, kind);
+        assert!(on_the_disk(&files) == contents(1), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_page_that_cannot_be_read_is_a_fault_and_comes_back() {
+    for kind in ALL {
+        let Some((mut disk, files)) = mounted(kind) else {
+            continue;
+        };
+        drop(made(&files));
+        let files = mounted_again(&disk, files, kind);
+        disk.say("read EIO");
+        let map = Map::open(files.path().join("file"), &read_write()).expect("it is there");
+        let mut byte = [0];
+        assert_eq!(map.read(3 * PAGE, &mut byte), Err(Error::Fault), "{kind:?}");
+        let fault = map.fault().expect("it is open");
+        assert_eq!(
+            (fault.offset, fault.causes),
+            (3 * PAGE, Causes::IO),
+            "{kind:?}"
+        );
+        assert_eq!(map.flush(0, TO_END, Flush::Sync), Err(Error::Fault));
+        disk.say("read well");
+        assert_eq!(map.recover(), Ok(()));
+        assert_eq!(map.fault(), Ok(Fault::default()));
+        let mut bytes = vec![0; SIZE as usize];
+        assert_eq!(map.read(0, &mut bytes), Ok(()), "{kind:?}");
+        assert!(bytes == contents(1), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_disk_that_vanishes_takes_its_mappings_down_and_nothing_else() {
+    for kind in ALL {
+        let Some((mut disk, files)) = mounted(kind) else {
+            continue;
+        };
+        drop(made(&files));
+        let files = mounted_again(&disk, files, kind);
+        let map = Map::open(files.path().join("file"), &read_write()).expect("it is there");
+        let elsewhere = Map::anonymous(SIZE, &Options::default()).expect("there is memory");
+        disk.vanish();
+        let mut byte = [0];
+        assert_eq!(map.read(0, &mut byte), Err(Error::Fault), "{kind:?}");
+        assert_eq!(map.fault().map(|fault| fault.causes), Ok(Causes::IO));
+        assert_eq!(map.write(0, b"nowhere"), Err(Error::Fault));
+        let flushed = map.flush(0, TO_END, Flush::Sync);
+        assert!(
+            flushed == FAILED || flushed == Err(Error::Fault),
+            "{kind:?}"
+        );
+        assert!(map.resize(2 * SIZE).is_err());
+        assert_eq!(elsewhere.write(0, b"here"), Ok(()));
+        assert_eq!(
+            map.len(),
+            Ok(SIZE),
+            "the process lives, and the handle answers"
+        );
+        drop(map);
+    }
+}
+
+#[test]
+fn a_flush_to_a_disk_that_vanished_fails_and_goes_on_failing() {
+    for kind in ALL {
+        let Some((mut disk, files)) = mounted(kind) else {
+            continue;
+        };
+        let map = made(&files);
+        disk.vanish();
+        let mut bytes = [0; 5];
+        assert_eq!(map.read(0, &mut bytes), Ok(()), "it is in memory");
+        assert_eq!(bytes, NEEDLE[..5]);
+        let written = map.write(0, &contents(2));
+        assert!(matches!(written, Ok(()) | Err(Error::Fault)), "{kind:?}");
+        let flushed = map.flush(0, TO_END, Flush::Sync);
+        assert!(flushed.is_err(), "{kind:?}");
+        assert_eq!(map.flush(0, TO_END, Flush::Sync), flushed, "{kind:?}");
+        drop(map);
+    }
+}
+
+/// Takes all the space there is.
+fn fill(files: &Mounted) {
+    let file = fs::File::create(files.path().join("filler")).expect("there is an inode");
+    let mut block = vec![b'f'; 64 << 10];
+    while !block.is_empty() {
+        match std::io::Write::write_all(&mut &file, &block) {
+            Ok(()) => {}
+            Err(_) => block.truncate(block.len() / 2),
+        }
+    }
+    let _ = file.sync_all();
+}
+
+#[test]
+fn a_full_disk_refuses_a_creation_and_leaves_nothing_of_it() {
+    for kind in ALL {
+        let Some((_disk, files)) = mounted(kind) else {
+            continue;
+        };
+        let map = made(&files);
+        fill(&files);
+        let name = files.path().join("new");
+        let refused = Map::create(&name, 64 << 20, &Options::default());
+        assert_eq!(refused.err(), Some(Error::System(libc::ENOSPC)), "{kind:?}");
+        assert!(!name.exists(), "{kind:?}");
+        let refused = map.resize(256 << 20);
+        assert_eq!(refused, Err(Error::System(libc::ENOSPC)), "{kind:?}");
+        let file = files.path().join("file");
+        let size = fs::metadata(&file).expect("it is there").len();
+        assert_eq!((map.len(), size), (Ok(SIZE), SIZE), "{kind:?}");
+        assert!(on_the_disk(&files) == contents(1), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_hole_of_a_full_disk_is_a_fault_and_what_was_flushed_stays() {
+    for kind in [Kind::Ext4, Kind::Xfs] {
+        let Some((_disk, files)) = mounted(kind) else {
+            continue;
+        };
+        drop(made(&files));
+        let sparse = Options {
+            flags: Flags::SPARSE,
+            ..read_write()
+        };
+        let map = Map::open(files.path().join("file"), &sparse).expect("it is there");
+        assert_eq!(map.resize(2 * SIZE), Ok(()));
+        fill(&files);
+        assert_eq!(
+            map.write(SIZE, &[1; PAGE as usize]),
+            Err(Error::Fault),
+            "{kind:?}"
+        );
+        assert_eq!(map.fault().map(|fault| fault.causes), Ok(Causes::IO));
+        fs::remove_file(files.path().join("filler")).expect("it is ours");
+        // What was freed is to be had once the journal says so.
+        fs::File::open(files.path())
+            .and_then(|folder| folder.sync_all())
+            .expect("the disk is well");
+        assert_eq!(map.recover(), Ok(()));
+        assert_eq!(map.write(SIZE, &[2; PAGE as usize]), Ok(()), "{kind:?}");
+        assert_eq!(map.flush(0, TO_END, Flush::Sync), Ok(()), "{kind:?}");
+        assert!(
+            on_the_disk(&files)[..SIZE as usize] == contents(1),
+            "{kind:?}"
+        );
+    }
+}
+
+/// While a flush waits for a disk that doesn't answer, everything else goes on.
+fn nobody_waits_for_a_flush_that(held: &str) {
+    for kind in ALL {
+        let Some((mut disk, files)) = mounted(kind) else {
+            continue;
+        };
+        let map = made(&files);
+        let other = tempfile::tempdir().expect("a temporary folder");
+        assert_eq!(map.write(0, &contents(2)), Ok(()));
+        disk.say(&format!("{held} holds"));
+        let (done, flushed) = mpsc::channel();
+        thread::scope(|scope| {
+            let handle = &map;
+            scope.spawn(move || {
+                let answer = handle.flush(0, TO_END, Flush::Sync);
+                done.send(answer).expect("the test waits for it");
+            });
+            disk.wait_until_held();
+            a_mapping_works_but_for_its_disk(&map);
+            a_mapping_elsewhere_works(&other.path().join("file"));
+            a_child_can_be_forked();
+            assert!(flushed.try_recv().is_err(), "{kind:?}: it waits");
+            disk.say(&format!("{held} well"));
+            assert_eq!(flushed.recv(), Ok(Ok(())), "{kind:?}");
+        });
+        drop(map);
+        let files = mounted_again(&disk, files, kind);
+        assert!(on_the_disk(&files) == contents(2), "{kind:?}");
+    }
+}
+
+fn a_mapping_works_but_for_its_disk(map: &Map) {
+    let view = map.pin().expect("it is open");
+    assert_eq!(view.len() as u64, SIZE);
+    drop(view);
+    let mut bytes = vec![0; SIZE as usize];
+    assert_eq!(map.read(0, &mut bytes), Ok(()));
+    assert!(bytes == contents(2));
+    assert_eq!(map.find(0, TO_END, &[2]), Ok(Some(SIZE - 1)));
+    assert_eq!(map.fault(), Ok(Fault::default()));
+    assert_eq!(map.len(), Ok(SIZE));
+}
+
+fn a_mapping_elsewhere_works(path: &std::path::Path) {
+    let map = Map::create(path, SIZE, &Options::default()).expect("there is room");
+    assert_eq!(map.write(0, b"here"), Ok(()));
+    assert_eq!(map.flush(0, TO_END, Flush::Sync), Ok(()));
+    assert_eq!(map.resize(2 * SIZE), Ok(()));
+    assert_eq!(map.refresh(), Ok(2 * SIZE));
+}
+
+fn a_child_can_be_forked() {
+    // SAFETY: the child makes one system call.
+    match unsafe { libc::fork() } {
+        // SAFETY: it ends the child, and nothing of the test harness runs in it.
+        0 => unsafe { libc::_exit(0) },
+        child => {
+            assert!(child > 0);
+            // SAFETY: it is our child.
+            let waited = unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+            assert_eq!(waited, child);
+        }
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_flush_whose_write_is_not_answered() {
+    nobody_waits_for_a_flush_that("write");
+}
+
+#[test]
+fn nobody_waits_for_a_flush_whose_disk_does_not_flush() {
+    nobody_waits_for_a_flush_that("flush");
+}
+
+#[test]
+fn closing_does_not_wait_for_a_flush_that_is_not_answered() {
+    for kind in ALL {
+        let Some((mut disk, files)) = mounted(kind) else {
+            continue;
+        };
+        let map = made(&files);
+        assert_eq!(map.write(0, &contents(2)), Ok(()));
+        disk.say("write holds");
+        let flushing = std::sync::Arc::new(map);
+        let closed = std::sync::Arc::clone(&flushing);
+        let flush = thread::spawn(move || flushing.flush(0, TO_END, Flush::Sync));
+        disk.wait_until_held();
+        close(&closed);
+        assert_eq!(closed.len(), Err(Error::Handle));
+        assert!(!flush.is_finished(), "{kind:?}");
+        disk.say("write well");
+        let answer = flush.join().expect("it does not panic");
+        assert_eq!(answer, Ok(()), "{kind:?}");
+        let files = mounted_again(&disk, files, kind);
+        assert!(on_the_disk(&files) == contents(2), "{kind:?}");
+    }
+}
+
+/// Closes a mapping that others have, as who has only its handle does.
+fn close(map: &Map) {
+    unsafe extern "C" {
+        fn memmap_close(handle: u64) -> i32;
+    }
+    // SAFETY: it takes any number.
+    assert_eq!(unsafe { memmap_close(map.handle().0) }, 0);
+}
