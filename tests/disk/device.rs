@@ -140,3 +140,10 @@ pub fn unmount(at: &Path) -> io::Result<()> {
         }
     }
 }
+
+/// Takes a mount out of sight now, whoever uses it.
+pub fn detach(at: &Path) {
+    let at = CString::new(at.as_os_str().as_bytes()).expect("there is no NUL");
+    // SAFETY: the path is terminated.
+    unsafe { libc::umount2(at.as_ptr(), libc::MNT_DETACH) };
+}

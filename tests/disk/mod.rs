@@ -159,8 +159,8 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         self.vanish();
-        // The mount point can't be removed with the folder before.
-        let _ = device::unmount(&self.folder.path().join("mount"));
+        // The folder can be removed afterwards, also when a test that failed still uses the disk.
+        device::detach(&self.folder.path().join("mount"));
     }
 }
 
