@@ -83,12 +83,14 @@ func ProtectMemory(data []byte, allow Access) error {
 // FaultOf is nil as long as nothing was lost of the mapping that data lies in, and else an error that is
 // [ErrFault] and a [FaultError]. Who reads a slice asks it afterwards: lost pages read as zeros.
 func FaultOf(data []byte) error {
-	return onMemory("fault", data, func(r region, _, _ uint64) int32 {
-		if r.faults.Load() == 0 {
-			return 0
-		}
-		return statusFault
-	})
+	found, _, ok := live.find(data)
+	switch {
+	case !ok:
+		return &Error{"fault", "", errNotLive}
+	case found.faults.Load() != 0:
+		return &Error{"fault", "", lost(found.handle)}
+	}
+	return nil
 }
 
 // onMemory is use, of the live mapping that data lies in and of where data lies in it.
