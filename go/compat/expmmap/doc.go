@@ -5,7 +5,8 @@
 // # What differs
 //
 //   - A file that is truncated, or whose device fails, does not end the process: [ReaderAt.ReadAt] is [ErrFault],
-//     and [ReaderAt.At] panics with an error that is. The guard can be turned off, see memmap.DisableGuard.
+//     and [ReaderAt.At] panics with an error that is. MEMMAP_GUARD=off in the environment
+//     turns the guard off.
 //   - Any goroutine may call any method at any time, also while another closes the reader: after Close,
 //     ReadAt is [ErrClosed], Len is 0 and At panics as for any index that is out of range. The original reads
 //     memory that is unmapped, or somebody else's by then.
@@ -13,6 +14,7 @@
 //     memmap.ErrNotRegular. The original maps a character device as an empty file.
 //   - A reader that is dropped without Close is closed, as there, and counted by memmap.Leaks.
 //   - What is open shows in memmap.GetStats, and in memmap_get_stats to C.
+//   - It is for Linux, and needs cgo. The original is for more systems, and without cgo.
 //
 // For programs whose dependencies import the original, see tools/drop-in.
 package mmap

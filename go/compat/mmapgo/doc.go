@@ -6,7 +6,8 @@
 //
 //   - A file that is truncated, a disk that is full or a device that fails does not end the process. The
 //     bytes read as zeros, and the next [MMap.Flush] or [MMap.Unmap], or [Fault], which is new, says what was lost:
-//     [ErrFault]. The guard can be turned off, see memmap.DisableGuard.
+//     [ErrFault]. MEMMAP_GUARD=off in the environment
+//     turns the guard off.
 //   - Unmapping twice, also by a copy of the MMap, is [ErrClosed], and so is every method of what is not, or
 //     no longer, a mapping of this package. Where another mapping of the same length has the address by
 //     then, nobody can tell the two apart; memmap.PoisonClosed keeps addresses from being used again.
@@ -18,6 +19,7 @@
 //   - What is never unmapped shows in memmap.GetStats, and in memmap_get_stats to C.
 //   - Where the library itself refuses something, the error is a *memmap.Error. The system's error numbers are
 //     bare, as in the original, so == works, and a limit that is reached is ENOMEM.
+//   - It is for Linux, and needs cgo. The original is for more systems, and without cgo.
 //
 // Lost pages are made good once for each block that is touched, so nobody pays for the guard whose file
 // stays whole.
