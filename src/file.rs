@@ -281,6 +281,22 @@ impl File {
         Ok(again)
     }
 
+    /// Moves the position of the open file description, which nothing here reads or writes by; an error where
+    /// there is no such place.
+    pub fn set_position(&self, position: i64) -> Result<()> {
+        // SAFETY: no memory is handed over.
+        match unsafe { libc::lseek64(self.fd(), position, libc::SEEK_SET) } {
+            -1 => Err(Error::last()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where it is.
+    pub fn position(&self) -> i64 {
+        // SAFETY: no memory is handed over.
+        unsafe { libc::lseek64(self.fd(), 0, libc::SEEK_CUR) }
+    }
+
     /// What the descriptor was opened for: O_RDONLY or O_RDWR.
     pub fn access(&self) -> Result<i32> {
         // SAFETY: no memory is handed over.

@@ -12,14 +12,12 @@
 //! must not meet a lock there.
 
 use crate::claims::Claims;
-use crate::file::File;
 use crate::handles::{Pinned, pin};
 use crate::range::{TO_END, checked};
-use crate::record::{self, Deadline, FOR_EVER, Lock, after, left};
+use crate::record::{self, Deadline, FOR_EVER, Lock, Locker, after, left};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use std::ops::Range;
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,12 +29,16 @@ struct Shard {
     queues: Mutex<Vec<Queue>>,
     /// Somebody has left a queue, or a queue is gone.
     moved: Condvar,
+    /// How many threads wait for that, written while the queues are locked: telling them is a system
+    /// call also where there are none.
+    waiting: AtomicUsize,
 }
 
 static ALL: [Shard; SHARDS] = [const {
     Shard {
         queues: Mutex::new(Vec::new()),
         moved: Condvar::new(),
+        waiting: AtomicUsize::new(0),
     }
 }; SHARDS];
 
@@ -46,7 +48,7 @@ static QUEUES: AtomicUsize = AtomicUsize::new(0);
 /// What one handle locks by, and who wants or has what.
 struct Queue {
     handle: Handle,
-    file: Arc<File>,
+    file: Arc<Locker>,
     /// What the file was opened for: O_RDONLY or O_RDWR.
     access: i32,
     claims: Claims,
@@ -71,6 +73,37 @@ impl Shard {
     }
 }
 
+impl Shard {
+    /// Tells those who wait that somebody has left, for who has the queues locked.
+    fn tell(&self) {
+        if self.waiting.load(Ordering::Relaxed) != 0 {
+            self.moved.notify_all();
+        }
+    }
+
+    /// Waits to be told.
+    fn wait<'s>(
+        &'s self,
+        queues: MutexGuard<'s, Vec<Queue>>,
+        deadline: Deadline,
+    ) -> Result<MutexGuard<'s, Vec<Queue>>> {
+        let left = deadline.map(left).transpose()?;
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let queues = match left {
+            None => self
+                .moved
+                .wait(queues)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(left) => {
+                let waited = self.moved.wait_timeout(queues, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        Ok(queues)
+    }
+}
+
 fn queue_of(queues: &mut [Queue], handle: Handle) -> Option<&mut Queue> {
     queues.iter_mut().find(|queue| queue.handle == handle)
 }
@@ -89,7 +122,7 @@ fn open_queue<'q>(
     let access = file.access()?;
     queues.push(Queue {
         handle,
-        file: Arc::new(file.opened_again(access)?),
+        file: Arc::new(Locker::new(file.opened_again(access)?, handle.0)),
         access,
         claims: Claims::default(),
     });
@@ -156,16 +189,7 @@ fn wait_for_turn<'s>(
         if queue.claims.may_ask(ticket) {
             return Ok(());
         }
-        queues = match deadline {
-            None => shard
-                .moved
-                .wait(queues)
-                .unwrap_or_else(PoisonError::into_inner),
-            Some(deadline) => {
-                let waited = shard.moved.wait_timeout(queues, left(deadline)?);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
+        queues = shard.wait(queues, deadline)?;
     }
 }
 
@@ -180,7 +204,7 @@ fn settle(shard: &Shard, handle: Handle, ticket: u64, answer: Result<()>) -> Res
             let parts = queue.claims.withdraw(ticket);
             // The failure that is being answered is the one to tell.
             let _ = queue.release(parts);
-            shard.moved.notify_all();
+            shard.tell();
         }
     }
     answer
@@ -205,7 +229,7 @@ pub fn unlock(handle: Handle, offset: u64, len: u64) -> Result<()> {
     let queue = queue_of(&mut queues, handle).ok_or(Error::Invalid)?;
     let parts = queue.claims.give_back(&range).ok_or(Error::Invalid)?;
     let answer = queue.release(parts);
-    shard.moved.notify_all();
+    shard.tell();
     answer
 }
 
@@ -224,7 +248,7 @@ pub fn forget(handle: Handle) {
     QUEUES.fetch_sub(1, Ordering::Relaxed);
     // A thread that waits in the system keeps the description open; what was locked goes now.
     let _ = record::unlock(&queue.file, &(0..FOR_EVER));
-    shard.moved.notify_all();
+    shard.tell();
 }
 
 /// All queues, for a process that forks: whole, and by nobody else's hand.
@@ -240,12 +264,13 @@ impl Frozen {
     /// with the parent, so the child must not keep their description open.
     pub fn in_child(mut self) {
         for queue in self.0.iter_mut().flat_map(|queues| queues.drain(..)) {
-            if queue.file.still_ours().is_ok() {
-                // SAFETY: the descriptor is ours. It is closed for threads too that the child does not have.
-                unsafe { libc::close(queue.file.fd().as_raw_fd()) };
-            }
+            // SAFETY: it is forgotten here, and by the threads that the child does not have.
+            unsafe { queue.file.close() };
             std::mem::forget(queue.file);
         }
         QUEUES.store(0, Ordering::Relaxed);
+        for shard in &ALL {
+            shard.waiting.store(0, Ordering::Relaxed);
+        }
     }
 }
