@@ -1,7 +1,7 @@
 package main
 
 /*
-#cgo CFLAGS: -O2 -I${SRCDIR}/../include -D_GNU_SOURCE
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>

@@ -46,6 +46,13 @@
 // [Map.Grow] and [Map.Appender] then move nothing, and views are no obstacle. Address space is plentiful; who
 // still wants to map a part at a time has [Map.Window] and [Map.Windows].
 //
+// # Sharing between processes
+//
+// [OpenShared] and [Memfd] make memory to share, [Map.Send] and [Receive] hand it on, and [Map.Seal] keeps peers from
+// cutting it. Reading and writing are not ordered between processes: use the atomics ([Map.AddUint64] and its
+// like, which cost no cgo call), a [Cell] for the newest of one writer's values, or [Map.LockRange] for
+// anything else; [Map.Wait] waits for a number to change.
+//
 // A Map that is dropped without Close is closed by the garbage collector and counted by [Leaks]. With
 // MEMMAP_LEAKS=1 in the environment, the stack that opened it is printed.
 package memmap
