@@ -198,7 +198,7 @@ impl Slot<'_> {
     }
 
     /// Copies the value if it is the one of that number, and whole.
-    #[inline]
+    #[inline(always)]
     unsafe fn copy(&self, number: u64, to: *mut u8, room: usize) -> Copy {
         // Acquire: the value is seen.
         if self.0[0].load(Ordering::Acquire) != number {
@@ -251,10 +251,10 @@ impl Slot<'_> {
     }
 }
 
-/// A sum of 64 bits over the words of a value, its length and its number. Every step is a bijection of
-/// what it had before, so a value that differs in one word never has the same sum; one that differs in
-/// more, as torn pages do, has it with the chance of a hash, 2^-64. Four lanes, so that the
-/// processor multiplies four words at a time.
+/// A sum of 64 bits over the words of a value, its length and its number, of the kind of wyhash: the two
+/// halves of a product of 128 bits, folded. Two values that differ, in however many words, have the same
+/// sum with the chance of a hash, 2^-64; it is to notice pages that are older than others, and no forger.
+/// Four lanes, so that the processor multiplies four times at once.
 struct Sum {
     lanes: [u64; LANES],
     head: u64,
@@ -262,37 +262,46 @@ struct Sum {
 
 const LANES: usize = 4;
 
-/// Odd, so that multiplying by it can be undone: 2^64 divided by the golden ratio.
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+/// For each lane a number with half of its bits set, so that lanes differ: the fractional digits of
+/// the square roots of 2, 3, 5 and 7 (those of SHA-512).
+const KEYS: [u64; LANES] = [
+    0x6a09_e667_f3bc_c908,
+    0xbb67_ae85_84ca_a73b,
+    0x3c6e_f372_fe94_f82b,
+    0xa54f_f53a_5f1d_36f1,
+];
 
+/// The product's two halves, folded.
 #[inline(always)]
-fn mix(sum: u64, word: u64) -> u64 {
-    let product = (sum ^ word).wrapping_mul(SPREAD);
-    product ^ (product >> 32)
+fn fold(one: u64, other: u64) -> u64 {
+    let product = u128::from(one) * u128::from(other);
+    product as u64 ^ (product >> 64) as u64
 }
 
 impl Sum {
     #[inline(always)]
     fn new(len: usize, number: u64) -> Sum {
         Sum {
-            lanes: [1, 2, 3, 4],
-            head: mix(number, len as u64),
+            lanes: KEYS,
+            head: number ^ (len as u64).rotate_left(32) ^ KEYS[0],
         }
     }
 
     /// Adds what `each` answers for the words, one after the other.
     #[inline(always)]
     fn over(&mut self, words: &[AtomicU64], each: &mut impl FnMut(usize, &AtomicU64) -> u64) {
-        let (rows, rest) = words.as_chunks::<LANES>();
-        let mut lanes = self.lanes;
+        const ROW: usize = 2 * LANES;
+        let (rows, rest) = words.as_chunks::<ROW>();
         for (row, words) in rows.iter().enumerate() {
-            for (i, word) in words.iter().enumerate() {
-                lanes[i] = mix(lanes[i], each(row * LANES + i, word));
+            for (i, lane) in self.lanes.iter_mut().enumerate() {
+                let place = row * ROW + 2 * i;
+                let one = each(place, &words[2 * i]);
+                let other = each(place + 1, &words[2 * i + 1]);
+                *lane = fold(*lane ^ one, KEYS[(i + 1) % LANES] ^ other);
             }
         }
-        self.lanes = lanes;
         for (i, word) in rest.iter().enumerate() {
-            let place = rows.len() * LANES + i;
+            let place = rows.len() * ROW + i;
             self.add(place, each(place, word));
         }
     }
@@ -300,15 +309,15 @@ impl Sum {
     #[inline(always)]
     fn add(&mut self, place: usize, word: u64) {
         let lane = &mut self.lanes[place % LANES];
-        *lane = mix(*lane, word);
+        *lane = fold(*lane ^ word, KEYS[place / LANES % LANES]);
     }
 
     /// A sum of the lanes, each turned by a different number of bits.
     #[inline(always)]
     fn end(self) -> u64 {
         let [a, b, c, d] = self.lanes;
-        let sum = a.wrapping_add(b.rotate_left(16));
-        let sum = sum.wrapping_add(c.rotate_left(32));
-        mix(sum.wrapping_add(d.rotate_left(48)), self.head)
+        let one = a.wrapping_add(b.rotate_left(16));
+        let other = c.rotate_left(32).wrapping_add(d.rotate_left(48));
+        fold(one.wrapping_add(other) ^ self.head, KEYS[1])
     }
 }
