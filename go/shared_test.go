@@ -113,3 +113,38 @@ func TestWhatSharesAClosedMapIsErrClosed(t *testing.T) {
 	_, err = m.Cell(0)
 	wants(t, "Cell", err, ErrClosed)
 }
+
+func TestAPeerThatTruncatesIsAnErrorAndNoDeath(t *testing.T) {
+	survives(t, func(t *testing.T) {
+		size, err := CellSize(4096)
+		succeeds(t, "CellSize", err)
+		m := memfd(t, size)
+		cell, err := m.CreateCell(0, 4096)
+		succeeds(t, "CreateCell", err)
+		peer, err := m.File(ReadWrite)
+		succeeds(t, "File", err)
+		defer peer.Close()
+		succeeds(t, "Truncate", peer.Truncate(0))
+		_, err = m.LoadUint64(8192)
+		wants(t, "LoadUint64", err, ErrFault)
+		wants(t, "StoreUint32", m.StoreUint32(8192, 1), ErrFault)
+		wants(t, "Wait", m.Wait(t.Context(), 8192, 0), ErrFault)
+		wants(t, "Publish", cell.Publish(make([]byte, 4096)), ErrFault)
+		_, _, err = cell.Read(nil)
+		wants(t, "Read", err, ErrFault)
+		_, err = m.WriteAt([]byte("x"), 0)
+		wants(t, "WriteAt", err, ErrFault)
+	})
+}
+
+func TestAPeerCannotTruncateWhatIsSealed(t *testing.T) {
+	m := memfd(t, 4096)
+	succeeds(t, "Seal", m.Seal(SealShrink))
+	peer, err := m.File(ReadWrite)
+	succeeds(t, "File", err)
+	defer peer.Close()
+	wants(t, "Truncate", peer.Truncate(0), syscall.EPERM)
+	if _, err := m.At(4095); err != nil {
+		t.Error(err)
+	}
+}
