@@ -80,10 +80,16 @@ fn with<R>(
     offset: u64,
     act: impl FnOnce(Cell<'_, SLOTS>, u64) -> Result<R>,
 ) -> Result<R> {
-    let len = mapping.len();
-    let cell = usize::try_from(offset).unwrap_or(usize::MAX).min(len)..len;
-    copying(mapping, [cell], |_| {
-        let (cell, capacity) = at(mapping, offset)?;
+    let found = at(mapping, offset);
+    // Where there is none, its header may be what was lost.
+    let bytes = found.as_ref().map_or(HEADER * WORD, |(cell, _)| {
+        HEADER * WORD + size_of_val(cell.ring) as u64
+    });
+    let total = mapping.len() as u64;
+    let end = offset.saturating_add(bytes).min(total);
+    let range = in_memory(offset.min(end)..end);
+    copying(mapping, [range], |_| {
+        let (cell, capacity) = found?;
         act(cell, capacity)
     })?
 }

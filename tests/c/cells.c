@@ -170,6 +170,24 @@ static void a_cell_whose_pages_are_gone_is_a_fault(void) {
     close_cell();
 }
 
+static void what_is_lost_elsewhere_leaves_a_cell_alone(void) {
+    uint64_t size, len, sequence, end;
+    char byte, value[8];
+    CHECK_OK(memmap_guard_install());
+    CHECK_OK(memmap_cell_size(8, &size));
+    end = memmap_page_size();
+    CHECK_OK(memmap_create("file", 2 * end, NULL, &handle));
+    CHECK_OK(memmap_cell_create(handle, 0, 8));
+    CHECK(truncate("file", (off_t)end) == 0);
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_read(handle, end, &byte, 1));
+    CHECK_OK(memmap_cell_publish(handle, 0, "whole", 6));
+    CHECK_OK(memmap_cell_read(handle, 0, value, sizeof value, &len, &sequence));
+    CHECK(len == 6 && sequence == 1 && strcmp(value, "whole") == 0);
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_cell_look(handle, end, &len, &sequence));
+    CHECK_OK(memmap_close(handle));
+    unlink("file");
+}
+
 enum { VALUES = 20000 };
 
 static void read_until_the_last(void) {
@@ -203,6 +221,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_cell_that_says_more_than_there_is_is_an_error),
         BEHAVIOUR(the_newest_whole_value_survives_what_a_crash_tore),
         BEHAVIOUR(a_cell_whose_pages_are_gone_is_a_fault),
+        BEHAVIOUR(what_is_lost_elsewhere_leaves_a_cell_alone),
         BEHAVIOUR(readers_beside_the_writer_get_whole_values_that_never_go_back),
     };
     return RUN(argc, argv, behaviours);
