@@ -21,9 +21,13 @@ struct Module {
 impl Module {
     /// It finds the package in the archive, unpacked beside it.
     fn with_the_archive() -> Module {
+        Module::with(archive())
+    }
+
+    fn with(archive: &Path) -> Module {
         let module = Module::empty();
         let mut unpack = Command::new("tar");
-        unpack.arg("xzf").arg(archive());
+        unpack.arg("xzf").arg(archive);
         output_of(unpack.current_dir(module.folder.path()));
         module.use_package(Path::new("..").join(PACKAGE))
     }
@@ -75,13 +79,14 @@ impl Module {
 
 /// The archive; every test uses the same.
 fn archive() -> &'static Path {
-    static ARCHIVE: LazyLock<PathBuf> = LazyLock::new(|| dist("once.tar.gz"));
+    static ARCHIVE: LazyLock<PathBuf> = LazyLock::new(|| dist("once.tar.gz", &[]));
     &ARCHIVE
 }
 
-fn dist(name: &str) -> PathBuf {
+fn dist(name: &str, variables: &[&str]) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    make(&["dist", &format!("DIST={}", path.display())]);
+    let place = format!("DIST={}", path.display());
+    make(&[&["dist", &place], variables].concat());
     path
 }
 
@@ -147,7 +152,7 @@ fn two_builds_in_two_folders_are_the_same_bytes() {
 #[test]
 fn two_archives_are_the_same_bytes() {
     let once = fs::read(archive()).expect("it is there");
-    let again = fs::read(dist("again.tar.gz")).expect("it is there");
+    let again = fs::read(dist("again.tar.gz", &[])).expect("it is there");
     assert!(once == again, "two archives differ");
 }
 
@@ -163,6 +168,22 @@ fn the_archive_says_which_platforms_it_has_not() {
         errors.contains("this_archive_has_no_libmemmap_for_this_platform"),
         "{errors}"
     );
+}
+
+/// The second library is none; nothing is linked here.
+#[test]
+fn an_archive_for_two_platforms_has_each_take_its_own_library() {
+    let libraries = "DIST_LIBRARIES=linux_amd64=LICENSE-MIT linux_arm64=LICENSE-APACHE";
+    let module = Module::with(&dist("two.tar.gz", &[libraries]));
+    for (taken, other) in [("amd64", "arm64"), ("arm64", "amd64")] {
+        let mut list = module.go(["list", "-f", "{{.CgoLDFLAGS}}", "libmemmap/memmap"]);
+        let flags = output_of(list.env("GOARCH", taken).env("CGO_ENABLED", "1"));
+        assert!(
+            flags.contains(&format!("/libmemmap_linux_{taken}.a ")),
+            "{flags}"
+        );
+        assert!(!flags.contains(other), "{flags}");
+    }
 }
 
 #[test]
