@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::prefix::{has, make, output_of};
+use common::prefix::{has, is_root, make, output_of};
 use common::root;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ fn can_package() -> bool {
 
 #[test]
 fn the_packages_are_installed_used_and_removed() {
-    if !can_package() {
+    if !can_package() || !has("pkg-config") || !is_root() {
         return;
     }
     let (root, [library, development]) = (Root::new(), packages());

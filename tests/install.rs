@@ -51,6 +51,9 @@ fn needed(program: &Path) -> String {
 
 #[test]
 fn a_c_program_is_built_by_pkg_config_alone_with_the_shared_library() {
+    if !has("pkg-config") {
+        return;
+    }
     let prefix = Prefix::installed();
     let program = build(&prefix, &[]);
     let soname = format!("[libmemmap.so.{}]", env!("CARGO_PKG_VERSION_MAJOR"));
@@ -60,6 +63,9 @@ fn a_c_program_is_built_by_pkg_config_alone_with_the_shared_library() {
 
 #[test]
 fn a_c_program_is_built_by_pkg_config_alone_without_any_shared_library() {
+    if !has("pkg-config") {
+        return;
+    }
     let prefix = Prefix::installed();
     let program = build(&prefix, &["-static"]);
     assert!(!needed(&program).contains("NEEDED"));
@@ -69,7 +75,7 @@ fn a_c_program_is_built_by_pkg_config_alone_without_any_shared_library() {
 
 #[test]
 fn a_cmake_project_finds_it() {
-    if !has("cmake") {
+    if !has("cmake") || !has("pkg-config") {
         return;
     }
     let prefix = Prefix::installed();
@@ -88,6 +94,9 @@ fn a_cmake_project_finds_it() {
 
 #[test]
 fn what_is_installed_may_be_moved() {
+    if !has("pkg-config") {
+        return;
+    }
     let prefix = Prefix::installed();
     let moved = tempfile::tempdir().expect("a temporary folder");
     let to = moved.path().join("elsewhere");
@@ -159,6 +168,9 @@ fn everybody_can_read_what_root_installed() {
 
 #[test]
 fn every_place_that_tells_the_version_tells_the_same() {
+    if !has("pkg-config") {
+        return;
+    }
     let prefix = Prefix::installed();
     let version = env!("CARGO_PKG_VERSION");
     let told = output_of(
@@ -179,6 +191,9 @@ fn every_place_that_tells_the_version_tells_the_same() {
 /// Its blocks, in order, as somebody types them who has a home and a Go program.
 #[test]
 fn the_commands_of_the_packaging_page_work() {
+    if !has("pkg-config") {
+        return;
+    }
     let home = tempfile::tempdir().expect("a temporary folder");
     let program = home.path().join("program");
     fs::create_dir(&program).expect("the folder is ours");

@@ -1,6 +1,8 @@
 //! libmemmap as `make install` lays it below a scratch prefix.
 
 use super::{release_folder, root};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -79,12 +81,18 @@ fn said(output: &Output) -> String {
 
 /// Whether a program of the system is there; if not, says that what needs it is skipped.
 pub fn has(program: &str) -> bool {
-    use std::io::Write;
     let found = Command::new(program).arg("--version").output().is_ok();
-    if !found {
-        // Not by eprintln!, which the test harness holds back.
-        writeln!(std::io::stderr(), "skipped: there is no {program}")
-            .expect("stderr can be written");
-    }
-    found
+    found || skipped(&format!("there is no {program}"))
+}
+
+/// Whether this process is root's; if not, says that what needs it is skipped.
+pub fn is_root() -> bool {
+    let owner = std::fs::metadata("/proc/self").map(|status| status.uid());
+    owner.is_ok_and(|user| user == 0) || skipped("it takes root")
+}
+
+fn skipped(why: &str) -> bool {
+    // Not by eprintln!, which the test harness holds back.
+    writeln!(std::io::stderr(), "skipped: {why}").expect("stderr can be written");
+    false
 }
