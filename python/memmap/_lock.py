@@ -7,7 +7,7 @@ from . import _library
 from ._errors import raise_for
 
 if TYPE_CHECKING:
-    from ._map import mmap
+    from ._guarded import Guarded
 
 SHARED, EXCLUSIVE = 0, 1
 _TIMEOUT = -9
@@ -24,7 +24,7 @@ class RangeLock:
     """
 
     def __init__(
-        self, mapping: "mmap", offset: int, size: int, mode: int, timeout: Optional[float]
+        self, mapping: "Guarded", offset: int, size: int, mode: int, timeout: Optional[float]
     ) -> None:
         if timeout is not None and timeout < 0:
             raise ValueError("timeout must not be negative")

@@ -1,53 +1,29 @@
-"""The mapping: the standard module's, under the guard of libmemmap.
+"""The drop-in: the methods of the standard module's class, as of its newest version.
 
-It is a subclass, so whatever asks for an ``mmap.mmap`` takes it, and the standard module's C code gives it the
-buffer protocol, which no class in pure Python can have before Python 3.12. That code maps the memory;
-libmemmap is told what was mapped (memmap_adopt) and survives the loss of its pages. What reads or writes bytes
-looks at the count of faults afterwards: one comparison as long as nothing is lost.
+What reads or writes bytes looks at the count of faults afterwards: one comparison as long as nothing is lost.
 """
 
 import mmap as _standard
 import os
-import sys
-from ctypes import byref, c_int, c_uint8, c_uint32, c_uint64
+from ctypes import byref, c_int, c_uint64
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE
 from operator import index
-from typing import Any, Callable, Iterator, Literal, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, Iterator, Literal, Optional, Tuple, Union
 
-from . import _install, _library, _system
+from . import _library, _system
+from ._beyond import Beyond
 from ._constants import MS_ASYNC, MS_INVALIDATE, MS_SYNC
-from ._errors import CLOSED, FaultError, error_for, fault_of, raise_for
-from ._lock import EXCLUSIVE as _EXCLUSIVE
-from ._lock import SHARED as _SHARED
-from ._lock import RangeLock
-from ._seals import Seals
+from ._errors import CLOSED, FaultError, error_for, raise_for
 from ._settled import NEEDED, settled, settled_item
 
 _base = _standard.mmap
 # Looked up once: super() costs more than the call itself.
-_new = _base.__new__
-_close = _base.close
 _get, _set = settled_item(_base.__getitem__), settled_item(_base.__setitem__)
 _read, _read_byte, _readline = settled(_base.read), _base.read_byte, _base.readline
 _write, _write_byte = _base.write, settled(_base.write_byte)
 _move, _seek, _tell = settled(_base.move), settled(_base.seek), _base.tell
 _find, _rfind, _resize = settled(_base.find), settled(_base.rfind), settled(_base.resize)
-_adopt, _end, _address = _library.adopt, _library.close, _library.address_of_map
-_mapped, _MAPPED_SIZE = _library.mapped.pack, _library.mapped.size
-_counter_at = c_uint32.from_address
 
-MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS = (
-    _standard.MAP_SHARED,
-    _standard.MAP_PRIVATE,
-    _standard.MAP_ANONYMOUS,
-)
-PROT_READ, PROT_WRITE = _standard.PROT_READ, _standard.PROT_WRITE
-_BOTH = PROT_READ | PROT_WRITE
-# What the accesses mean; ACCESS_DEFAULT is what flags and prot say.
-_ACCESSES = {
-    _standard.ACCESS_READ: (PROT_READ, MAP_SHARED),
-    _standard.ACCESS_WRITE: (_BOTH, MAP_SHARED),
-    _standard.ACCESS_COPY: (_BOTH, MAP_PRIVATE),
-}
 # The standard module searches less than this faster than a call into the library takes.
 _LONG = 1 << 14
 _LIMIT = 1 << 63
@@ -64,15 +40,8 @@ _FLUSHES = {
 _NAME_PREFIX = b"cpython:mmap:"
 _NAME_LIMIT = 80
 
-# Of memmap_adopt: the address of the count of faults, and the handle.
-_Outputs = c_uint64 * 2
-# The count of faults of what isn't guarded: 0, and thereby false.
-_NOTHING = c_uint32(0)
 
-_Map = TypeVar("_Map", bound="mmap")
-
-
-class mmap(_base):
+class mmap(Beyond):
     """A memory-mapped file or piece of memory: ``mmap.mmap`` that survives what takes its pages away.
 
     ``mmap(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, access=ACCESS_DEFAULT, offset=0, *,
@@ -83,106 +52,7 @@ class mmap(_base):
     exported (memoryview, numpy.frombuffer) raises BufferError and leaves the mapping as it is.
     """
 
-    # _handle: of the library, 0 when it knows nothing of the mapping. _lost: how many faults there were.
-    # _how: prot and flags as mmap(2) takes them, and the offset. _tracks: trackfd.
-    # _locks: how many ranges are locked; unset before the first.
-    __slots__ = ("_handle", "_lost", "_how", "_tracks", "_locks")
-
-    _handle: int
-    _lost: c_uint32
-    _how: Tuple[int, int, int]
-    _tracks: bool
-    _locks: int
-
-    def __new__(
-        cls: Type[_Map],
-        fileno: int,
-        length: int,
-        flags: int = MAP_SHARED,
-        prot: int = _BOTH,
-        access: int = _standard.ACCESS_DEFAULT,
-        offset: int = 0,
-        *,
-        trackfd: bool = True,
-    ) -> _Map:
-        if trackfd:
-            self = _new(cls, fileno, length, flags, prot, access, offset)
-        else:
-            self = _untracked(cls, fileno, length, flags, prot, access, offset)
-        if access:
-            prot, flags = _ACCESSES[access]
-        self._tracks = trackfd
-        if fileno == -1 or flags & MAP_ANONYMOUS:
-            self._how = (prot, flags | MAP_ANONYMOUS, 0)
-            self._handle, self._lost = 0, _NOTHING
-        else:
-            self._how = (prot, flags, index(offset) if offset else 0)
-            self._guard(fileno if trackfd else -1)
-        return self
-
-    def _guard(self, fileno: int) -> None:
-        """Takes the memory under the guard; ``fileno`` names its file, or is -1."""
-        prot, flags, offset = self._how
-        if not prot & PROT_READ:
-            # The library could not look at it. A loss is SIGBUS, as in the standard module.
-            self._handle, self._lost = 0, _NOTHING
-            return
-        if _install.pending:
-            _install.install_guard()
-        mapped = _mapped(_MAPPED_SIZE, prot, _address(self), len(self), offset, flags, 0)
-        outputs = _Outputs()
-        handle = byref(outputs, 8)
-        if _adopt(mapped, index(fileno), outputs, handle):
-            # What is no file for the library, or no descriptor left: less is known about a loss then.
-            raise_for(_adopt(mapped, -1, outputs, handle))
-        at, self._handle = outputs
-        self._lost = _counter_at(at)
-
-    def _unguard(self) -> None:
-        handle, self._handle, self._lost = self._handle, 0, _NOTHING
-        _end(handle)
-
-    def _known(self) -> int:
-        """The handle; anonymous memory gets one when it is first needed."""
-        handle = self._handle
-        if not handle:
-            if self.closed:
-                raise ValueError(CLOSED)
-            self._guard(-1)
-            handle = self._handle
-        if not handle:
-            raise TypeError("mmap can't look at a memory map without PROT_READ")
-        return handle
-
-    def close(self) -> None:
-        """Unmaps the memory. It flushes nothing. BufferError while a buffer is exported."""
-        if not self._handle:
-            return _close(self)
-        try:
-            _resize(self, -1)  # Whether a buffer is exported is asked first; no length is negative.
-        except (ValueError, TypeError):
-            pass
-        except BufferError:
-            return _close(self)  # Which refuses it in its own words.
-        # The guard goes first: afterwards the addresses may be somebody else's.
-        _end(self._handle)
-        self._handle, self._lost = 0, _NOTHING
-        try:
-            _close(self)
-        except BufferError:  # Exported by another thread in between.
-            self._guard(-1)
-            raise
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        try:
-            handle = self._handle
-        except AttributeError:
-            return  # A constructor that failed has left none.
-        if handle:
-            _end(handle)
+    __slots__ = ()
 
     def __repr__(self) -> str:
         text = _base.__repr__(self)
@@ -190,10 +60,6 @@ class mmap(_base):
         return f"<{name}{text[text.index(' '):]}"
 
     # What may meet a lost byte.
-
-    def _check(self, offset: int, length: int) -> None:
-        """Refuses bytes of which one is lost."""
-        raise_for(_library.check(self._handle, offset, length), self._handle)
 
     def _check_item(self, key: Any) -> None:
         size = len(self)
@@ -367,16 +233,6 @@ class mmap(_base):
             raise error_for(22, 0)
         return first, length
 
-    def _part(self, offset: int, size: Optional[int]) -> Tuple[int, int]:
-        """Checks a range; ``size`` None is to the end."""
-        all = len(self)
-        length = all - offset if size is None else index(size)
-        if self.closed:  # By an __index__.
-            raise ValueError(CLOSED)
-        if not 0 <= offset <= all or not 0 <= length <= all - offset:
-            raise ValueError("flush values out of range")
-        return offset, length
-
     def size(self) -> int:
         """The size of the file; of memory without a file its length (as since 3.15)."""
         if self._tracks and self._how[1] & MAP_ANONYMOUS:
@@ -436,89 +292,6 @@ class mmap(_base):
             raise ValueError(f"name is too long: {_NAME_LIMIT - 1 - len(_NAME_PREFIX)} bytes at most")
         _system.name_memory(_library.address(self), length, full)
 
-    # What the standard module doesn't have.
-
-    @property
-    def fault(self) -> Optional[FaultError]:
-        """What was lost of the mapping up to now, None when nothing was."""
-        return fault_of(self._handle) if self._lost else None
-
-    def check(self, offset: int = 0, size: Optional[int] = None) -> None:
-        """Raises FaultError if one of these bytes is lost: for who has read them through a buffer."""
-        self._check(*self._part(offset, size)) if self._lost else self._part(offset, size)
-
-    def recover(self) -> None:
-        """Maps the file's pages back where they were lost, and forgets a flush that failed.
-
-        FaultError while the file is still too short. What was written into lost bytes meanwhile is gone.
-        """
-        if self._handle or self.closed:
-            handle = self._known()
-            with memoryview(self):  # Pinned, here and below: nobody unmaps it meanwhile.
-                status = _library.recover(handle)
-            raise_for(status, handle)
-
-    def prefault(
-        self, offset: int = 0, size: Optional[int] = None, *, prot: int = PROT_READ
-    ) -> None:
-        """Brings pages in, so that accesses wait for nothing: for reading, or with ``prot=PROT_WRITE`` for writing."""
-        first, length = self._part(offset, size)
-        handle = self._known()
-        with memoryview(self):
-            status = _library.prefault(handle, first, length, 1 if prot & PROT_WRITE else 0)
-        raise_for(status, handle)
-
-    def residency(self, offset: int = 0, size: Optional[int] = None) -> bytes:
-        """Which pages of a range are in memory: a byte for each, 1 or 0, so that ``sum`` counts them."""
-        first, length = self._part(offset, size)
-        page = _standard.PAGESIZE
-        pages = (c_uint8 * ((first + length - 1) // page - first // page + 1 if length else 0))()
-        handle, resident = self._known(), c_uint64()
-        with memoryview(self):
-            status = _library.residency(handle, first, length, pages, len(pages), byref(resident))
-        raise_for(status, handle)
-        return bytes(pages)
-
-    # Sharing.
-
-    def descriptor(self, access: int = _standard.ACCESS_DEFAULT) -> int:
-        """A new descriptor of the mapping's file, to hand to others, who map it: ``mmap(descriptor, 0)``.
-
-        It allows what the mapping's own does, with ACCESS_READ only reading. The caller closes it (os.close).
-        """
-        reads = access == _standard.ACCESS_READ
-        function = _library.read_only_descriptor if reads else _library.descriptor
-        handle, descriptor = self._known(), c_int()
-        raise_for(function(handle, byref(descriptor)), handle)
-        return descriptor.value
-
-    @property
-    def seals(self) -> Seals:
-        """The seals of the mapping's file."""
-        handle, seals = self._known(), c_uint32()
-        raise_for(_library.get_seals(handle, byref(seals)), handle)
-        return Seals(seals.value)
-
-    def seal(self, seals: int) -> None:
-        """Adds seals to a ``memfd``: they bind everybody, and are never taken away."""
-        handle = self._known()
-        raise_for(_library.seal(handle, seals), handle)
-
-    def lock(
-        self, offset: int = 0, size: Optional[int] = None, *, timeout: Optional[float] = None
-    ) -> RangeLock:
-        """The bytes of a range for oneself, among all processes and threads that lock it: ``with m.lock(0, 10):``.
-
-        ``timeout`` is in seconds, 0 tries, None waits for ever; TimeoutError when it has passed.
-        """
-        return RangeLock(self, *self._part(offset, size), _EXCLUSIVE, timeout)
-
-    def lock_shared(
-        self, offset: int = 0, size: Optional[int] = None, *, timeout: Optional[float] = None
-    ) -> RangeLock:
-        """The same, shared with others who lock it shared: for readers."""
-        return RangeLock(self, *self._part(offset, size), _SHARED, timeout)
-
 
 def _clipped(bound: int, size: int) -> int:
     """A bound as slices take it."""
@@ -526,20 +299,3 @@ def _clipped(bound: int, size: int) -> int:
     if not -_LIMIT <= bound < _LIMIT:
         raise OverflowError("Python int too large to convert to C ssize_t")
     return min(max(bound + size if bound < 0 else bound, 0), size)
-
-
-def _untracked(cls: Type[_Map], fileno: int, *how: int) -> _Map:
-    """A mapping that keeps no descriptor: the standard module's own way since 3.13."""
-    if sys.version_info >= (3, 13):
-        return _new(cls, fileno, *how, trackfd=False)
-    length, flags, prot, access, offset = how
-    tried = _base(fileno, length, flags, prot, access, offset)  # It says what is wrong with them.
-    if fileno == -1 or flags & MAP_ANONYMOUS:
-        return _new(cls, fileno, *how)
-    # Anonymous memory of the same length, with the file in its place.
-    self = _new(cls, -1, len(tried), flags, prot, access, offset)
-    tried.close()
-    if access:
-        prot, flags = _ACCESSES[access]
-    _system.map_over(_library.address(self), len(self), prot, flags, fileno, offset)
-    return self
