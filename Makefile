@@ -14,7 +14,7 @@ PYTHON   = MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/pyth
 
 .PHONY: build demo mapview tools clean
 .PHONY: test test-rust test-go test-bench test-python test-compat run-python-tests check-python check-format
-.PHONY: header wheel bench bench-python bench-instructions kills survival ffi-deps
+.PHONY: header wheel bench bench-python bench-instructions kills powercut survival ffi-deps
 
 build: tools
 	cargo build --release --lib
@@ -58,6 +58,11 @@ $(VENV)/ready: python/requirements.txt
 # Kills 500 holders of locks, writers and readers of cells; make test kills 60.
 kills: build
 	MEMMAP_ROUNDS=500 cargo test --quiet --test c_abi -- with_the_static_library::kills
+
+# What is left when the power goes at so many moments, on each file system, and what others lose (as root).
+CUTS = 2000
+powercut: build
+	MEMMAP_CUTS=$(CUTS) cargo test --test powercut -- --nocapture --include-ignored
 
 # The drop-ins against the originals, which come through the Go module proxy.
 test-compat: build

@@ -1,6 +1,7 @@
 //! Programs that use the library from Rust, and some that don't do what durability takes.
 
-use memmap::{Flags, Flush, Map, Options};
+use super::cells;
+use memmap::{Flags, Flush, Map, Options, TO_END};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,8 @@ pub fn run_if_asked() {
         "create-without-durable" => create(&mut stage, Flags::default()),
         "resize" => resize(&mut stage, resized_and_flushed),
         "resize-without-flush" => resize(&mut stage, |_, _, _| {}),
+        "cell" => cell(&mut stage, "cell"),
+        "cell-without-its-sum" => cell(&mut stage, "cell-for-the-gullible"),
         other => panic!("no program is called {other:?}"),
     }
 }
@@ -98,6 +101,25 @@ fn resize(stage: &mut Stage, make_durable: fn(&Map, u64, u64)) {
         map.write(old, &[byte; LEN as usize]).expect("it is inside");
         make_durable(&map, old, LEN);
         stage.mark(&format!("flushed data {old} {LEN}\nsized data {new}"));
+    }
+}
+
+/// A cell gets values; each time some are published it is made durable. Those are fewer than it has room
+/// for, so that the last which was durable isn't overwritten.
+fn cell(stage: &mut Stage, kind: &str) {
+    let map = stage.create("cell", cells::size(), Flags::DURABLE);
+    cells::create(&map);
+    map.flush(0, TO_END, Flush::Sync).expect("the disk is well");
+    stage.mark(&format!("{kind} cell"));
+    let mut number = 0;
+    for round in 0..stage.rounds as u64 {
+        for _ in 0..round % 3 + 1 {
+            number += 1;
+            stage.mark(&format!("publish cell {number}"));
+            cells::publish(&map, number);
+        }
+        map.flush(0, TO_END, Flush::Sync).expect("the disk is well");
+        stage.mark(&format!("published cell {number}"));
     }
 }
 

@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+/// How often a program does what it does: often enough that few cuts are at the same moment.
+fn rounds() -> u64 {
+    super::cuts().clamp(60, 200)
+}
+
 /// A program by its name.
 #[derive(Clone, Copy, Debug)]
 pub enum Program {
@@ -40,7 +45,7 @@ impl Program {
 
     /// What runs it on a folder.
     pub fn command(self, files: &Path, marks: &Path) -> Command {
-        let rounds = super::number("MEMMAP_ROUNDS", 200).to_string();
+        let rounds = rounds().to_string();
         let (files, marks) = (files.as_os_str(), marks.as_os_str());
         if let Program::Rust(name) = self {
             let mut command = Command::new(std::env::current_exe().expect("it runs"));

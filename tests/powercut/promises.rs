@@ -2,7 +2,7 @@
 //!
 //! A mark is one line. Those of what begins: `create FILE`, `size FILE BYTES`, `write FILE OFFSET LEN
 //! BYTE`. Those of what was acknowledged: `exists FILE BYTES MODE`, `sized FILE BYTES`, `flushed FILE
-//! OFFSET LEN`; `grows FILE` says that it may be any longer than that.
+//! OFFSET LEN`, and of a cell `cell FILE` and `published FILE NUMBER` after `publish FILE NUMBER`; `grows FILE` says that it may be any longer than that.
 
 use super::cells;
 use std::collections::BTreeMap;
@@ -109,6 +109,8 @@ impl Promised {
             }
             "write" => self.under_way.push((range(), number(2) as u8)),
             "flushed" => self.acknowledge(&range()),
+            "cell" => self.cell.is_there(),
+            "cell-for-the-gullible" => self.cell.is_there_for_the_gullible(),
             "publish" => self.cell.publish(number(0)),
             "published" => self.cell.published(number(0)),
             other => panic!("no mark is called {other:?}"),

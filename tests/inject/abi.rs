@@ -1,0 +1,176 @@
+//! The C ABI, as a C program sees it.
+
+use std::ffi::{c_char, c_void};
+
+pub type Handle = u64;
+pub type Status = i32;
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Options {
+    pub size: u32,
+    pub access: u32,
+    pub flags: u32,
+    pub mode: u32,
+    pub offset: u64,
+    pub length: u64,
+    pub capacity: u64,
+    pub advice: u32,
+    pub reserved: u32,
+}
+
+#[repr(C)]
+pub struct Mapped {
+    pub size: u32,
+    pub protection: i32,
+    pub data: *mut c_void,
+    pub length: u64,
+    pub offset: u64,
+    pub flags: i32,
+    pub reserved: i32,
+}
+
+/// Any struct that a call fills: `size` first, and room for the rest.
+#[repr(C, align(8))]
+pub struct Filled {
+    pub size: u32,
+    pub rest: [u32; 31],
+}
+
+impl Filled {
+    /// For a struct of so many bytes.
+    pub fn of(size: u32) -> Filled {
+        Filled {
+            size,
+            rest: [0; 31],
+        }
+    }
+}
+
+pub const READ_WRITE: u32 = 2;
+pub const COPY_ON_WRITE: u32 = 3;
+pub const EXCLUSIVE: u32 = 1 << 0;
+pub const SPARSE: u32 = 1 << 1;
+pub const DURABLE: u32 = 1 << 2;
+pub const NO_DESCRIPTOR: u32 = 1 << 4;
+pub const EXECUTABLE: u32 = 1 << 5;
+pub const PREFAULT: u32 = 1 << 8;
+pub const HUGE_PAGES: u32 = 1 << 9;
+pub const NO_DUMP: u32 = 1 << 11;
+pub const LOCKED: u32 = 1 << 12;
+pub const SEALED: u32 = 1 << 13;
+pub const TO_END: u64 = u64::MAX;
+
+unsafe extern "C" {
+    pub fn memmap_version() -> *const c_char;
+    pub fn memmap_strerror(status: Status) -> *const c_char;
+    pub fn memmap_page_size() -> u64;
+    pub fn memmap_open(path: *const c_char, options: *const Options, out: *mut Handle) -> Status;
+    pub fn memmap_create(
+        path: *const c_char,
+        size: u64,
+        options: *const Options,
+        out: *mut Handle,
+    ) -> Status;
+    pub fn memmap_from_fd(fd: i32, options: *const Options, out: *mut Handle) -> Status;
+    pub fn memmap_anonymous(size: u64, options: *const Options, out: *mut Handle) -> Status;
+    pub fn memmap_close(handle: Handle) -> Status;
+    pub fn memmap_data(handle: Handle, data: *mut *mut u8, len: *mut u64) -> Status;
+    pub fn memmap_len(handle: Handle, len: *mut u64) -> Status;
+    pub fn memmap_get_info(handle: Handle, info: *mut Filled) -> Status;
+    pub fn memmap_pin(handle: Handle, view: *mut [u64; 2]) -> Status;
+    pub fn memmap_unpin(handle: Handle) -> Status;
+    pub fn memmap_read(handle: Handle, offset: u64, buf: *mut c_void, len: u64) -> Status;
+    pub fn memmap_write(handle: Handle, offset: u64, buf: *const c_void, len: u64) -> Status;
+    pub fn memmap_fill(handle: Handle, offset: u64, len: u64, byte: u8) -> Status;
+    pub fn memmap_move(handle: Handle, to: u64, from: u64, len: u64) -> Status;
+    pub fn memmap_find(
+        handle: Handle,
+        from: u64,
+        to: u64,
+        needle: *const c_void,
+        len: u64,
+        offset: *mut u64,
+    ) -> Status;
+    pub fn memmap_rfind(
+        handle: Handle,
+        from: u64,
+        to: u64,
+        needle: *const c_void,
+        len: u64,
+        offset: *mut u64,
+    ) -> Status;
+    pub fn memmap_flush(handle: Handle, offset: u64, len: u64, mode: u32) -> Status;
+    pub fn memmap_resize(handle: Handle, len: u64) -> Status;
+    pub fn memmap_refresh(handle: Handle, len: *mut u64) -> Status;
+    pub fn memmap_advise(handle: Handle, offset: u64, len: u64, advice: u32) -> Status;
+    pub fn memmap_prefault(handle: Handle, offset: u64, len: u64, mode: u32) -> Status;
+    pub fn memmap_residency(
+        handle: Handle,
+        offset: u64,
+        len: u64,
+        pages: *mut u8,
+        pages_len: u64,
+        resident: *mut u64,
+    ) -> Status;
+    pub fn memmap_lock_memory(handle: Handle, offset: u64, len: u64) -> Status;
+    pub fn memmap_unlock_memory(handle: Handle, offset: u64, len: u64) -> Status;
+    pub fn memmap_protect(handle: Handle, allow: u32) -> Status;
+    pub fn memmap_shared_open(
+        name: *const c_char,
+        size: u64,
+        options: *const Options,
+        out: *mut Handle,
+    ) -> Status;
+    pub fn memmap_shared_unlink(name: *const c_char) -> Status;
+    pub fn memmap_memfd(
+        name: *const c_char,
+        size: u64,
+        options: *const Options,
+        out: *mut Handle,
+    ) -> Status;
+    pub fn memmap_fd(handle: Handle, fd: *mut i32) -> Status;
+    pub fn memmap_read_only_fd(handle: Handle, fd: *mut i32) -> Status;
+    pub fn memmap_seal(handle: Handle, seals: u32) -> Status;
+    pub fn memmap_get_seals(handle: Handle, seals: *mut u32) -> Status;
+    pub fn memmap_lock(handle: Handle, offset: u64, len: u64, mode: u32, timeout: i64) -> Status;
+    pub fn memmap_unlock(handle: Handle, offset: u64, len: u64) -> Status;
+    pub fn memmap_atomic_load32(handle: Handle, offset: u64, value: *mut u32) -> Status;
+    pub fn memmap_atomic_store32(handle: Handle, offset: u64, value: u32) -> Status;
+    pub fn memmap_atomic_add32(h: Handle, offset: u64, value: u32, before: *mut u32) -> Status;
+    pub fn memmap_atomic_compare_swap32(
+        handle: Handle,
+        offset: u64,
+        expected: u32,
+        desired: u32,
+        before: *mut u32,
+    ) -> Status;
+    pub fn memmap_atomic_load64(handle: Handle, offset: u64, value: *mut u64) -> Status;
+    pub fn memmap_atomic_store64(handle: Handle, offset: u64, value: u64) -> Status;
+    pub fn memmap_atomic_add64(h: Handle, offset: u64, value: u64, before: *mut u64) -> Status;
+    pub fn memmap_atomic_compare_swap64(
+        handle: Handle,
+        offset: u64,
+        expected: u64,
+        desired: u64,
+        before: *mut u64,
+    ) -> Status;
+    pub fn memmap_wait(handle: Handle, offset: u64, expected: u32, timeout: i64) -> Status;
+    pub fn memmap_wake(handle: Handle, offset: u64, count: u32) -> Status;
+    pub fn memmap_guard_install() -> Status;
+    pub fn memmap_get_fault(handle: Handle, fault: *mut Filled) -> Status;
+    pub fn memmap_check(handle: Handle, offset: u64, len: u64) -> Status;
+    pub fn memmap_fault_counter(handle: Handle, counter: *mut *const u32) -> Status;
+    pub fn memmap_recover(handle: Handle) -> Status;
+    pub fn memmap_guard_region(data: *mut c_void, len: u64, fd: i32, out: *mut Handle) -> Status;
+    pub fn memmap_adopt(
+        mapped: *const Mapped,
+        fd: i32,
+        counter: *mut *const u32,
+        out: *mut Handle,
+    ) -> Status;
+    pub fn memmap_poison_closed(bytes: u64) -> Status;
+    pub fn memmap_get_system(system: *mut Filled) -> Status;
+    pub fn memmap_get_stats(stats: *mut Filled) -> Status;
+    pub fn memmap_reap(handle: Handle) -> Status;
+}

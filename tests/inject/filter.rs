@@ -1,0 +1,151 @@
+//! A thread whose every system call another one looks at, and lets fail when told to
+//! (seccomp_unotify(2)).
+
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::SeqCst};
+use std::thread;
+
+/// A system call that is to fail: which of those that are made, from 0 on, and by which errno.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub place: usize,
+    pub errno: i32,
+}
+
+/// More calls than any function makes, and more failures than any test wants.
+const MOST_CALLS: usize = 4096;
+const MOST_FAILURES: usize = 2;
+const NONE: usize = usize::MAX;
+
+// What the two threads tell each other. No allocation and no lock, since the thread that is looked at may
+// be stopped in the middle of either.
+static LISTENER: AtomicI32 = AtomicI32::new(-1);
+static ARMED: AtomicBool = AtomicBool::new(false);
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+static CALLS: [AtomicI32; MOST_CALLS] = [const { AtomicI32::new(0) }; MOST_CALLS];
+static PLACES: [AtomicUsize; MOST_FAILURES] = [const { AtomicUsize::new(NONE) }; MOST_FAILURES];
+static ERRNOS: [AtomicI32; MOST_FAILURES] = [const { AtomicI32::new(0) }; MOST_FAILURES];
+
+/// Runs `work` in a thread whose system calls are looked at; the error says why that can't be.
+pub fn watch(work: impl FnOnce() + Send) -> io::Result<()> {
+    thread::scope(|scope| {
+        let watched = scope.spawn(|| {
+            install()?;
+            work();
+            Ok::<(), io::Error>(())
+        });
+        while LISTENER.load(SeqCst) < 0 && !watched.is_finished() {
+            thread::yield_now();
+        }
+        if LISTENER.load(SeqCst) >= 0 {
+            answer_all(LISTENER.load(SeqCst))?;
+        }
+        watched.join().expect("a case failed")
+    })
+}
+
+/// What `act` answers, and the numbers of the system calls that it made, of which some failed.
+pub fn observe<R>(failures: &[Failure], act: impl FnOnce() -> R) -> (R, Vec<i32>) {
+    for at in 0..MOST_FAILURES {
+        let failure = failures.get(at);
+        PLACES[at].store(failure.map_or(NONE, |failure| failure.place), SeqCst);
+        ERRNOS[at].store(failure.map_or(0, |failure| failure.errno), SeqCst);
+    }
+    COUNT.store(0, SeqCst);
+    ARMED.store(true, SeqCst);
+    let answer = act();
+    ARMED.store(false, SeqCst);
+    let made = COUNT.load(SeqCst).min(MOST_CALLS);
+    let calls = CALLS[..made].iter().map(|call| call.load(SeqCst));
+    (answer, calls.collect())
+}
+
+/// Has every system call of the calling thread wait for who listens.
+fn install() -> io::Result<()> {
+    let mut all = libc::sock_filter {
+        code: (libc::BPF_RET | libc::BPF_K) as u16,
+        jt: 0,
+        jf: 0,
+        k: libc::SECCOMP_RET_USER_NOTIF,
+    };
+    let program = libc::sock_fprog {
+        len: 1,
+        filter: &raw mut all,
+    };
+    // SAFETY: the program is there for the call, and numbers are handed over else.
+    let listener = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            &raw const program,
+        )
+    };
+    match listener {
+        -1 => Err(io::Error::last_os_error()),
+        listener => {
+            LISTENER.store(listener as i32, SeqCst);
+            Ok(())
+        }
+    }
+}
+
+/// Answers every call until the thread that is looked at has ended.
+fn answer_all(listener: RawFd) -> io::Result<()> {
+    let receive = libc::_IOWR::<libc::seccomp_notif>(u32::from(b'!'), 0);
+    let send = libc::_IOWR::<libc::seccomp_notif_resp>(u32::from(b'!'), 1);
+    loop {
+        let mut ready = libc::pollfd {
+            fd: listener,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one struct is handed over.
+        unsafe { libc::poll(&mut ready, 1, -1) };
+        if ready.revents & libc::POLLIN == 0 {
+            return Ok(()); // It hung up.
+        }
+        // SAFETY: zero is a valid one, and what the kernel asks for.
+        let mut asked: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+        // SAFETY: it is there for the call.
+        if unsafe { libc::ioctl(listener, receive, &mut asked) } != 0 {
+            continue; // The thread was killed meanwhile.
+        }
+        let mut response = answer_to(&asked);
+        // SAFETY: as above.
+        unsafe { libc::ioctl(listener, send, &mut response) };
+    }
+}
+
+fn answer_to(asked: &libc::seccomp_notif) -> libc::seccomp_notif_resp {
+    let errno = match ARMED.load(SeqCst) {
+        true => failure_of(asked),
+        false => None,
+    };
+    libc::seccomp_notif_resp {
+        id: asked.id,
+        val: 0,
+        error: -errno.unwrap_or(0),
+        flags: match errno {
+            None => libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
+            Some(_) => 0,
+        },
+    }
+}
+
+/// Writes a call down; the errno by which it is to fail, if it is.
+fn failure_of(asked: &libc::seccomp_notif) -> Option<i32> {
+    let place = COUNT.fetch_add(1, SeqCst);
+    if let Some(call) = CALLS.get(place) {
+        call.store(asked.data.nr, SeqCst);
+    }
+    let planned = (0..MOST_FAILURES).find(|at| PLACES[*at].load(SeqCst) == place)?;
+    if i64::from(asked.data.nr) == libc::SYS_close {
+        // A close that fails has closed all the same (close(2), NOTES).
+        // SAFETY: it takes any number.
+        unsafe { libc::close(asked.data.args[0] as i32) };
+    }
+    Some(ERRNOS[planned].load(SeqCst))
+}
