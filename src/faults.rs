@@ -143,7 +143,7 @@ pub struct Mapped {
 pub fn adopt(data: *mut u8, len: u64, how: Mapped) -> Result<Handle> {
     let len = addressable(len)?;
     let page = page_size();
-    let aligned = (data as usize).is_multiple_of(page) && how.offset.is_multiple_of(page as u64);
+    let aligned = data as usize % page == 0 && how.offset % page as u64 == 0;
     if data.is_null() || len == 0 || !aligned {
         return Err(Error::Invalid);
     }

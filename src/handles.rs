@@ -16,7 +16,7 @@ static TABLE: Table<Mapping> = Table::new(
                 not_lowest: AtomicUsize::new(0),
                 highest: AtomicUsize::new(0),
             }
-        }; _],
+        }; 4096], // Another number than the table has does not compile.
         free: AtomicU64::new(0),
         fresh: AtomicU32::new(0),
     },

@@ -256,7 +256,7 @@ impl<const N: usize> fmt::Write for Text<N> {
 impl<const N: usize> fmt::Display for Text<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            str::from_utf8(&self.bytes[..self.len])
+            std::str::from_utf8(&self.bytes[..self.len])
                 .unwrap_or("a file with a name that is not text"),
         )
     }
