@@ -25,7 +25,7 @@ pub fn wait(handle: Handle, offset: u64, expected: u32, timeout: Option<Duration
     let (word, _viewed) = place(handle, offset)?;
     let time = timeout.map(|timeout| libc::timespec {
         tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: timeout.subsec_nanos().into(),
+        tv_nsec: timeout.subsec_nanos() as libc::c_long, // Less than 10⁹: a long of 32 bits has room.
     });
     let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
     // Shared: without FUTEX_PRIVATE_FLAG the system knows the place by its file.

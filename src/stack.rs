@@ -44,6 +44,18 @@ unsafe fn stack_pointer(context: *const ucontext_t) -> usize {
     unsafe { (*context).uc_mcontext.gregs[libc::REG_RSP as usize] as usize }
 }
 
+#[cfg(target_arch = "x86")]
+unsafe fn stack_pointer(context: *const ucontext_t) -> usize {
+    // SAFETY: the caller's.
+    unsafe { (*context).uc_mcontext.gregs[libc::REG_ESP as usize] as usize }
+}
+
+#[cfg(target_arch = "arm")]
+unsafe fn stack_pointer(context: *const ucontext_t) -> usize {
+    // SAFETY: the caller's.
+    unsafe { (*context).uc_mcontext.arm_sp as usize }
+}
+
 #[cfg(target_arch = "aarch64")]
 unsafe fn stack_pointer(context: *const ucontext_t) -> usize {
     // SAFETY: the caller's.
@@ -70,7 +82,7 @@ unsafe fn run_below(top: usize, mut work: &mut dyn FnMut()) {
         there.uc_stack.ss_sp = (top - SIZE) as *mut c_void;
         there.uc_stack.ss_size = SIZE;
         there.uc_link = here.as_mut_ptr();
-        let work = &raw mut work as u64;
+        let work = &raw mut work as usize as u64;
         let enter = transmute::<extern "C" fn(c_uint, c_uint), extern "C" fn()>(enter);
         // The arguments are ints; a pointer takes two.
         libc::makecontext(there, enter, 2, (work >> 32) as c_uint, work as c_uint);
@@ -79,7 +91,7 @@ unsafe fn run_below(top: usize, mut work: &mut dyn FnMut()) {
 }
 
 extern "C" fn enter(high: c_uint, low: c_uint) {
-    let work = (u64::from(high) << 32 | u64::from(low)) as *mut &mut dyn FnMut();
+    let work = (u64::from(high) << 32 | u64::from(low)) as usize as *mut &mut dyn FnMut();
     // SAFETY: `run_below` waits with it.
     unsafe { (*work)() };
 }
