@@ -1,7 +1,7 @@
 package main
 
 /*
-#cgo CFLAGS: -O2 -I${SRCDIR}/../include
+#cgo CFLAGS: -O2 -I${SRCDIR}/../include -D_GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 package main
 
 /*
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>

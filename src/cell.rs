@@ -291,8 +291,9 @@ impl Sum {
     #[inline(always)]
     fn over(&mut self, words: &[AtomicU64], each: &mut impl FnMut(usize, &AtomicU64) -> u64) {
         const ROW: usize = 2 * LANES;
-        let (rows, rest) = words.as_chunks::<ROW>();
-        for (row, words) in rows.iter().enumerate() {
+        let rows = words.chunks_exact(ROW);
+        let (done, rest) = (rows.len() * ROW, rows.remainder());
+        for (row, words) in rows.enumerate() {
             for (i, lane) in self.lanes.iter_mut().enumerate() {
                 let place = row * ROW + 2 * i;
                 let one = each(place, &words[2 * i]);
@@ -301,7 +302,7 @@ impl Sum {
             }
         }
         for (i, word) in rest.iter().enumerate() {
-            let place = rows.len() * ROW + i;
+            let place = done + i;
             self.add(place, each(place, word));
         }
     }
