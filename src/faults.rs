@@ -1,7 +1,6 @@
 //! Faults: what was lost of a mapping, getting it back, and guarding what others have mapped.
 
 use crate::file::{File, Kind};
-use crate::fork;
 use crate::handles::{self, Pinned, pin};
 use crate::lost::Causes;
 use crate::mapping::Mapping;
@@ -11,6 +10,7 @@ use crate::regions::Region;
 use crate::slot::{Span, Views};
 use crate::status::{Error, Result};
 use crate::table::Handle;
+use crate::turn::turn;
 use std::os::fd::RawFd;
 use std::ptr;
 
@@ -51,7 +51,7 @@ pub fn fault(handle: Handle) -> Result<Fault> {
 /// Maps the file's pages back where they were lost, and forgets the losses and a flush that failed.
 /// [`Error::Fault`] while the file is still too short for the mapping.
 pub fn recover(handle: Handle) -> Result<()> {
-    let _turn = fork::turn(handle);
+    let _turn = turn(handle);
     let mut mapping = pin(handle)?;
     if mapping.slot().faults() != 0 {
         refuse_unless_whole(&mapping)?;
@@ -104,7 +104,7 @@ pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle
     if region.pages.protection & libc::PROT_READ == 0 {
         return Err(Error::Access);
     }
-    let _turn = fork::turn(Handle(0)); // Of two threads at the same page one is told.
+    let _turn = turn(Handle(0)); // Of two threads at the same page one is told.
     if handles::any_in(span) {
         return Err(Error::Busy);
     }

@@ -1,16 +1,13 @@
-//! The file behind a mapping: opened so that it cannot block, validated, sized with real blocks.
+//! The file behind a mapping: opened so that it cannot block, and validated.
 
 use crate::advice::Advice;
 use crate::options::{Access, Flags, Options};
 use crate::range::page_size;
 use crate::status::{Error, Result, system};
-use crate::system::limit;
 use std::ffi::{CStr, CString};
 use std::io::Write;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::{ffi::OsStr, path::Path};
 
 /// What is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +24,10 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct File {
     fd: OwnedFd,
-    device: u64,
-    inode: u64,
+    /// The device that it is on, as its status has it.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
     /// What it is.
     pub kind: Kind,
     /// The unit in which it is mapped, in bytes.
@@ -43,13 +42,15 @@ impl From<File> for OwnedFd {
 
 /// O_NONBLOCK, so that a FIFO without a writer answers at once; it means nothing to the files that
 /// are kept. O_NOCTTY, so that a terminal is refused without becoming ours.
-const ALWAYS: i32 = libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+pub const ALWAYS: i32 = libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
 
-fn offset(bytes: u64) -> Result<libc::off64_t> {
+/// Bytes as the system counts them.
+pub fn offset(bytes: u64) -> Result<libc::off64_t> {
     libc::off64_t::try_from(bytes).map_err(|_| Error::Limit)
 }
 
-fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
+/// Opens `path`.
+pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
     // SAFETY: the path is terminated, and open keeps nothing of it.
     let fd = system(|| unsafe { libc::open64(path.as_ptr(), flags, mode) })?;
     // SAFETY: open has just given it to us.
@@ -132,7 +133,8 @@ impl File {
         unsafe { libc::posix_fadvise(self.fd(), 0, 0, libc::POSIX_FADV_SEQUENTIAL) };
     }
 
-    fn open_for(path: &CStr, flags: i32) -> Result<(File, u64)> {
+    /// Opens what is at `path`, whatever it is, without waiting for it.
+    pub fn open_for(path: &CStr, flags: i32) -> Result<(File, u64)> {
         let fd = match open(path, flags | ALWAYS, 0) {
             // Directories for writing (EISDIR), sockets (ENXIO), devices without a driver (ENODEV).
             Err(Error::System(libc::EISDIR | libc::ENXIO | libc::ENODEV)) => {
@@ -186,7 +188,8 @@ impl File {
         File::validated(fd).map(|(file, _)| file)
     }
 
-    fn validated(fd: OwnedFd) -> Result<(File, u64)> {
+    /// What has just been opened, with its size.
+    pub fn validated(fd: OwnedFd) -> Result<(File, u64)> {
         let (file, size) = File::lent(fd.as_raw_fd())?;
         let _ = fd.into_raw_fd(); // From here on it is the file's.
         Ok((ManuallyDrop::into_inner(file), size))
@@ -328,100 +331,6 @@ impl File {
         }
     }
 
-    /// Cuts the file, or lengthens it with a hole.
-    pub fn truncate(&self, size: u64) -> Result<()> {
-        let size = offset(size)?;
-        // SAFETY: no memory is handed over.
-        system(|| unsafe { libc::ftruncate64(self.fd(), size) }).map(drop)
-    }
-
-    /// Lengthens the file from `from`, its present size, to `to`; the new bytes are zero. Blocks are
-    /// reserved unless `flags` have SPARSE. A failure leaves the file as it was.
-    pub fn grow(&self, from: u64, to: u64, flags: Flags) -> Result<()> {
-        within_file_size_limit(to)?;
-        self.clear_tail(from)?;
-        if flags.has(Flags::SPARSE) {
-            return self.truncate(to);
-        }
-        self.reserve(from, to)
-            .inspect_err(|_| self.release(from, to))
-    }
-
-    /// Takes back what a failed `reserve` left: ext4 has moved the end of the file by then, and
-    /// tmpfs keeps blocks behind the end, which only a truncation that changes the size frees.
-    fn release(&self, from: u64, to: u64) {
-        // The failure that is being answered is the one to tell; these need no space.
-        let _ = self.truncate(to).and_then(|()| self.truncate(from));
-    }
-
-    fn reserve(&self, from: u64, to: u64) -> Result<()> {
-        if self.allocate(0, from, to)? {
-            return Ok(());
-        }
-        self.write_zeros(from, to)
-    }
-
-    /// fallocate(2) of `from .. to`; false where the file system does not have that mode.
-    fn allocate(&self, mode: i32, from: u64, to: u64) -> Result<bool> {
-        if from >= to {
-            return Ok(true); // fallocate refuses a length of 0.
-        }
-        let (start, len) = (offset(from)?, offset(to - from)?);
-        // SAFETY: no memory is handed over.
-        match system(|| unsafe { libc::fallocate64(self.fd(), mode, start, len) }) {
-            Ok(_) => Ok(true),
-            Err(Error::System(libc::EOPNOTSUPP | libc::ENOSYS)) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The reservation of file systems without fallocate: real bytes.
-    fn write_zeros(&self, from: u64, to: u64) -> Result<()> {
-        static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
-        let mut at = from;
-        while at < to {
-            let len = (to - at).min(ZEROS.len() as u64) as usize;
-            let start = offset(at)?;
-            // SAFETY: ZEROS is at least `len` long.
-            let written = unsafe { libc::pwrite64(self.fd(), ZEROS.as_ptr().cast(), len, start) };
-            match u64::try_from(written) {
-                Ok(written) => at += written,
-                Err(_) if Error::last() == Error::System(libc::EINTR) => {}
-                Err(_) => return Err(Error::last()),
-            }
-        }
-        Ok(())
-    }
-
-    /// Zeroes what lies between the end of the file and the end of its last page. tmpfs keeps bytes
-    /// that a mapping wrote there and shows them when the file grows; others clear them themselves,
-    /// so it is no failure when they don't punch holes.
-    fn clear_tail(&self, size: u64) -> Result<()> {
-        let end = size.next_multiple_of(page_size() as u64);
-        let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
-        self.allocate(mode, size, end).map(drop)
-    }
-
-    /// Gives the file the size `to` and makes all of it zero, whatever it held; `from` is its present
-    /// size. As long as space is what is missing, the old contents stay.
-    fn renew(&self, from: u64, to: u64, flags: Flags) -> Result<()> {
-        within_file_size_limit(to)?;
-        if flags.has(Flags::SPARSE) {
-            return self.truncate(0).and_then(|()| self.truncate(to));
-        }
-        // First the blocks, behind what is there; only when all are had, the contents go.
-        let reserved = self.allocate(libc::FALLOC_FL_KEEP_SIZE, 0, to);
-        if reserved.is_err() && to > from {
-            self.release(from, to);
-        }
-        if reserved? && self.allocate(libc::FALLOC_FL_ZERO_RANGE, 0, to)? {
-            return self.truncate(to);
-        }
-        // Without ZERO_RANGE (tmpfs) the blocks are freed and taken again.
-        self.truncate(0)?;
-        self.reserve(0, to).inspect_err(|_| self.release(0, to))
-    }
-
     /// Has the page cache drop what it has of a range and nobody maps (posix_fadvise(2)).
     pub fn drop_cache(&self, from: u64, len: u64) -> Result<()> {
         let (from, len) = (offset(from)?, offset(len)?);
@@ -460,133 +369,10 @@ fn page_size_of(fd: RawFd, status: &libc::stat64) -> usize {
     }
 }
 
-fn no_follow(options: &Options) -> i32 {
+/// What refuses a symbolic link at the end of a path, if that is wished.
+pub fn no_follow(options: &Options) -> i32 {
     match options.flags.has(Flags::NO_FOLLOW) {
         true => libc::O_NOFOLLOW,
         false => 0,
     }
-}
-
-/// Past RLIMIT_FSIZE the kernel would send SIGXFSZ (setrlimit(2)): refused before it comes to that.
-fn within_file_size_limit(size: u64) -> Result<()> {
-    match size <= limit(libc::RLIMIT_FSIZE)? {
-        true => Ok(()),
-        false => Err(Error::Limit),
-    }
-}
-
-/// A file that is being created: if it is new it goes away again when this is dropped unfinished.
-pub struct Creation {
-    path: CString,
-    device: u64,
-    inode: u64,
-    old_size: u64,
-    new: bool,
-}
-
-impl Creation {
-    /// Opens `path`, making it if need be. What an existing file holds is left alone so far.
-    ///
-    /// A symbolic link to nothing has what it names made, as O_CREAT does it, but by that name: so it
-    /// is known whether the file is new, and where it is to be removed again or made durable.
-    pub fn start(path: &CStr, options: &Options) -> Result<(Creation, File)> {
-        const LINKS: usize = 40; // As many as the system follows (path_resolution(7)).
-        let flags = libc::O_RDWR | no_follow(options);
-        let make = flags | ALWAYS | libc::O_CREAT | libc::O_EXCL;
-        let mut path = path.to_owned();
-        for _ in 0..=LINKS {
-            match open(&path, make, options.mode) {
-                Ok(fd) => return Creation::of(path, File::validated(fd)?, true),
-                Err(Error::System(libc::EEXIST)) if !options.flags.has(Flags::EXCLUSIVE) => {}
-                Err(Error::System(libc::EISDIR)) => return Err(Error::NotRegular),
-                Err(error) => return Err(error),
-            }
-            match File::open_for(&path, flags) {
-                // If it is no link, somebody has removed the file just now.
-                Err(Error::System(libc::ENOENT)) => path = target_of(&path).unwrap_or(path),
-                existing => return Creation::of(path, existing?, false),
-            }
-        }
-        Err(Error::System(libc::ELOOP))
-    }
-
-    fn of(path: CString, (file, old_size): (File, u64), new: bool) -> Result<(Creation, File)> {
-        if file.kind != Kind::Regular {
-            return Err(Error::NotRegular); // A device cannot be given a size.
-        }
-        let (device, inode) = (file.device, file.inode);
-        let creation = Creation {
-            path,
-            device,
-            inode,
-            old_size,
-            new,
-        };
-        Ok((creation, file))
-    }
-
-    /// Gives the file its size, all zero; durable, name included, if the options say so.
-    pub fn fill(&self, file: &File, size: u64, flags: Flags) -> Result<()> {
-        match self.new {
-            true => file.grow(0, size, flags)?,
-            false => file.renew(self.old_size, size, flags)?,
-        }
-        if flags.has(Flags::DURABLE) {
-            file.sync()?;
-            sync_folder_of(&self.path)?;
-        }
-        Ok(())
-    }
-
-    /// The file stays.
-    pub fn finish(mut self) {
-        self.new = false;
-    }
-
-    /// Whether the path still names our file, and not one that somebody has put there meanwhile.
-    fn still_named(&self) -> bool {
-        let mut status = MaybeUninit::<libc::stat64>::uninit();
-        // SAFETY: the path is terminated, and lstat fills the struct when it answers 0.
-        let answer = unsafe { libc::lstat64(self.path.as_ptr(), status.as_mut_ptr()) };
-        // SAFETY: as above.
-        let named = (answer == 0).then(|| unsafe { status.assume_init() });
-        named.is_some_and(|named| (named.st_dev, named.st_ino) == (self.device, self.inode))
-    }
-}
-
-impl Drop for Creation {
-    fn drop(&mut self) {
-        if self.new && self.still_named() {
-            // SAFETY: the path is terminated.
-            unsafe { libc::unlink(self.path.as_ptr()) };
-        }
-    }
-}
-
-/// What the symbolic link at `path` names, if it is one.
-fn target_of(path: &CStr) -> Option<CString> {
-    let path = Path::new(OsStr::from_bytes(path.to_bytes()));
-    let target = path.read_link().ok()?;
-    let target = path
-        .parent()
-        .map_or(target.clone(), |folder| folder.join(&target));
-    CString::new(target.into_os_string().into_vec()).ok()
-}
-
-/// Makes the names in the file's folder durable (fsync(2): syncing a file does not sync its entry).
-fn sync_folder_of(path: &CStr) -> Result<()> {
-    let path = Path::new(OsStr::from_bytes(path.to_bytes()));
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let folder = std::fs::File::open(folder)?;
-    folder
-        .sync_all()
-        .or_else(|error| match error.raw_os_error() {
-            // Some file systems cannot sync a folder, and have nothing to sync there.
-            Some(libc::EINVAL) => Ok(()),
-            _ => Err(error),
-        })?;
-    Ok(())
 }

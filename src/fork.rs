@@ -1,19 +1,10 @@
-//! Turns: one thread at a time resizes a mapping, and none does while the process forks.
-//!
-//! A resize changes the file, the mapping and its length one after the other; a child forked in
-//! between would find a mapping that is half changed, and a lock whose holder it does not have. So
-//! fork waits until every turn is over (pthread_atfork(3)). The queues of range locks are the only
-//! other thing in the library that is locked, and are held over a fork too.
+//! Fork: whatever is locked in the library is held by the thread that forks, so that the child finds it
+//! whole and nobody's (pthread_atfork(3)). That is the turns of those who resize, and the queues of those
+//! who lock ranges.
 
-use crate::locks::{self, Frozen};
-use crate::table::Handle;
+use crate::queues::{self, Frozen};
+use crate::turn::{self, Turn};
 use std::cell::UnsafeCell;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Mappings share these locks by their handle: more of them would only be idle.
-const LOCKS: usize = 64;
-
-static TURNS: [Mutex<()>; LOCKS] = [const { Mutex::new(()) }; LOCKS];
 
 /// Registers the hooks before main, or before dlopen answers. Any later, a fork could come between a
 /// thread's first turn and the hooks, and its child would wait for ever.
@@ -26,16 +17,6 @@ extern "C" fn register() {
     unsafe { pthread_atfork(before_fork, in_parent, in_child) };
 }
 
-/// Waits until no other thread resizes the mapping, and keeps it so until the answer is dropped.
-pub fn turn(handle: Handle) -> MutexGuard<'static, ()> {
-    lock(handle.0 as usize % LOCKS)
-}
-
-fn lock(index: usize) -> MutexGuard<'static, ()> {
-    // A panic in a turn is answered as a status; the lock itself guards no data.
-    TURNS[index].lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 unsafe extern "C" {
     fn pthread_atfork(
         before: extern "C" fn(),
@@ -45,7 +26,7 @@ unsafe extern "C" {
 }
 
 /// All that is locked, held by the thread that forks.
-struct Held(UnsafeCell<Option<(Vec<MutexGuard<'static, ()>>, Frozen)>>);
+struct Held(UnsafeCell<Option<(Vec<Turn>, Frozen)>>);
 
 // SAFETY: only who holds every lock touches it: the thread that forks, in the parent and, as the only
 // one, in the child.
@@ -55,7 +36,7 @@ static HELD: Held = Held(UnsafeCell::new(None));
 
 extern "C" fn before_fork() {
     // In the order in which everyone takes them.
-    let all = ((0..LOCKS).map(lock).collect(), locks::freeze());
+    let all = (turn::all(), queues::freeze());
     // SAFETY: every lock is held, see `Held`.
     unsafe { *HELD.0.get() = Some(all) };
 }

@@ -1,8 +1,8 @@
 //! The one table of this process: mappings are taken in, pinned and closed there.
 
-use crate::locks;
 use crate::mapping::Mapping;
 use crate::poison;
+use crate::queues;
 use crate::slot::{Slot, Span};
 use crate::status::{Error, Result};
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -52,7 +52,7 @@ pub fn insert(mapping: Mapping) -> Result<Handle> {
 /// Makes the handle invalid at once; the memory is unmapped when the last pin of it goes.
 pub fn close(handle: Handle) -> Result<()> {
     TABLE.close(handle)?;
-    locks::forget(handle);
+    queues::forget(handle);
     Ok(())
 }
 

@@ -7,108 +7,19 @@
 //! A handle locks by a description of its own, opened at its first lock: descriptors that were handed
 //! out, or received, share the mapping's description with other processes, which it would not exclude,
 //! and whose copy would keep the locks after the death of this process.
-//!
-//! All of it stands beside the handle table and not in it: the fault handler may drop a mapping, and
-//! must not meet a lock there.
 
 use crate::claims::Claims;
 use crate::handles::{Pinned, pin};
+use crate::queues::{self, Queue, Shard, queue_of, shard_of};
 use crate::range::{TO_END, checked};
-use crate::record::{self, Deadline, FOR_EVER, Lock, Locker, after, left};
+use crate::record::{self, Deadline, FOR_EVER, Lock, Locker, after};
 use crate::status::{Error, Result};
 use crate::table::Handle;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
-/// Handles share these by their number.
-const SHARDS: usize = 64;
-
-struct Shard {
-    queues: Mutex<Vec<Queue>>,
-    /// Somebody has left a queue, or a queue is gone.
-    moved: Condvar,
-    /// How many threads wait for that, written while the queues are locked: telling them is a system
-    /// call also where there are none.
-    waiting: AtomicUsize,
-}
-
-static ALL: [Shard; SHARDS] = [const {
-    Shard {
-        queues: Mutex::new(Vec::new()),
-        moved: Condvar::new(),
-        waiting: AtomicUsize::new(0),
-    }
-}; SHARDS];
-
-/// How many queues there are, so that closing a handle costs nothing as long as nobody locks.
-static QUEUES: AtomicUsize = AtomicUsize::new(0);
-
-/// What one handle locks by, and who wants or has what.
-struct Queue {
-    handle: Handle,
-    file: Arc<Locker>,
-    /// What the file was opened for: O_RDONLY or O_RDWR.
-    access: i32,
-    claims: Claims,
-}
-
-impl Queue {
-    fn release(&self, parts: Vec<Range<u64>>) -> Result<()> {
-        parts
-            .iter()
-            .try_for_each(|part| record::unlock(&self.file, part))
-    }
-}
-
-fn shard_of(handle: Handle) -> &'static Shard {
-    &ALL[handle.0 as usize % SHARDS]
-}
-
-impl Shard {
-    fn queues(&self) -> MutexGuard<'_, Vec<Queue>> {
-        // Nothing here panics between two changes that belong together.
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Shard {
-    /// Tells those who wait that somebody has left, for who has the queues locked.
-    fn tell(&self) {
-        if self.waiting.load(Ordering::Relaxed) != 0 {
-            self.moved.notify_all();
-        }
-    }
-
-    /// Waits to be told.
-    fn wait<'s>(
-        &'s self,
-        queues: MutexGuard<'s, Vec<Queue>>,
-        deadline: Deadline,
-    ) -> Result<MutexGuard<'s, Vec<Queue>>> {
-        let left = deadline.map(left).transpose()?;
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        let queues = match left {
-            None => self
-                .moved
-                .wait(queues)
-                .unwrap_or_else(PoisonError::into_inner),
-            Some(left) => {
-                let waited = self.moved.wait_timeout(queues, left);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        Ok(queues)
-    }
-}
-
-fn queue_of(queues: &mut [Queue], handle: Handle) -> Option<&mut Queue> {
-    queues.iter_mut().find(|queue| queue.handle == handle)
-}
-
-/// The same, made if need be.
+/// The queue of a handle, made if need be.
 fn open_queue<'q>(
     queues: &'q mut Vec<Queue>,
     mapping: &Pinned,
@@ -120,21 +31,13 @@ fn open_queue<'q>(
     }
     let file = mapping.file()?;
     let access = file.access()?;
-    queues.push(Queue {
+    let queue = Queue {
         handle,
         file: Arc::new(Locker::new(file.opened_again(access)?, handle.0)),
         access,
         claims: Claims::default(),
-    });
-    QUEUES.fetch_add(1, Ordering::Relaxed);
-    // Who closes the handle looks for a queue afterwards, or does not find the handle open here.
-    fence(Ordering::SeqCst);
-    if let Err(error) = pin(handle) {
-        queues.pop();
-        QUEUES.fetch_sub(1, Ordering::Relaxed);
-        return Err(error);
-    }
-    Ok(queues.last_mut().expect("it was pushed just now"))
+    };
+    queues::insert(queues, queue, || pin(handle).map(drop))
 }
 
 /// The bytes of the file that a range of the mapping is; None for nothing.
@@ -231,46 +134,4 @@ pub fn unlock(handle: Handle, offset: u64, len: u64) -> Result<()> {
     let answer = queue.release(parts);
     shard.tell();
     answer
-}
-
-/// Lets go of everything that a handle which was closed has locked, and sends away who waits.
-pub fn forget(handle: Handle) {
-    fence(Ordering::SeqCst); // See `open_queue`.
-    if QUEUES.load(Ordering::Relaxed) == 0 {
-        return;
-    }
-    let shard = shard_of(handle);
-    let mut queues = shard.queues();
-    let Some(place) = queues.iter().position(|queue| queue.handle == handle) else {
-        return;
-    };
-    let queue = queues.swap_remove(place);
-    QUEUES.fetch_sub(1, Ordering::Relaxed);
-    // A thread that waits in the system keeps the description open; what was locked goes now.
-    let _ = record::unlock(&queue.file, &(0..FOR_EVER));
-    shard.tell();
-}
-
-/// All queues, for a process that forks: whole, and by nobody else's hand.
-pub struct Frozen(Vec<MutexGuard<'static, Vec<Queue>>>);
-
-/// Waits until no queue is being changed, and keeps it so until the answer is dropped.
-pub fn freeze() -> Frozen {
-    Frozen(ALL.iter().map(Shard::queues).collect())
-}
-
-impl Frozen {
-    /// In the child: it has locked nothing, and waits for nothing. The locks are the parent's, and end
-    /// with the parent, so the child must not keep their description open.
-    pub fn in_child(mut self) {
-        for queue in self.0.iter_mut().flat_map(|queues| queues.drain(..)) {
-            // SAFETY: it is forgotten here, and by the threads that the child does not have.
-            unsafe { queue.file.close() };
-            std::mem::forget(queue.file);
-        }
-        QUEUES.store(0, Ordering::Relaxed);
-        for shard in &ALL {
-            shard.waiting.store(0, Ordering::Relaxed);
-        }
-    }
 }

@@ -1,7 +1,8 @@
 //! Opening: from a path, a descriptor or nothing to a mapping that has a handle.
 
 use crate::advice::Advice;
-use crate::file::{Creation, File, Kind};
+use crate::creation::Creation;
+use crate::file::{File, Kind};
 use crate::handles::insert;
 use crate::mapping::Mapping;
 use crate::memory::Memory;

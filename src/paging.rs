@@ -2,7 +2,6 @@
 
 use crate::access::intact;
 use crate::advice::Advice;
-use crate::fork;
 use crate::handles::{Pinned, pin};
 use crate::mapping::Mapping;
 use crate::memory::Backing;
@@ -12,6 +11,7 @@ use crate::slot::Views;
 use crate::status::{Error, Result, system};
 use crate::system::refuse_more_than_available;
 use crate::table::Handle;
+use crate::turn::turn;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -192,7 +192,7 @@ pub fn unlock_memory(handle: Handle, offset: u64, len: u64) -> Result<()> {
 
 /// Takes writing away from a mapping, or gives it back to one that was opened with it.
 pub fn protect(handle: Handle, access: Access) -> Result<()> {
-    let _turn = fork::turn(handle);
+    let _turn = turn(handle);
     let mut mapping = pin(handle)?;
     // Who holds a pin may be writing by its pointer.
     mapping

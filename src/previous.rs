@@ -1,10 +1,10 @@
 //! The signal handler that was there before ours, and what it is owed: every fault that isn't ours, as
 //! the kernel would have given it.
 
-use crate::fork;
 use crate::stack;
 use crate::status::{Result, system};
 use crate::table::Handle;
+use crate::turn::turn;
 use libc::{c_int, c_void, sigaction, siginfo_t};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -40,7 +40,7 @@ impl Signal {
 
     /// Puts `handler` in front of what is there, once: later calls do nothing.
     pub fn install(&self, handler: Handler) -> Result<()> {
-        let _turn = fork::turn(Handle(0)); // One at a time, and not in the middle of a fork.
+        let _turn = turn(Handle(0)); // One at a time, and not in the middle of a fork.
         // Relaxed, here and below: the turn orders those who install.
         if self.installed.load(Ordering::Relaxed) {
             return Ok(());

@@ -1,7 +1,6 @@
 //! Size: growing, shrinking and following the file.
 
 use crate::file::File;
-use crate::fork;
 use crate::handles::{Pinned, pin};
 use crate::mapping::Mapping;
 use crate::memory::Backing;
@@ -11,13 +10,14 @@ use crate::slot::Views;
 use crate::status::{Error, Result};
 use crate::system::refuse_more_than_available;
 use crate::table::Handle;
+use crate::turn::turn;
 
 /// Gives the mapping, and the file with it, another length.
 ///
 /// Bytes that the file has behind the mapping's end are not ours: shrinking leaves them, growing
 /// takes them in before it makes the file longer.
 pub fn resize(handle: Handle, new_len: u64) -> Result<()> {
-    let _turn = fork::turn(handle);
+    let _turn = turn(handle);
     let mut mapping = pin(handle)?;
     refuse_what_is_lent(&mapping)?;
     refuse_to_hide_losses(&mapping)?;
@@ -90,7 +90,7 @@ fn take_back(mapping: &Mapping, size: u64, new_end: u64) {
 
 /// Takes the size that the file has now as the mapping's, from its offset on.
 pub fn refresh(handle: Handle) -> Result<u64> {
-    let _turn = fork::turn(handle);
+    let _turn = turn(handle);
     let mut mapping = pin(handle)?;
     refuse_what_is_lent(&mapping)?;
     refuse_to_hide_losses(&mapping)?;
