@@ -90,10 +90,14 @@ impl File {
         }
         // First the blocks, behind what is there; only when all are had, the contents go.
         let reserved = self.allocate(libc::FALLOC_FL_KEEP_SIZE, 0, to);
-        if reserved.is_err() && to > from {
+        let zeroed = reserved.and_then(|had| match had {
+            true => self.allocate(libc::FALLOC_FL_ZERO_RANGE, 0, to),
+            false => Ok(false),
+        });
+        if zeroed.is_err() && to > from {
             self.release(from, to);
         }
-        if reserved? && self.allocate(libc::FALLOC_FL_ZERO_RANGE, 0, to)? {
+        if zeroed? {
             return self.truncate(to);
         }
         // Without ZERO_RANGE (tmpfs) the blocks are freed and taken again.

@@ -5,6 +5,7 @@ use crate::options::{Flags, Options};
 use crate::status::{Error, Result};
 use std::ffi::{CStr, CString, OsStr};
 use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
@@ -29,7 +30,7 @@ impl Creation {
         let mut path = path.to_owned();
         for _ in 0..=LINKS {
             match open(&path, make, options.mode) {
-                Ok(fd) => return Creation::of(path, File::validated(fd)?, true),
+                Ok(fd) => return Creation::of_new(path, fd),
                 Err(Error::System(libc::EEXIST)) if !options.flags.has(Flags::EXCLUSIVE) => {}
                 Err(Error::System(libc::EISDIR)) => return Err(Error::NotRegular),
                 Err(error) => return Err(error),
@@ -41,6 +42,18 @@ impl Creation {
             }
         }
         Err(Error::System(libc::ELOOP))
+    }
+
+    /// Of a file that was made just now. It goes again if the system can't say what it is.
+    fn of_new(path: CString, fd: OwnedFd) -> Result<(Creation, File)> {
+        match File::validated(fd) {
+            Ok(file) => Creation::of(path, file, true),
+            Err(error) => {
+                // SAFETY: the path is terminated.
+                unsafe { libc::unlink(path.as_ptr()) };
+                Err(error)
+            }
+        }
     }
 
     fn of(path: CString, (file, old_size): (File, u64), new: bool) -> Result<(Creation, File)> {

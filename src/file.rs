@@ -343,7 +343,6 @@ impl File {
 
     /// Makes the contents, and the size that they need, durable.
     pub fn sync_data(&self) -> Result<()> {
-        self.size()?; // Of the right file: see there.
         // SAFETY: no memory is handed over.
         system(|| unsafe { libc::fdatasync(self.fd()) }).map(drop)
     }
