@@ -195,32 +195,34 @@ impl Mapping {
             Flush::Invalidate => libc::MS_INVALIDATE,
         };
         let (first, len) = self.pages_of(range);
+        let file = self.file_to_flush(how)?;
         // SAFETY: the pages are this mapping's own; their contents stay as they are.
         let answer = system(|| unsafe { libc::msync(first, len, flags) })
             .map(drop)
-            .and_then(|()| self.flush_without_the_mapping(how));
+            .and_then(|()| file.map_or(Ok(()), File::sync_data));
         if let (Flush::Sync, Err(Error::System(errno))) = (how, answer) {
             self.remember_failure(errno);
         }
         answer
     }
 
-    /// Where msync(2) does nothing: to the kernel the mapping of a descriptor that can't write is not a
-    /// shared one, whatever others write to the file.
-    fn flush_without_the_mapping(&self, how: Flush) -> Result<()> {
+    /// The file to flush where msync(2) does nothing: to the kernel the mapping of a descriptor that can't
+    /// write is not a shared one, whatever others write to the file.
+    fn file_to_flush(&self, how: Flush) -> Result<Option<&File>> {
         if how != Flush::Sync || self.opened != Access::ReadOnly {
-            return Ok(());
+            return Ok(None);
         }
         let file = self.file()?;
         match file.kind {
-            Kind::Character => Ok(()), // It has no contents to write back.
-            Kind::Regular | Kind::Block => file.sync_data(),
+            Kind::Character => Ok(None), // It has no contents to write back.
+            Kind::Regular | Kind::Block => file.still_ours().map(|()| Some(file)),
         }
     }
 
     fn remember_failure(&self, errno: i32) {
-        // What msync says of the call, and not of the device (msync(2)).
-        if !matches!(errno, libc::EBUSY | libc::EINVAL | libc::ENOMEM) {
+        // What is said of the call, and not of the device (msync(2), fsync(2)).
+        let of_the_call = [libc::EBADF, libc::EBUSY, libc::EINVAL, libc::ENOMEM];
+        if !of_the_call.contains(&errno) {
             self.failed_flush.store(errno, Ordering::Relaxed);
         }
     }
