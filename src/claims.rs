@@ -71,16 +71,16 @@ impl Claims {
     /// Takes a claim back; what the system is to unlock for it.
     pub fn withdraw(&mut self, ticket: u64) -> Vec<Range<u64>> {
         let place = self.place_of(ticket);
-        self.remove(place)
+        let parts = self.parts_of_its_own(place);
+        self.all.remove(place);
+        parts
     }
 
-    /// Gives one claim back that holds exactly `range`; what the system is to unlock for it.
-    pub fn give_back(&mut self, range: &Range<u64>) -> Option<Vec<Range<u64>>> {
+    /// A claim that holds exactly `range`, and what the system is to unlock for it before it is withdrawn.
+    pub fn held(&self, range: &Range<u64>) -> Option<(u64, Vec<Range<u64>>)> {
         let held = |claim: &Claim| claim.state == State::Held && claim.range == *range;
-        self.all
-            .iter()
-            .position(held)
-            .map(|place| self.remove(place))
+        let place = self.all.iter().position(held)?;
+        Some((self.all[place].ticket, self.parts_of_its_own(place)))
     }
 
     fn place_of(&self, ticket: u64) -> usize {
@@ -89,17 +89,17 @@ impl Claims {
     }
 
     /// For the system all claims are one owner's, who would lose what they share with this one.
-    fn remove(&mut self, place: usize) -> Vec<Range<u64>> {
-        let claim = self.all.remove(place);
+    fn parts_of_its_own(&self, place: usize) -> Vec<Range<u64>> {
+        let claim = &self.all[place];
         if claim.state == State::Waiting {
             return Vec::new();
         }
         let others = self
             .all
             .iter()
-            .filter(|other| other.state != State::Waiting);
+            .filter(|other| other.ticket != claim.ticket && other.state != State::Waiting);
         without(
-            claim.range,
+            claim.range.clone(),
             others.map(|other| other.range.clone()).collect(),
         )
     }
@@ -166,7 +166,10 @@ mod tests {
         assert_eq!(claims.withdraw(writer), [], "it never asked the system");
         assert!(claims.may_ask(late));
         claims.hold(late);
-        assert_eq!(claims.give_back(&(0..10)), Some(ranges(&[(0, 5)])));
-        assert_eq!(claims.give_back(&(0..10)), None);
+        let (ticket, parts) = claims.held(&(0..10)).expect("the reader's");
+        assert_eq!((ticket, parts), (reader, ranges(&[(0, 5)])));
+        assert!(claims.held(&(0..10)).is_some(), "nobody has withdrawn it");
+        assert_eq!(claims.withdraw(ticket), ranges(&[(0, 5)]));
+        assert_eq!(claims.held(&(0..10)), None);
     }
 }

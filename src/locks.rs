@@ -130,8 +130,9 @@ pub fn unlock(handle: Handle, offset: u64, len: u64) -> Result<()> {
     let shard = shard_of(handle);
     let mut queues = shard.queues();
     let queue = queue_of(&mut queues, handle).ok_or(Error::Invalid)?;
-    let parts = queue.claims.give_back(&range).ok_or(Error::Invalid)?;
-    let answer = queue.release(parts);
+    let (ticket, parts) = queue.claims.held(&range).ok_or(Error::Invalid)?;
+    queue.release(parts)?;
+    queue.claims.withdraw(ticket);
     shard.tell();
-    answer
+    Ok(())
 }
