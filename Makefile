@@ -14,7 +14,7 @@ PYTHON   = MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/pyth
 
 .PHONY: build demo mapview tools clean
 .PHONY: test test-rust test-go test-bench test-python test-compat run-python-tests check-python check-format
-.PHONY: header wheel bench bench-python bench-instructions kills powercut survival ffi-deps
+.PHONY: header wheel bench bench-python bench-instructions kills powercut inject survival ffi-deps
 
 build: tools
 	cargo build --release --lib
@@ -63,6 +63,10 @@ kills: build
 CUTS = 2000
 powercut: build
 	MEMMAP_CUTS=$(CUTS) cargo test --test powercut -- --nocapture --include-ignored
+
+# Has every system call of the library fail once, and keeps what was answered (as root).
+inject: build
+	MEMMAP_KEEP_ANSWERS=1 cargo test --quiet --test inject
 
 # The drop-ins against the originals, which come through the Go module proxy.
 test-compat: build

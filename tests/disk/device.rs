@@ -118,9 +118,9 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        let unmounted = unmount(&self.0);
-        if !std::thread::panicking() {
-            unmounted.expect("nobody uses it any more");
+        match std::thread::panicking() {
+            true => detach(&self.0),
+            false => unmount(&self.0).expect("it is mounted"),
         }
     }
 }

@@ -1,6 +1,10 @@
-//! The C ABI, as a C program sees it.
+//! The C ABI of the shared library as it is shipped, as a C program sees it. In a debug build Rust asks the
+//! system about each descriptor that it closes.
 
-use std::ffi::{c_char, c_void};
+use super::common::release_library;
+use std::ffi::{CString, c_char, c_void};
+use std::os::unix::ffi::OsStringExt;
+use std::sync::LazyLock;
 
 pub type Handle = u64;
 pub type Status = i32;
@@ -61,7 +65,33 @@ pub const LOCKED: u32 = 1 << 12;
 pub const SEALED: u32 = 1 << 13;
 pub const TO_END: u64 = u64::MAX;
 
-unsafe extern "C" {
+/// What the library has under that name.
+pub fn symbol(name: &str) -> *mut c_void {
+    static LIBRARY: LazyLock<usize> = LazyLock::new(|| {
+        let path = CString::new(release_library().into_os_string().into_vec()).expect("no NUL");
+        // SAFETY: the path is terminated.
+        unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) as usize }
+    });
+    let name = CString::new(name).expect("there is no NUL");
+    // SAFETY: the name is terminated, and the library stays.
+    let found = unsafe { libc::dlsym(*LIBRARY as *mut c_void, name.as_ptr()) };
+    assert!(!found.is_null(), "{name:?}");
+    found
+}
+
+macro_rules! of_the_library {
+    ($(pub fn $name:ident($($argument:ident: $of:ty),* $(,)?) -> $answer:ty;)*) => {$(
+        pub unsafe fn $name($($argument: $of),*) -> $answer {
+            type Function = unsafe extern "C" fn($($of),*) -> $answer;
+            // SAFETY: the header declares it so.
+            let function = unsafe { std::mem::transmute::<*mut c_void, Function>(symbol(stringify!($name))) };
+            // SAFETY: the caller's.
+            unsafe { function($($argument),*) }
+        }
+    )*};
+}
+
+of_the_library! {
     pub fn memmap_version() -> *const c_char;
     pub fn memmap_strerror(status: Status) -> *const c_char;
     pub fn memmap_page_size() -> u64;
@@ -157,6 +187,18 @@ unsafe extern "C" {
     ) -> Status;
     pub fn memmap_wait(handle: Handle, offset: u64, expected: u32, timeout: i64) -> Status;
     pub fn memmap_wake(handle: Handle, offset: u64, count: u32) -> Status;
+    pub fn memmap_cell_size(capacity: u64, size: *mut u64) -> Status;
+    pub fn memmap_cell_create(handle: Handle, offset: u64, capacity: u64) -> Status;
+    pub fn memmap_cell_publish(h: Handle, offset: u64, data: *const c_void, len: u64) -> Status;
+    pub fn memmap_cell_read(
+        handle: Handle,
+        offset: u64,
+        buf: *mut c_void,
+        buf_len: u64,
+        len: *mut u64,
+        sequence: *mut u64,
+    ) -> Status;
+    pub fn memmap_cell_look(h: Handle, offset: u64, capacity: *mut u64, seq: *mut u64) -> Status;
     pub fn memmap_guard_install() -> Status;
     pub fn memmap_get_fault(handle: Handle, fault: *mut Filled) -> Status;
     pub fn memmap_check(handle: Handle, offset: u64, len: u64) -> Status;

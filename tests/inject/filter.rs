@@ -27,6 +27,18 @@ static CALLS: [AtomicI32; MOST_CALLS] = [const { AtomicI32::new(0) }; MOST_CALLS
 static PLACES: [AtomicUsize; MOST_FAILURES] = [const { AtomicUsize::new(NONE) }; MOST_FAILURES];
 static ERRNOS: [AtomicI32; MOST_FAILURES] = [const { AtomicI32::new(0) }; MOST_FAILURES];
 
+/// What the last munmap(2) that failed was to unmap.
+static LEFT: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
+/// Unmaps what such a munmap left, as nobody else can: whoever asked has forgotten it.
+pub fn unmap_what_is_left() {
+    let (start, len) = (LEFT[0].swap(0, SeqCst), LEFT[1].swap(0, SeqCst));
+    if len != 0 {
+        // SAFETY: it was mapped, and nobody has it.
+        unsafe { libc::munmap(start as *mut libc::c_void, len) };
+    }
+}
+
 /// Runs `work` in a thread whose system calls are looked at; the error says why that can't be.
 pub fn watch(work: impl FnOnce() + Send) -> io::Result<()> {
     thread::scope(|scope| {
@@ -142,6 +154,10 @@ fn failure_of(asked: &libc::seccomp_notif) -> Option<i32> {
         call.store(asked.data.nr, SeqCst);
     }
     let planned = (0..MOST_FAILURES).find(|at| PLACES[*at].load(SeqCst) == place)?;
+    if i64::from(asked.data.nr) == libc::SYS_munmap {
+        LEFT[0].store(asked.data.args[0] as usize, SeqCst);
+        LEFT[1].store(asked.data.args[1] as usize, SeqCst);
+    }
     if i64::from(asked.data.nr) == libc::SYS_close {
         // A close that fails has closed all the same (close(2), NOTES).
         // SAFETY: it takes any number.

@@ -12,29 +12,83 @@ pub struct State {
     pub descriptors: BTreeMap<String, String>,
     /// Lines of /proc/self/maps, the heap's aside.
     pub mappings: Vec<String>,
-    /// The files of the folders, with size, blocks, permissions and contents.
-    pub files: BTreeMap<String, (u64, u64, u32, Vec<u8>)>,
+    /// The files of the folders.
+    pub files: BTreeMap<String, File>,
+}
+
+/// A file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct File {
+    size: u64,
+    blocks: u64,
+    mode: u32,
+    bytes: Vec<u8>,
 }
 
 impl State {
-    /// Now, in these folders.
-    pub fn now(folders: &[&Path]) -> State {
+    /// Now, in these folders. Of a folder that others use too, only what has the prefix in its name.
+    pub fn now(folders: &[(&Path, &str)]) -> State {
         State {
             descriptors: descriptors(),
             mappings: mappings(),
-            files: folders.iter().flat_map(|folder| files(folder)).collect(),
+            files: folders.iter().flat_map(files).collect(),
         }
     }
 
-    /// How many there are of each, whatever their names and addresses are.
-    pub fn counts(&self) -> (usize, usize, Vec<(&String, u64, u32)>) {
-        let sizes = |(name, file): (_, &(u64, u64, u32, Vec<u8>))| (name, file.0, file.2);
-        (
-            self.descriptors.len(),
-            self.mappings.len(),
-            self.files.iter().map(sizes).collect(),
-        )
+    /// What there is now and wasn't before, and the other way round.
+    pub fn difference(&self, now: &State) -> String {
+        let lines = |state: &State| -> Vec<String> {
+            let descriptors = state
+                .descriptors
+                .iter()
+                .map(|(fd, of)| format!("{fd} {of}"));
+            let files = state.files.iter().map(|(name, file)| {
+                let (size, blocks, mode) = (file.size, file.blocks, file.mode);
+                format!("{name}: {size} bytes, {blocks} blocks, {mode:o}")
+            });
+            let all = descriptors.chain(state.mappings.iter().cloned());
+            all.chain(files).collect()
+        };
+        let (old, new) = (lines(self), lines(now));
+        let gone: Vec<_> = old.iter().filter(|line| !new.contains(line)).collect();
+        let come: Vec<_> = new.iter().filter(|line| !old.contains(line)).collect();
+        format!("gone {gone:#?}, come {come:#?}")
     }
+
+    /// The same but for what may differ between two calls that did the same: addresses, and blocks.
+    pub fn outline(&self) -> Outline {
+        let files = self.files.iter();
+        let files = files.map(|(name, file)| (name.clone(), file.size, file.mode));
+        Outline {
+            descriptors: self.descriptors.len(),
+            mappings: self.bytes_mapped(),
+            files: files.collect(),
+        }
+    }
+
+    /// How many bytes of what are mapped in which way. Neighbours may be one mapping or two.
+    fn bytes_mapped(&self) -> BTreeMap<(String, String), u64> {
+        let mut bytes = BTreeMap::new();
+        for line in &self.mappings {
+            let words: Vec<&str> = line.split_ascii_whitespace().collect();
+            let (start, end) = words[0].split_once('-').expect("two addresses");
+            let address = |text| u64::from_str_radix(text, 16).expect("an address");
+            let name = words.get(5).copied().unwrap_or_default();
+            // A file without a name is called by its number, of which each has another.
+            let name = name.split_once('#').map_or(name, |(folder, _)| folder);
+            let kind = (words[1].to_owned(), name.to_owned());
+            *bytes.entry(kind).or_default() += address(end) - address(start);
+        }
+        bytes
+    }
+}
+
+/// How many there are of each.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outline {
+    descriptors: usize,
+    mappings: BTreeMap<(String, String), u64>,
+    files: Vec<(String, u64, u32)>,
 }
 
 fn descriptors() -> BTreeMap<String, String> {
@@ -59,14 +113,22 @@ fn mappings() -> Vec<String> {
     ours.map(str::to_owned).collect()
 }
 
-fn files(folder: &Path) -> Vec<(String, (u64, u64, u32, Vec<u8>))> {
+fn files((folder, prefix): &(&Path, &str)) -> Vec<(String, File)> {
     let all = fs::read_dir(folder).expect("the folder is ours");
-    let described = all.map(|entry| {
-        let path = entry.expect("it can be listed").path();
+    let paths = all.map(|entry| entry.expect("it can be listed").path());
+    let ours = paths.filter(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        path.is_file() && name.is_some_and(|name| name.starts_with(prefix))
+    });
+    let described = ours.map(|path| {
         let status = fs::symlink_metadata(&path).expect("it is there");
-        let bytes = fs::read(&path).expect("it can be read");
-        let name = path.display().to_string();
-        (name, (status.len(), status.blocks(), status.mode(), bytes))
+        let file = File {
+            size: status.len(),
+            blocks: status.blocks(),
+            mode: status.mode(),
+            bytes: fs::read(&path).expect("it can be read"),
+        };
+        (path.display().to_string(), file)
     });
     described.collect()
 }

@@ -1,0 +1,209 @@
+//! Makes each call fail, and lists what was answered.
+
+use super::calls;
+use super::filter::{Failure, observe, unmap_what_is_left};
+use super::names;
+use super::rules::Failed;
+use super::stage::{Case, Stage};
+use super::state::Outline;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+/// A system call of a function, by name and by how many of that name there were, with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Made {
+    call: &'static str,
+    number: usize,
+}
+
+fn made(calls: &[i32]) -> Vec<Made> {
+    let mut all: Vec<Made> = Vec::new();
+    for call in calls.iter().map(|number| names::call(*number)) {
+        let number = 1 + all.iter().filter(|other| other.call == call).count();
+        all.push(Made { call, number });
+    }
+    all
+}
+
+/// The answers of all cases, as text.
+pub fn of_all(folder: &Path) -> String {
+    let mut text = String::new();
+    for case in calls::ALL {
+        writeln!(text, "{}", case.name).expect("it is text");
+        if ONCE.contains(&case.name) {
+            list_first(case, folder, &mut text);
+        }
+        let mut player = Player::new(case, folder);
+        player.list();
+        text.push_str(&player.text);
+    }
+    text
+}
+
+/// Those that make system calls the first time only.
+const ONCE: [&str; 2] = ["memmap_guard_install", "memmap_poison_closed"];
+
+/// Has each call fail that is made the first time, until all are made.
+fn list_first(case: &Case, folder: &Path, text: &mut String) {
+    let fail = |place, errno| {
+        let stage = &mut Stage::new(folder);
+        let before = stage.state();
+        let (answer, calls) = observe(&[Failure { place, errno }], || (case.act)(stage));
+        assert!(
+            calls.len() <= place || answer == errno,
+            "{}: {answer}",
+            case.name
+        );
+        assert!(
+            calls.len() <= place || before == stage.state(),
+            "{}",
+            case.name
+        );
+        made(&calls)
+    };
+    for place in 0.. {
+        let calls = fail(place, libc::EINVAL);
+        let Some(Made { call, number }) = calls.get(place) else {
+            return; // It went through.
+        };
+        let errnos = names::errnos_of(call);
+        errnos
+            .iter()
+            .for_each(|(_, errno)| drop(fail(place, *errno)));
+        let errnos: Vec<_> = errnos.into_iter().map(|(name, _)| name).collect();
+        let (errnos, answer) = (errnos.join(" "), names::THAT_ERRNO);
+        writeln!(
+            text,
+            "    the first time, {call} {number}: {answer}: {errnos}"
+        )
+        .expect("text");
+    }
+}
+
+/// After which failure, of which name, what call is made at what place.
+type Instead = (Failure, &'static str, usize, Made);
+
+struct Player<'c> {
+    case: &'c Case,
+    folder: &'c Path,
+    /// The calls that are made when none fails, and what there is afterwards.
+    calls: Vec<Made>,
+    outline: Outline,
+    text: String,
+}
+
+impl<'c> Player<'c> {
+    fn new(case: &'c Case, folder: &'c Path) -> Player<'c> {
+        let play = || {
+            let mut stage = Stage::new(folder);
+            (case.prepare)(&mut stage);
+            let (answer, calls) = observe(&[], || (case.act)(&mut stage));
+            assert_eq!(answer, case.answer, "{}", case.name);
+            let outline = stage.state().outline();
+            stage.clear();
+            (made(&calls), outline)
+        };
+        // The first makes what is made once a process, such as room for handles.
+        let _ = play();
+        let (calls, outline) = play();
+        Player {
+            case,
+            folder,
+            calls,
+            outline,
+            text: String::new(),
+        }
+    }
+
+    fn list(&mut self) {
+        if self.calls.is_empty() {
+            self.text.push_str("    no system call\n");
+        }
+        for (place, made) in self.calls.clone().into_iter().enumerate() {
+            self.fail_by_each(&[], "", place, made);
+        }
+    }
+
+    /// Has one call fail by each of its errnos, after another that has failed; and what is done in place
+    /// of one that failed too.
+    fn fail_by_each(&mut self, before: &[Failure], after: &str, place: usize, made: Made) {
+        let mut answers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        let mut instead = Vec::new();
+        for (name, errno) in names::errnos_of(made.call) {
+            let failure = Failure { place, errno };
+            let (answer, calls) = self.fail(&[before, &[failure]].concat(), made, name);
+            if before.is_empty() && answer == self.case.answer {
+                let other = self.calls_instead(failure, name, &calls);
+                // One errno after which it is made is enough.
+                let new = |(.., made): &Instead| {
+                    instead.iter().all(|(.., known): &Instead| known != made)
+                };
+                instead.extend(other.into_iter().filter(new).collect::<Vec<_>>());
+            }
+            let answer = self.named(answer, errno);
+            answers.entry(answer).or_default().push(name);
+        }
+        for (answer, errnos) in answers {
+            let Made { call, number } = made;
+            let errnos = errnos.join(" ");
+            writeln!(self.text, "    {after}{call} {number}: {answer}: {errnos}").expect("text");
+        }
+        for (failure, name, place, other) in instead {
+            let after = format!("after {} {} {name}, ", made.call, made.number);
+            self.fail_by_each(&[failure], &after, place, other);
+        }
+    }
+
+    /// The calls that are made only where one has failed.
+    fn calls_instead(&self, failure: Failure, name: &'static str, calls: &[Made]) -> Vec<Instead> {
+        let places = calls.iter().enumerate().skip(failure.place);
+        let new = places.filter(|(_, made)| self.calls.iter().all(|known| known.call != made.call));
+        new.map(|(place, made)| (failure, name, place, *made))
+            .collect()
+    }
+
+    fn named(&self, answer: i32, errno: i32) -> String {
+        match answer {
+            _ if answer == self.case.answer => names::AS_EVER.to_owned(),
+            _ if answer == errno => names::THAT_ERRNO.to_owned(),
+            other => names::status(other),
+        }
+    }
+
+    /// Plays the case with failures, of which the last is of `call`; the answer, and the calls.
+    fn fail(&self, failures: &[Failure], call: Made, errno: &str) -> (i32, Vec<Made>) {
+        let case = self.case;
+        let failed = Failed {
+            case: case.name,
+            call: call.call,
+            errno,
+        };
+        let mut stage = Stage::new(self.folder);
+        (case.prepare)(&mut stage);
+        let before = stage.state();
+        let (answer, calls) = observe(failures, || (case.act)(&mut stage));
+        unmap_what_is_left();
+        let after = stage.state();
+        let name = self.named(answer, failures[failures.len() - 1].errno);
+        let what = format!(
+            "{}, {} {} {errno}: {name}",
+            case.name, call.call, call.number
+        );
+        assert!(failed.may_answer(&name), "{what}");
+        if answer == case.answer {
+            let done = after.outline();
+            let same = done == self.outline || failed.may_differ();
+            assert!(same, "{what}, but {done:?} and not {:?}", self.outline);
+        } else {
+            assert!(!stage.has_outputs(), "an output was written: {what}");
+            let unchanged = before == after || failed.may_change();
+            assert!(unchanged, "{what}: {}", before.difference(&after));
+            let again = (case.act)(&mut stage);
+            let usable = again == case.answer || failed.is_remembered();
+            assert!(usable, "{what}; afterwards {again}");
+        }
+        stage.clear();
+        (answer, made(&calls))
+    }
+}
