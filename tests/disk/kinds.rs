@@ -46,6 +46,20 @@ impl Kind {
         }
     }
 
+    /// Does to a disk that can't be mounted what a machine does when it starts; whether that helps.
+    pub fn repair(self, image: &Path) -> bool {
+        // ext4 looks at the sum of its first sectors before it replays the journal, which has them whole.
+        let repaired =
+            |status: std::process::ExitStatus| status.code().is_some_and(|code| code <= 2);
+        let fsck = || {
+            Command::new("e2fsck")
+                .args(["-f", "-y"])
+                .arg(image)
+                .output()
+        };
+        self == Kind::Ext4 && fsck().is_ok_and(|output| repaired(output.status))
+    }
+
     /// Makes a file that is a disk with an empty file system. The error says why where that can't be.
     pub fn make(self, image: &Path) -> io::Result<()> {
         let name = self.name().to_str().expect("it is ASCII");

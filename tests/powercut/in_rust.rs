@@ -108,9 +108,9 @@ fn resize(stage: &mut Stage, make_durable: fn(&Map, u64, u64)) {
 /// for, so that the last which was durable isn't overwritten.
 fn cell(stage: &mut Stage, kind: &str) {
     let map = stage.create("cell", cells::size(), Flags::DURABLE);
+    stage.mark(&format!("{kind} cell"));
     cells::create(&map);
     map.flush(0, TO_END, Flush::Sync).expect("the disk is well");
-    stage.mark(&format!("{kind} cell"));
     let mut number = 0;
     for round in 0..stage.rounds as u64 {
         for _ in 0..round % 3 + 1 {

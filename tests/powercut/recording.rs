@@ -7,6 +7,8 @@ use super::image::{Chance, Image, Player};
 use super::programs::Program;
 use super::promises::{Loss, Promises};
 use super::tally::Tally;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 use std::{fs, io, thread};
 
 /// What a program left: the disk before it, what reached the disk, and the marks among it.
@@ -82,8 +84,8 @@ fn cut_here(
             }
         }
         heard = at;
-        let left = Device::over(&player.cut(at, &mut chance)?)?;
-        match Mounted::at(folder.path(), left, kind, TO_LOOK) {
+        let disk = player.cut(at, &mut chance)?;
+        match mounted(folder.path(), &disk, kind, &mut tally) {
             Err(error) => tally.count(at, vec![(Loss::Disk, error.to_string())]),
             Ok(mounted) => {
                 tally.half_made += promises.half_made(mounted.path()) as u64;
@@ -93,4 +95,17 @@ fn cut_here(
     }
     fs::remove_dir(folder.path())?;
     Ok(tally)
+}
+
+/// Mounts what is left of a disk, if need be after a repair.
+fn mounted(folder: &Path, disk: &OwnedFd, kind: Kind, tally: &mut Tally) -> io::Result<Mounted> {
+    let mount = || Mounted::at(folder, Device::over(disk)?, kind, TO_LOOK);
+    mount().or_else(|error| {
+        let path = format!("/proc/{}/fd/{}", std::process::id(), disk.as_raw_fd());
+        match kind.repair(Path::new(&path)) {
+            true => tally.repaired += 1,
+            false => return Err(error),
+        }
+        mount()
+    })
 }

@@ -10,6 +10,8 @@ pub struct Tally {
     pub cuts: u64,
     pub losses: BTreeMap<Loss, u64>,
     pub half_made: u64,
+    /// Disks that had to be repaired before they could be mounted.
+    pub repaired: u64,
     pub first: Option<String>,
 }
 
@@ -17,6 +19,7 @@ impl Tally {
     fn add(mut self, other: Tally) -> Tally {
         self.cuts += other.cuts;
         self.half_made += other.half_made;
+        self.repaired += other.repaired;
         for (loss, count) in other.losses {
             *self.losses.entry(loss).or_default() += count;
         }
@@ -45,10 +48,13 @@ impl fmt::Display for Tally {
             true => write!(f, "nothing lost")?,
             false => write!(f, "lost in so many: {:?}", self.losses)?,
         }
-        match self.half_made {
-            0 => Ok(()),
-            count => write!(f, "; half-made files: {count}"),
-        }
+        let also = [
+            ("half-made files", self.half_made),
+            ("disks repaired", self.repaired),
+        ];
+        let also = also.iter().filter(|(_, count)| *count != 0);
+        also.clone()
+            .try_for_each(|(what, count)| write!(f, "; {what}: {count}"))
     }
 }
 
