@@ -328,13 +328,29 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Has the value for the operation that calls this, which has pinned it, alone: newcomers wait
-    /// until [`Slot::share`].
+    /// Has the value for the operation that calls this, which has pinned it, alone: newcomers wait until
+    /// [`Slot::share`].
     ///
     /// [`Error::Busy`] at once when there is a refused view or another such change, and after some
     /// patience when the other operations under way don't end.
     pub fn isolate(&self, others: Views) -> Result<()> {
-        // Relaxed, all: nothing is touched before the wait below is over.
+        let mut patience = Backoff::default();
+        loop {
+            self.close_gate(others)?;
+            if self.begin_change() {
+                return Ok(());
+            }
+            // An operation may wait for a device for minutes: who has no business with that gets in
+            // meanwhile.
+            self.share();
+            if !patience.rest() {
+                return Err(Error::Busy);
+            }
+        }
+    }
+
+    fn close_gate(&self, others: Views) -> Result<()> {
+        // Relaxed, all: nothing is touched before the wait for the others is over.
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             if state & GATE != 0 || others == Views::Refused && views(state) != 0 {
@@ -346,18 +362,21 @@ impl<T> Slot<T> {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => break,
+                Ok(_) => return Ok(()),
                 Err(now) => state = now,
             }
         }
-        let mut backoff = Backoff::default();
+    }
+
+    /// Waits behind the closed gate for the other operations; false if they don't end soon.
+    fn begin_change(&self) -> bool {
+        let mut backoff = Backoff::brief();
         loop {
             // Relaxed: only the exchange decides.
             let state = self.state.load(Ordering::Relaxed);
             if operations(state) > 1 {
                 if !backoff.wait() {
-                    self.share();
-                    return Err(Error::Busy);
+                    return false;
                 }
                 continue;
             }
@@ -369,7 +388,7 @@ impl<T> Slot<T> {
                 Ordering::Relaxed,
             );
             if changing.is_ok() {
-                return Ok(());
+                return true;
             }
         }
     }

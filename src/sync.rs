@@ -33,17 +33,34 @@ impl<T> UnsafeCell<T> {
 }
 
 /// Waits for other threads, politely: spins, then yields, then sleeps in small steps.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Backoff {
     rounds: u32,
     since: Option<Instant>,
+    patience: Duration,
+}
+
+impl Default for Backoff {
+    /// An operation that doesn't end in this time waits for a device that doesn't answer, or for the very
+    /// thread that waits here; a thread of a loaded machine may well be off its processor for a while.
+    fn default() -> Backoff {
+        Backoff::with(Duration::from_secs(10))
+    }
 }
 
 impl Backoff {
-    /// How long [`Backoff::wait`] is willing to wait in all. Operations end by themselves, so only one that
-    /// waits for the very thread that waits here uses it up; a thread of a loaded machine may well be off
-    /// its processor for a while.
-    const PATIENCE: Duration = Duration::from_secs(10);
+    fn with(patience: Duration) -> Backoff {
+        Backoff {
+            rounds: 0,
+            since: None,
+            patience,
+        }
+    }
+
+    /// For who keeps others waiting meanwhile: long enough for operations that end by themselves.
+    pub fn brief() -> Backoff {
+        Backoff::with(Duration::from_millis(100))
+    }
 
     /// Waits a little; false once the patience is used up.
     pub fn wait(&mut self) -> bool {
@@ -51,14 +68,23 @@ impl Backoff {
         match self.rounds {
             1..=16 => spin_loop(),
             17..=256 => yield_now(),
-            _ => {
-                if self.since.get_or_insert_with(Instant::now).elapsed() > Self::PATIENCE {
-                    return false;
-                }
-                std::thread::sleep(Duration::from_micros(50));
-            }
+            _ => return self.sleep(Duration::from_micros(50)),
         }
         true
+    }
+
+    /// Waits so long that others get on; false once the patience is used up.
+    pub fn rest(&mut self) -> bool {
+        self.sleep(Duration::from_millis(1))
+    }
+
+    fn sleep(&mut self, time: Duration) -> bool {
+        let since = self.since.get_or_insert_with(Instant::now);
+        let patient = since.elapsed() <= self.patience;
+        if patient {
+            std::thread::sleep(time);
+        }
+        patient
     }
 }
 

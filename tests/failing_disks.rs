@@ -364,6 +364,47 @@ fn closing_does_not_wait_for_a_flush_that_is_not_answered() {
     }
 }
 
+#[test]
+fn a_change_that_waits_for_a_flush_which_is_not_answered_keeps_nobody_out() {
+    let Some((mut disk, files)) = mounted(Kind::Ext4) else {
+        return;
+    };
+    let map = made(&files);
+    assert_eq!(map.write(0, &contents(2)), Ok(()));
+    disk.say("write holds");
+    thread::scope(|scope| {
+        let flush = scope.spawn(|| map.flush(0, TO_END, Flush::Sync));
+        disk.wait_until_held();
+        let (tell, told) = mpsc::channel();
+        let map = &map;
+        let change = scope.spawn(move || {
+            // SAFETY: it takes nothing.
+            let thread = unsafe { libc::gettid() };
+            tell.send(thread).expect("the test listens");
+            map.protect(Access::ReadOnly)
+        });
+        wait_until_asleep(told.recv().expect("it tells"));
+        for _ in 0..10 {
+            drop(map.pin().expect("it is open"));
+        }
+        assert!(!change.is_finished(), "it was waited for until it gave up");
+        assert!(!flush.is_finished());
+        disk.say("write well");
+        assert_eq!(flush.join().expect("it does not panic"), Ok(()));
+        assert_eq!(change.join().expect("it does not panic"), Ok(()));
+    });
+    drop(map);
+}
+
+/// Waits until a thread waits for something.
+fn wait_until_asleep(thread: i32) {
+    let status = format!("/proc/self/task/{thread}/stat");
+    let asleep = || fs::read_to_string(&status).is_ok_and(|stat| stat.contains(") S "));
+    while !asleep() {
+        thread::yield_now();
+    }
+}
+
 /// Closes a mapping that others have, as who has only its handle does.
 fn close(map: &Map) {
     unsafe extern "C" {

@@ -41,6 +41,14 @@ mod sync {
     pub struct Backoff(u32);
 
     impl Backoff {
+        pub fn brief() -> Backoff {
+            Backoff(1)
+        }
+
+        pub fn rest(&mut self) -> bool {
+            self.wait()
+        }
+
         pub fn wait(&mut self) -> bool {
             loom::thread::yield_now();
             self.0 += 1;
