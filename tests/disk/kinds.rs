@@ -46,18 +46,18 @@ impl Kind {
         }
     }
 
-    /// Does to a disk that can't be mounted what a machine does when it starts; whether that helps.
+    /// Does to a disk that can't be mounted what a machine, or who looks after it, does then; whether that
+    /// helps. Of ext4 and btrfs the superblock is longer than a sector and has one sum: torn, it isn't
+    /// right, and the journal that has it whole isn't looked at before. Both have copies.
     pub fn repair(self, image: &Path) -> bool {
-        // ext4 looks at the sum of its first sectors before it replays the journal, which has them whole.
-        let repaired =
-            |status: std::process::ExitStatus| status.code().is_some_and(|code| code <= 2);
-        let fsck = || {
-            Command::new("e2fsck")
-                .args(["-f", "-y"])
-                .arg(image)
-                .output()
+        let (program, arguments): (_, &[&str]) = match self {
+            Kind::Ext4 => ("e2fsck", &["-f", "-y"]),
+            Kind::Xfs => return false,
+            Kind::Btrfs => ("btrfs", &["rescue", "super-recover", "-y"]),
         };
-        self == Kind::Ext4 && fsck().is_ok_and(|output| repaired(output.status))
+        // Both answer more than 0 when there was something to do.
+        let output = Command::new(program).args(arguments).arg(image).output();
+        output.is_ok_and(|output| output.status.code().is_some_and(|code| code <= 2))
     }
 
     /// Makes a file that is a disk with an empty file system. The error says why where that can't be.
