@@ -6,7 +6,7 @@ import gzip
 import os
 import re
 
-CALLS = """open:openat stat:newfstatat stat:fstat statfs:fstatfs fcntl fallocate truncate:ftruncate mmap
+CALLS = """open:openat stat statfs:fstatfs fcntl fallocate truncate:ftruncate mmap
 mmap:munmap mremap mprotect msync madvise mincore mlock mlock:munlock fsync fsync:fdatasync
 posix_fadvise:fadvise64 write:pwrite64 unlink link:linkat readlink statx memfd_create chmod:fchmod
 getrlimit:prlimit64 ioctl futex sigaction:rt_sigaction sigprocmask:rt_sigprocmask read write lseek close

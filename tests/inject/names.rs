@@ -7,7 +7,7 @@ macro_rules! named {
 }
 
 const CALLS: &[(&str, i32)] = named! {
-    SYS_openat SYS_newfstatat SYS_fstat SYS_fstatfs SYS_fcntl SYS_fallocate SYS_ftruncate SYS_mmap
+    SYS_openat SYS_fstatfs SYS_fcntl SYS_fallocate SYS_ftruncate SYS_mmap
     SYS_munmap SYS_mremap SYS_mprotect SYS_msync SYS_madvise SYS_mincore SYS_mlock SYS_munlock SYS_fsync
     SYS_fdatasync SYS_fadvise64 SYS_pwrite64 SYS_unlink SYS_linkat SYS_readlink SYS_statx
     SYS_memfd_create SYS_fchmod SYS_prlimit64 SYS_ioctl SYS_futex SYS_rt_sigaction
@@ -40,6 +40,10 @@ const STATUSES: [&str; 13] = [
 /// What a system call is called. One that has no name here is new: what it answers has to be listed in
 /// errnos.txt, by errnos.py.
 pub fn call(number: i32) -> &'static str {
+    // C libraries use one or the other; they answer the same.
+    if [c::SYS_fstat, c::SYS_lstat, c::SYS_newfstatat].contains(&number.into()) {
+        return "stat";
+    }
     let known = CALLS.iter().find(|(_, other)| *other == number);
     let (name, _) =
         known.unwrap_or_else(|| panic!("system call {number} is new here: see names.rs"));

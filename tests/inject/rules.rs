@@ -40,7 +40,7 @@ const EXCEPTIONS: &[Exception] = &[
         AS_EVER,
         "somebody has made or removed it just now",
     ),
-    ("newfstatat", &["ENOENT"], AS_EVER, "the same"),
+    ("stat", &["ENOENT"], AS_EVER, "the same"),
     ("linkat", &["EEXIST"], AS_EVER, "the same"),
     (
         "mmap",
@@ -55,7 +55,12 @@ const EXCEPTIONS: &[Exception] = &[
         "of procfs and sysfs: what isn't known is no limit",
     ),
     ("statx", ANY, AS_EVER, "the same"),
-    ("lseek", ANY, AS_EVER, "the same"),
+    (
+        "lseek",
+        ANY,
+        AS_EVER,
+        "the same; of locks: device and inode tell a descriptor too",
+    ),
     ("read", ANY, AS_EVER, "the same"),
     (
         "close",
