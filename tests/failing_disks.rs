@@ -100,6 +100,39 @@ fn a_write_back_that_failed_is_remembered_after_the_kernel_has_forgotten_it() {
     }
 }
 
+/// The disk has to promise space that it hasn't got: thin provisioning.
+#[test]
+fn a_disk_that_runs_out_of_what_it_promised_is_remembered_too() {
+    for kind in ALL {
+        let Some((mut disk, files)) = mounted(kind) else {
+            continue;
+        };
+        let map = made(&files);
+        disk.say("write ENOSPC");
+        assert_eq!(map.write(0, &contents(2)), Ok(()));
+        let failed = map.flush(0, TO_END, Flush::Sync);
+        let errnos = [libc::EIO, libc::ENOSPC].map(|errno| Err(Error::System(errno)));
+        assert!(errnos.contains(&failed), "{kind:?}: {failed:?}");
+        disk.say("write well");
+        assert_eq!(map.flush(0, TO_END, Flush::Sync), failed, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_disk_that_does_not_empty_its_cache_is_remembered_too() {
+    for kind in ALL {
+        let Some((mut disk, files)) = mounted(kind) else {
+            continue;
+        };
+        let map = made(&files);
+        disk.say("flush EIO");
+        assert_eq!(map.write(0, &contents(2)), Ok(()));
+        assert_eq!(map.flush(0, TO_END, Flush::Sync), FAILED, "{kind:?}");
+        disk.say("flush well");
+        assert_eq!(map.flush(0, TO_END, Flush::Sync), FAILED, "{kind:?}");
+    }
+}
+
 #[test]
 fn what_was_acknowledged_before_a_write_back_failed_is_still_on_the_disk() {
     // btrfs writes elsewhere what it writes again, and gives up the whole transaction.
