@@ -97,10 +97,7 @@ fn mounted(folder: &Path) -> io::Result<Mounted> {
 
 #[test]
 fn every_function_has_a_case() {
-    let cases: Vec<_> = calls::ALL
-        .iter()
-        .map(|case| function_of(case.name))
-        .collect();
+    let cases: Vec<_> = calls::all().map(|case| function_of(case.name)).collect();
     for function in common::declared_functions() {
         assert!(cases.contains(&function.as_str()), "{function}");
     }

@@ -1,0 +1,74 @@
+//! What was lost, and memory that others mapped.
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each is one call of the C ABI, whose arguments are there for that line"
+)]
+
+use super::{Case, case};
+use crate::abi::{self, Filled, Mapped, Status};
+use crate::stage::{SIZE, Stage, read_write};
+use std::ptr;
+
+fn adopt(stage: &mut Stage) -> Status {
+    let mapped = Mapped {
+        size: size_of::<Mapped>() as u32,
+        protection: libc::PROT_READ | libc::PROT_WRITE,
+        data: stage.foreign,
+        length: SIZE,
+        offset: 0,
+        flags: libc::MAP_SHARED,
+        reserved: 0,
+    };
+    unsafe { abi::memmap_adopt(&mapped, stage.fd, ptr::null_mut(), &mut stage.out) }
+}
+
+pub const CASES: &[Case] = &[
+    case(
+        "memmap_get_fault",
+        0,
+        |stage| stage.map_file(read_write()),
+        |stage| unsafe { abi::memmap_get_fault(stage.handle, &mut Filled::of(32)) },
+    ),
+    case(
+        "memmap_check",
+        0,
+        |stage| stage.map_file(read_write()),
+        |stage| unsafe { abi::memmap_check(stage.handle, 0, abi::TO_END) },
+    ),
+    case(
+        "memmap_fault_counter",
+        0,
+        |stage| stage.map_file(read_write()),
+        |stage| unsafe { abi::memmap_fault_counter(stage.handle, &mut ptr::null()) },
+    ),
+    case(
+        "memmap_recover, nothing lost",
+        0,
+        |stage| stage.map_file(read_write()),
+        |stage| unsafe { abi::memmap_recover(stage.handle) },
+    ),
+    case(
+        "memmap_recover",
+        0,
+        |stage| stage.lose_pages(),
+        |stage| unsafe { abi::memmap_recover(stage.handle) },
+    ),
+    case(
+        "memmap_guard_region",
+        0,
+        |stage| stage.map_without_library(),
+        |stage| unsafe { abi::memmap_guard_region(stage.foreign, SIZE, stage.fd, &mut stage.out) },
+    ),
+    case(
+        "memmap_guard_region, without a descriptor",
+        0,
+        |stage| stage.map_without_library(),
+        |stage| unsafe { abi::memmap_guard_region(stage.foreign, SIZE, -1, &mut stage.out) },
+    ),
+    case(
+        "memmap_adopt",
+        0,
+        |stage| stage.map_without_library(),
+        adopt,
+    ),
+];
