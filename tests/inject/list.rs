@@ -26,6 +26,9 @@ fn made(calls: &[i32]) -> Vec<Made> {
     all
 }
 
+/// What is said of a case that makes none.
+pub const NO_CALL: &str = "    no system call\n";
+
 /// The answers of all cases, as text.
 pub fn of_all(folder: &Path) -> String {
     let mut text = String::new();
@@ -118,7 +121,7 @@ impl<'c> Player<'c> {
 
     fn list(&mut self) {
         if self.calls.is_empty() {
-            self.text.push_str("    no system call\n");
+            self.text.push_str(NO_CALL);
         }
         for (place, made) in self.calls.clone().into_iter().enumerate() {
             self.fail_by_each(&[], "", place, made);

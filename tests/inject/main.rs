@@ -47,6 +47,7 @@ fn every_system_call_fails_once_and_a_failed_call_changes_nothing() {
     let Ok(answered) = fs::read_to_string(&answers) else {
         return disk::skipped(format!("system calls that fail: {}", said.trim()));
     };
+    println!("{}", count(&answered));
     let kept = common::root().join("tests/inject/answers.txt");
     if std::env::var_os("MEMMAP_KEEP_ANSWERS").is_some() {
         fs::write(&kept, &answered).expect("the repository is ours");
@@ -57,6 +58,16 @@ fn every_system_call_fails_once_and_a_failed_call_changes_nothing() {
         .filter(|line| !kept.contains(line))
         .collect();
     assert!(answered == kept, "make inject keeps what is new: {news:#?}");
+}
+
+fn count(answered: &str) -> String {
+    let (failed, cases): (Vec<_>, Vec<_>) =
+        answered.lines().partition(|line| line.starts_with(' '));
+    let errnos = failed.iter().filter_map(|line| line.rsplit_once(": "));
+    let failures: usize = errnos.map(|(_, errnos)| errnos.split(' ').count()).sum();
+    let without = answered.matches(list::NO_CALL).count();
+    let with = cases.len() - without;
+    format!("{failures} failures in {with} ways to call; {without} more make no system call")
 }
 
 /// The other process.
