@@ -1,7 +1,9 @@
 # make demo: the guide's program on a real file.  make test: everything.  CONTRIBUTING.md has the rest.
 
-export CARGO_TARGET_DIR = $(CURDIR)/target
-LIBRARY  = $(CURDIR)/target/release/libmemmap.a
+# `tools/cross arm64 make …` builds for another machine: beside what is built for this one.
+export CARGO_TARGET_DIR = $(CURDIR)/target$(if $(MEMMAP_PLATFORM),/cross)
+RELEASE  = $(or $(MEMMAP_RELEASE),$(CURDIR)/target/release)
+LIBRARY  = $(RELEASE)/libmemmap.a
 
 GO       = $(shell tools/go-toolchain)
 GOTESTS  = -count=1
@@ -18,7 +20,7 @@ PYTHON   = MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/pyth
 
 build: tools
 	cargo build --release --lib
-	ln -sf libmemmap.so target/release/libmemmap.so.0
+	ln -sf libmemmap.so $(RELEASE)/libmemmap.so.0
 
 demo: build
 	cd go && $(GO) build $(LINK) -o ../target/guide ./cmd/guide
@@ -113,7 +115,7 @@ tools:
 	@command -v cc >/dev/null || { echo "A C compiler is missing: install one (Debian: apt install build-essential), then run make again" >&2; exit 1; }
 	@tools/go-toolchain >/dev/null
 
-include packaging/install.mk packaging/dist.mk packaging/debian.mk packaging/abi.mk
+include packaging/install.mk packaging/dist.mk packaging/debian.mk packaging/abi.mk packaging/platforms.mk
 
 clean:
 	rm -rf target .tools

@@ -25,6 +25,13 @@ type ending struct {
 // isChild says whether this process was started by the test itself.
 func isChild(t *testing.T) bool { return os.Getenv(childOf) == t.Name() }
 
+// itself is a command that runs this program: by MEMMAP_RUN where it is one of another processor.
+func itself(arguments ...string) *exec.Cmd {
+	command := append(strings.Fields(os.Getenv("MEMMAP_RUN")), os.Args[0])
+	command = append(command, arguments...)
+	return exec.Command(command[0], command[1:]...)
+}
+
 // child runs the test that calls it in a process of its own, with more variables in its environment.
 func child(t *testing.T, environment ...string) ending {
 	t.Helper()
@@ -32,7 +39,7 @@ func child(t *testing.T, environment ...string) ending {
 	for i, name := range names {
 		names[i] = "^" + regexp.QuoteMeta(name) + "$"
 	}
-	program := exec.Command(os.Args[0], "-test.v", "-test.count=1", "-test.run="+strings.Join(names, "/"))
+	program := itself("-test.v", "-test.count=1", "-test.run="+strings.Join(names, "/"))
 	program.Env = append(append(os.Environ(), childOf+"="+t.Name()), environment...)
 	output, err := program.CombinedOutput()
 	var exit *exec.ExitError

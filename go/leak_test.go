@@ -2,7 +2,6 @@ package memmap
 
 import (
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -92,7 +91,7 @@ func TestTheStackThatOpenedALeakIsPrintedOnRequest(t *testing.T) {
 		collect(t, 0, 1)
 		return
 	}
-	program := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	program := itself("-test.run=^" + t.Name() + "$")
 	program.Env = append(os.Environ(), variable+"=1")
 	out, err := program.CombinedOutput()
 	succeeds(t, "the program that leaks", err)

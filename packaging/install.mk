@@ -9,7 +9,6 @@ INCLUDEDIR = $(PREFIX)/include
 PKGCONFIG  = $(LIBDIR)/pkgconfig
 MANDIR     = $(PREFIX)/share/man
 
-RELEASE = $(CURDIR)/target/release
 TO      = $(DESTDIR)
 
 # Each has the manual page under its own name, too: the line below "NAME" lists them.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(folder)
 		program = filepath.Join(folder, "guide")
-		library, err := os.ReadFile("../../../target/release/libmemmap.a")
+		library, err := os.ReadFile(filepath.Join(cmp.Or(os.Getenv("MEMMAP_RELEASE"), "../../../target/release"), "libmemmap.a"))
 		if err != nil {
 			panic(err)
 		}
@@ -39,11 +40,18 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// run is a command that runs a program: by MEMMAP_RUN where it is one of another processor.
+func run(program string, args ...string) *exec.Cmd {
+	command := append(strings.Fields(os.Getenv("MEMMAP_RUN")), program)
+	command = append(command, args...)
+	return exec.Command(command[0], command[1:]...)
+}
+
 // guide runs the program and checks its exit status.
 func guide(t *testing.T, status int, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	command := exec.Command(program, args...)
+	command := run(program, args...)
 	command.Stdout, command.Stderr = &out, &errs
 	var exit *exec.ExitError
 	if err := command.Run(); err != nil && !errors.As(err, &exit) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(folder)
 		program = filepath.Join(folder, "mapview")
-		library, err := os.ReadFile("../../../target/release/libmemmap.a")
+		library, err := os.ReadFile(filepath.Join(cmp.Or(os.Getenv("MEMMAP_RELEASE"), "../../../target/release"), "libmemmap.a"))
 		if err != nil {
 			panic(err)
 		}
@@ -38,9 +39,16 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// run is a command that runs a program: by MEMMAP_RUN where it is one of another processor.
+func run(program string, args ...string) *exec.Cmd {
+	command := append(strings.Fields(os.Getenv("MEMMAP_RUN")), program)
+	command = append(command, args...)
+	return exec.Command(command[0], command[1:]...)
+}
+
 // command is the program, in a locale and with a width that the test knows.
 func command(args ...string) *exec.Cmd {
-	c := exec.Command(program, args...)
+	c := run(program, args...)
 	c.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "COLUMNS=42")
 	return c
 }
