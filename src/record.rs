@@ -121,5 +121,26 @@ fn set(file: &Locker, command: i32, kind: i32, range: &Range<u64>) -> Result<()>
         l_pid: 0,
     };
     // SAFETY: the struct is there for the call.
-    system(|| unsafe { libc::fcntl(file.file.fd(), command, &lock) }).map(drop)
+    system(|| unsafe { fcntl_of_64_bits(file.file.fd(), command, &lock) }).map(drop)
+}
+
+/// # Safety
+///
+/// The command takes such a struct.
+#[cfg(target_pointer_width = "64")]
+unsafe fn fcntl_of_64_bits(fd: i32, command: i32, lock: &libc::flock64) -> i32 {
+    // SAFETY: the caller's.
+    unsafe { libc::fcntl(fd, command, lock) }
+}
+
+/// Where offsets of files may have 32 bits, glibc's fcntl takes the struct of those for these commands too, and
+/// makes the system's of it. The system itself has but this one.
+///
+/// # Safety
+///
+/// As above.
+#[cfg(target_pointer_width = "32")]
+unsafe fn fcntl_of_64_bits(fd: i32, command: i32, lock: &libc::flock64) -> i32 {
+    // SAFETY: the caller's.
+    unsafe { libc::syscall(libc::SYS_fcntl64, fd, command, lock) as i32 }
 }

@@ -85,7 +85,11 @@ static void allow_only_a_repair(void) {
         ALLOW(SYS_mmap),
         ALLOW(SYS_madvise),
         ALLOW(SYS_fstat),
+#ifdef SYS_newfstatat
         ALLOW(SYS_newfstatat),
+#else
+        ALLOW(SYS_fstatat64), ALLOW(SYS_mmap2), ALLOW(SYS_fstat64),
+#endif
         ALLOW(SYS_rt_sigreturn),
         ALLOW(SYS_exit_group),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
