@@ -12,7 +12,7 @@ LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
 
 # Where the tools for Python live; what it is tested against is the library as built here.
 VENV     = $(CURDIR)/.tools/python
-PYTHON   = MEMMAP_LIBRARY=$(CURDIR)/target/release/libmemmap.so $(VENV)/bin/python
+PYTHON   = MEMMAP_LIBRARY=$(RELEASE)/libmemmap.so $(VENV)/bin/python
 
 .PHONY: build demo mapview tools clean
 .PHONY: test test-rust test-go test-bench test-python test-compat run-python-tests check-python check-format

@@ -13,5 +13,7 @@ class LibraryHook(BuildHookInterface):  # type: ignore[type-arg]
         library = Path(os.environ["MEMMAP_LIBRARY"]).resolve()
         build_data["force_include"][str(library)] = "memmap/libmemmap.so.0"
         build_data["pure_python"] = False
+        # Of another machine where it is built for one.
+        machine = os.environ.get("MEMMAP_PLATFORM") or platform.machine()
         # What glibc it takes is for auditwheel to say.
-        build_data["tag"] = f"py3-none-linux_{platform.machine()}"
+        build_data["tag"] = f"py3-none-linux_{machine}"

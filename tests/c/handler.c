@@ -88,7 +88,7 @@ static void allow_only_a_repair(void) {
 #ifdef SYS_newfstatat
         ALLOW(SYS_newfstatat),
 #else
-        ALLOW(SYS_fstatat64), ALLOW(SYS_mmap2), ALLOW(SYS_fstat64),
+        ALLOW(SYS_fstatat64), ALLOW(SYS_mmap2), ALLOW(SYS_statx),
 #endif
         ALLOW(SYS_rt_sigreturn),
         ALLOW(SYS_exit_group),
