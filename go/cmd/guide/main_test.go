@@ -40,8 +40,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// run is a command that runs a program: by MEMMAP_RUN where it is one of another processor.
-func run(program string, args ...string) *exec.Cmd {
+// emulated is a command that runs a program: by MEMMAP_RUN where it is one of another processor.
+func emulated(program string, args ...string) *exec.Cmd {
 	command := append(strings.Fields(os.Getenv("MEMMAP_RUN")), program)
 	command = append(command, args...)
 	return exec.Command(command[0], command[1:]...)
@@ -51,7 +51,7 @@ func run(program string, args ...string) *exec.Cmd {
 func guide(t *testing.T, status int, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	command := run(program, args...)
+	command := emulated(program, args...)
 	command.Stdout, command.Stderr = &out, &errs
 	var exit *exec.ExitError
 	if err := command.Run(); err != nil && !errors.As(err, &exit) {

@@ -39,8 +39,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// run is a command that runs a program: by MEMMAP_RUN where it is one of another processor.
-func run(program string, args ...string) *exec.Cmd {
+// emulated is a command that runs a program: by MEMMAP_RUN where it is one of another processor.
+func emulated(program string, args ...string) *exec.Cmd {
 	command := append(strings.Fields(os.Getenv("MEMMAP_RUN")), program)
 	command = append(command, args...)
 	return exec.Command(command[0], command[1:]...)
@@ -48,7 +48,7 @@ func run(program string, args ...string) *exec.Cmd {
 
 // command is the program, in a locale and with a width that the test knows.
 func command(args ...string) *exec.Cmd {
-	c := run(program, args...)
+	c := emulated(program, args...)
 	c.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "COLUMNS=42")
 	return c
 }
