@@ -86,6 +86,10 @@ impl File {
     pub fn renew(&self, from: u64, to: u64, flags: Flags) -> Result<()> {
         within_file_size_limit(to)?;
         if flags.has(Flags::SPARSE) {
+            // A size that the file can't have (EFBIG) is told before the contents go.
+            if to > from {
+                self.truncate(to)?;
+            }
             return self.truncate(0).and_then(|()| self.truncate(to));
         }
         // First the blocks, behind what is there; only when all are had, the contents go.

@@ -177,7 +177,8 @@ impl Mapping {
 
     /// Flushes the pages that hold the bytes of `range`.
     pub fn flush(&self, range: Range<usize>, how: Flush) -> Result<()> {
-        match (self.access, &self.backing) {
+        // As opened: memmap_protect makes none of its bytes the file's.
+        match (self.opened, &self.backing) {
             (Access::CopyOnWrite, _) => return Err(Error::Access),
             (_, Backing::Anonymous) => return Err(Error::Unsupported),
             _ => {}

@@ -22,19 +22,22 @@ pub fn resize(handle: Handle, new_len: u64) -> Result<()> {
     refuse_what_is_lent(&mapping)?;
     refuse_to_hide_losses(&mapping)?;
     let new = addressable(new_len)?;
-    let old = mapping.len();
     match &mapping.backing {
-        Backing::Anonymous if new < old => {
-            shrink(&mut mapping, new, |mapping| mapping.discard(new))
-        }
-        Backing::Anonymous => {
-            if !mapping.flags.has(Flags::OVERCOMMIT) {
-                refuse_more_than_available((new - old) as u64)?;
-            }
-            grow(&mut mapping, new)
-        }
+        Backing::Anonymous => resize_memory(&mut mapping, new),
         _ => resize_with_file(&mut mapping, new),
     }
+}
+
+fn resize_memory(mapping: &mut Pinned, new: usize) -> Result<()> {
+    mapping.writable()?; // What is cut is zeroed, so that it is zero when it comes back.
+    let old = mapping.len();
+    if new < old {
+        return shrink(mapping, new, |mapping| mapping.discard(new));
+    }
+    if !mapping.flags.has(Flags::OVERCOMMIT) {
+        refuse_more_than_available((new - old) as u64)?;
+    }
+    grow(mapping, new)
 }
 
 fn resize_with_file(mapping: &mut Pinned, new: usize) -> Result<()> {

@@ -199,6 +199,8 @@ static void more_than_the_address_space_holds_is_a_limit(void) {
     /* The window would fit, the file has no number for its size. */
     REFUSED(MEMMAP_ERR_LIMIT, "new", UINT64_MAX, OPTIONS(.length = 4096));
     REFUSED_AND_KEPT(MEMMAP_ERR_LIMIT, "old", UINT64_MAX, OPTIONS(.length = 4096));
+    REFUSED_AND_KEPT(MEMMAP_ERR_LIMIT, "old", UINT64_MAX,
+                     OPTIONS(.length = 50, .flags = MEMMAP_SPARSE));
     unlink("old");
 }
 

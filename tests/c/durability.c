@@ -76,6 +76,8 @@ static void copy_on_write_never_becomes_durable(void) {
     CHECK_OK(memmap_fill(handle, 0, MEMMAP_TO_END, 'y'));
     CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_flush(handle, 0, MEMMAP_TO_END, MEMMAP_FLUSH_SYNC));
     CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_flush(handle, 0, 0, MEMMAP_FLUSH_ASYNC));
+    CHECK_OK(memmap_protect(handle, MEMMAP_READ_ONLY));
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_flush(handle, 0, MEMMAP_TO_END, MEMMAP_FLUSH_SYNC));
     CHECK_EQUAL('x', byte_of("file", 0));
     CHECK_OK(memmap_close(handle));
     unlink("file");

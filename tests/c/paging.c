@@ -204,6 +204,20 @@ static void protection_takes_writing_away_and_gives_it_back(void) {
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_protect(handle, MEMMAP_READ_ONLY));
 }
 
+static void protected_memory_keeps_its_length_and_its_bytes(void) {
+    CHECK_OK(memmap_anonymous(SIZE, NULL, &handle));
+    CHECK_OK(memmap_fill(handle, 0, MEMMAP_TO_END, 'x'));
+    CHECK_OK(memmap_protect(handle, MEMMAP_READ_ONLY));
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_resize(handle, 1));
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_resize(handle, SIZE));
+    CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_resize(handle, SIZE + 1));
+    CHECK_EQUAL(SIZE, length_of(handle));
+    CHECK(all_bytes(handle, 0, SIZE, 'x'));
+    CHECK_OK(memmap_protect(handle, MEMMAP_READ_WRITE));
+    CHECK_OK(memmap_resize(handle, 1));
+    CHECK_OK(memmap_close(handle));
+}
+
 static void flags_and_advice_at_opening_are_heeded(void) {
     CHECK_OK(memmap_create("file", SIZE, OPTIONS(.flags = MEMMAP_PREFAULT | MEMMAP_NO_DUMP), &handle));
     CHECK_EQUAL(PAGES, resident(0, MEMMAP_TO_END));
@@ -305,6 +319,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(residency_writes_no_more_than_there_is_room_for),
         BEHAVIOUR(locked_memory_stays_within_its_limit),
         BEHAVIOUR(protection_takes_writing_away_and_gives_it_back),
+        BEHAVIOUR(protected_memory_keeps_its_length_and_its_bytes),
         BEHAVIOUR(flags_and_advice_at_opening_are_heeded),
         BEHAVIOUR(a_file_on_hugetlbfs_is_mapped_in_huge_pages),
         BEHAVIOUR(more_memory_than_there_is_is_refused_before_it_is_touched),
