@@ -117,5 +117,7 @@ tools:
 
 include packaging/install.mk packaging/dist.mk packaging/debian.mk packaging/abi.mk packaging/platforms.mk
 
+include packaging/install.mk packaging/dist.mk packaging/debian.mk packaging/abi.mk tests/proof.mk
+
 clean:
 	rm -rf target .tools

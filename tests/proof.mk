@@ -1,0 +1,53 @@
+# What takes long: make fuzz, make mutants, make sanitize, make valgrind, make soak. docs/proof.md has what came of it.
+
+.PHONY: fuzz fuzz-calls fuzz-go fuzz-python mutants go-mutants sanitize threads valgrind soak
+
+# Seconds, for each of what make fuzz runs, and for make soak.
+TIME     = 60
+NIGHTLY  = nightly
+TOOLS    = $(CURDIR)/.tools/cargo/bin
+FUZZ     = PATH=$(TOOLS):$$PATH cargo +$(NIGHTLY) fuzz
+
+$(TOOLS)/cargo-%:
+	cargo install --quiet --locked --root .tools/cargo cargo-$*
+
+fuzz: fuzz-calls fuzz-go fuzz-python
+
+# What it finds lies in fuzz/artifacts/calls: what was wrong is kept in fuzz/kept, which make test runs.
+fuzz-calls: $(TOOLS)/cargo-fuzz
+	mkdir -p fuzz/corpus/calls
+	$(FUZZ) run --target-dir $(CURDIR)/target/fuzz calls fuzz/corpus/calls fuzz/kept -- -max_total_time=$(TIME) -max_len=4096 -rss_limit_mb=4096 -timeout=60
+
+fuzz-go: build
+	cd go && $(GO) test $(LINK) -run '^$$' -fuzz FuzzMap -fuzztime $(TIME)s .
+
+# About 10 sequences a second.
+fuzz-python: build $(VENV)/ready
+	cd python && MEMMAP_EXAMPLES=$$(($(TIME) * 10)) PYTHONPATH=. $(PYTHON) -m pytest -q tests/test_stateful.py
+
+# Changes a line at a time, and says which change no test notices; tests/mutants.md has what was found.
+mutants: $(TOOLS)/cargo-mutants
+	PATH=$(TOOLS):$$PATH cargo mutants --output target $(MUTANTS)
+
+go-mutants: build
+	tools/go-mutants $(GO)
+
+# The C programs and Rust's own tests with the library instrumented by AddressSanitizer, and a script of calls by threads under
+# ThreadSanitizer. It takes a nightly compiler.
+sanitize:
+	tools/sanitize address $(NIGHTLY)
+
+threads:
+	tools/sanitize thread $(NIGHTLY)
+
+valgrind:
+	cargo build --lib
+	tools/valgrind
+
+# 4 processes of 8 threads; lines in target/soak.txt.
+soak: build
+	mkdir -p target/soak
+	$(CC) -std=c11 -O1 -Wall -Wextra -Werror -Iinclude tests/soak/soak.c $(LIBRARY) -lpthread -ldl -lm -o target/soak/soak
+	folder=$$(mktemp -d); nice target/soak/soak $$folder $(TIME) $$(($(TIME) / 60 + 1)) > target/soak.txt; ended=$$?; \
+		rm -r $$folder; exit $$ended
+	cd bench && $(GO) run ./soak ../target/soak.txt ../docs/soak.svg
