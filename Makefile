@@ -115,9 +115,7 @@ tools:
 	@command -v cc >/dev/null || { echo "A C compiler is missing: install one (Debian: apt install build-essential), then run make again" >&2; exit 1; }
 	@tools/go-toolchain >/dev/null
 
-include packaging/install.mk packaging/dist.mk packaging/debian.mk packaging/abi.mk packaging/platforms.mk
-
-include packaging/install.mk packaging/dist.mk packaging/debian.mk packaging/abi.mk tests/proof.mk
+include packaging/install.mk packaging/dist.mk packaging/debian.mk packaging/abi.mk packaging/platforms.mk tests/proof.mk
 
 clean:
 	rm -rf target .tools
