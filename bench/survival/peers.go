@@ -31,16 +31,19 @@ func assemble(folder string) []peer {
 	return []peer{
 		inGo("the guide's Go code", "guide"),
 		inGo("edsrzf/mmap-go", "mmap-go"),
-		python(),
+		python("Python's `mmap`", "mmap"),
 		memmap2(),
 		inC(filepath.Join(folder, "peer")),
 		inGo("libmemmap, Go", "libmemmap"),
+		python("libmemmap, Python", "memmap"),
 		inGo("the guide's Go code under `memmap.Guard`", "guarded"),
 	}
 }
 
-func python() peer {
-	p := peer{name: "Python's `mmap`", command: []string{"python3", "survival/peers/peer.py"}}
+// python is the script with either module; env finds libmemmap's.
+func python(name, module string) peer {
+	p := peer{name: name, command: []string{"env", "PYTHONPATH=" + root + "/python",
+		"MEMMAP_LIBRARY=" + root + "/target/release/libmemmap.so", "python3", "survival/peers/peer.py", module}}
 	if _, err := exec.LookPath("python3"); err != nil {
 		p.missing = "python3 is not installed"
 	}

@@ -1,6 +1,6 @@
-"""Python's mmap, as a peer of survival: peer.py SCENARIO FILE."""
+"""Python, as a peer of survival: peer.py MODULE SCENARIO FILE, with mmap or memmap for the module."""
 
-import mmap
+import importlib
 import os
 import sys
 
@@ -24,7 +24,8 @@ def meet(data, scenario, path):
         sys.exit(f"no scenario is called {scenario!r}")
 
 
-def main(scenario, path):
+def main(module, scenario, path):
+    mmap = importlib.import_module(module)
     with open(path, "r+b") as file:
         data = mmap.mmap(file.fileno(), 0)
     try:
