@@ -88,7 +88,7 @@ header: tools
 
 # A wheel that carries the library, in target/wheel, for every Python from 3.9 on.
 wheel: build $(VENV)/ready
-	rm -rf target/wheel
+	rm -rf target/wheel/linux
 	cd python && $(PYTHON) -m build --wheel --no-isolation --outdir ../target/wheel/linux >/dev/null
 	cd target/wheel && PATH=$(VENV)/bin:$$PATH auditwheel repair --only-plat --wheel-dir . linux/*.whl
 	@ls target/wheel/*.whl

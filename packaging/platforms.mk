@@ -1,21 +1,38 @@
-# make test-aarch64, make test-32-bit: the same code on other machines, emulated; docs/platforms.md says what is run.
-# None of it is a part of make test: it takes an emulator, and minutes.
+# make test-aarch64, make check-32-bit, make packages: other machines than this one. docs/platforms.md says what is run there, and how.
+# None of it is a part of make test: it takes cross compilers, an emulator, and minutes.
 
-.PHONY: test-aarch64 test-32-bit run-platform-tests compare-abi
+.PHONY: test-aarch64 check-32-bit packages run-platform-tests compare-abi
 
-# What can't be brought here is skipped, and says so; nothing fails.
-ON = tools/cross $(1) $(MAKE) --no-print-directory $(2) || test $$$$? = 77
+# What can't be brought here is skipped and said, and nothing fails: exit status 77.
+on = tools/cross $(1) $(MAKE) --no-print-directory $(2) || test $$? = 77
 
 test-aarch64:
-	tools/cross arm64 true || exit $$(test $$? = 77 && echo 0 || echo 1); \
-	tools/cross arm64 $(MAKE) --no-print-directory run-platform-tests
+	$(call on,arm64,run-platform-tests)
 
 run-platform-tests: build compare-abi
 	tests/platforms/c-tests $(RELEASE)
 	tests/platforms/go-tests ./...
-	tests/platforms/guide
+	tests/platforms/first-programs
 
-# Sizes, places and values must be those of this machine, and so must the symbols.
+# Sizes, places and values must be those of every other platform with 64 bits, and so must the symbols.
 compare-abi:
-	tools/abi > target/abi-$(MEMMAP_PLATFORM)
-	diff abi/memmap.abi target/abi-$(MEMMAP_PLATFORM)
+	tools/abi > target/memmap.abi.$(MEMMAP_PLATFORM)
+	diff abi/memmap.abi target/memmap.abi.$(MEMMAP_PLATFORM)
+
+# The library compiles for addresses of 32 bits, and what needs more than they have is a limit.
+check-32-bit:
+	$(call on,i386,run-32-bit-tests)
+
+.PHONY: run-32-bit-tests
+run-32-bit-tests:
+	cargo check --quiet --lib
+	$(MAKE) --no-print-directory build
+	tests/platforms/c-tests $(RELEASE) open anonymous access locks faults
+
+# Debian's packages and wheels for amd64 and arm64, and a Go archive for both.
+BOTH = linux_amd64=$(CURDIR)/target/release/libmemmap.a \
+	linux_arm64=$(CURDIR)/target/cross/aarch64-unknown-linux-gnu/release/libmemmap.a
+
+packages: build deb wheel
+	$(call on,arm64,build deb wheel)
+	$(MAKE) --no-print-directory dist DIST_LIBRARIES='$(if $(wildcard $(lastword $(subst =, ,$(BOTH)))),$(BOTH),$(firstword $(BOTH)))'
