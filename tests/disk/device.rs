@@ -43,7 +43,7 @@ pub struct Device {
 impl Device {
     /// One over the open file `backing`.
     pub fn over(backing: &OwnedFd) -> io::Result<Device> {
-        let control = File::open("/dev/loop-control")?;
+        let control = open_for_use("/dev/loop-control")?;
         loop {
             // SAFETY: no memory is handed over.
             let number = unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE) };
@@ -65,6 +65,12 @@ impl Device {
             }
         }
     }
+}
+
+/// Opens a device; the error names it.
+pub fn open_for_use(path: &str) -> io::Result<File> {
+    let opened = OpenOptions::new().read(true).write(true).open(path);
+    opened.map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
 }
 
 fn configure(device: &File, backing: &OwnedFd) -> io::Result<()> {

@@ -66,10 +66,7 @@ impl Disk {
         for part in ["mount", "files"] {
             fs::create_dir(folder.path().join(part))?;
         }
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open("/dev/fuse")?;
+        drop(device::open_for_use("/dev/fuse")?);
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = Command::new(std::env::current_exe()?);
         command
