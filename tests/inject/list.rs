@@ -37,9 +37,7 @@ pub fn of_all(folder: &Path) -> String {
         if ONCE.contains(&case.name) {
             list_first(case, folder, &mut text);
         }
-        let mut player = Player::new(case, folder);
-        player.list();
-        text.push_str(&player.text);
+        Player::new(case, folder).list(&mut text);
     }
     text
 }
@@ -67,7 +65,7 @@ fn list_first(case: &Case, folder: &Path, text: &mut String) {
     };
     for place in 0.. {
         let calls = fail(place, libc::EINVAL);
-        let Some(Made { call, number }) = calls.get(place) else {
+        let Some(Made { call, .. }) = calls.get(place) else {
             return; // It went through.
         };
         let errnos = names::errnos_of(call);
@@ -76,11 +74,7 @@ fn list_first(case: &Case, folder: &Path, text: &mut String) {
             .for_each(|(_, errno)| drop(fail(place, *errno)));
         let errnos: Vec<_> = errnos.into_iter().map(|(name, _)| name).collect();
         let (errnos, answer) = (errnos.join(" "), names::THAT_ERRNO);
-        writeln!(
-            text,
-            "    the first time, {call} {number}: {answer}: {errnos}"
-        )
-        .expect("text");
+        writeln!(text, "    the first time, {call}: {answer}: {errnos}").expect("text");
     }
 }
 
@@ -93,7 +87,14 @@ struct Player<'c> {
     /// The calls that are made when none fails, and what there is afterwards.
     calls: Vec<Made>,
     outline: Outline,
-    text: String,
+    rows: Vec<Row>,
+}
+
+/// A system call, and what was answered when it failed, however often it is made: that depends on the
+/// machine, such as on how long the files of procfs are.
+struct Row {
+    call: String,
+    answers: BTreeMap<String, Vec<&'static str>>,
 }
 
 impl<'c> Player<'c> {
@@ -115,23 +116,40 @@ impl<'c> Player<'c> {
             folder,
             calls,
             outline,
-            text: String::new(),
+            rows: Vec::new(),
         }
     }
 
-    fn list(&mut self) {
-        if self.calls.is_empty() {
-            self.text.push_str(NO_CALL);
+    fn list(&mut self, text: &mut String) {
+        if self.calls.is_empty() && !ONCE.contains(&self.case.name) {
+            text.push_str(NO_CALL);
         }
         for (place, made) in self.calls.clone().into_iter().enumerate() {
             self.fail_by_each(&[], "", place, made);
+        }
+        for Row { call, answers } in &self.rows {
+            for (answer, errnos) in answers {
+                writeln!(text, "    {call}: {answer}: {}", errnos.join(" ")).expect("text");
+            }
+        }
+    }
+
+    fn note(&mut self, call: String, answer: String, errno: &'static str) {
+        let known = self.rows.iter().position(|row| row.call == call);
+        let place = known.unwrap_or_else(|| {
+            let answers = BTreeMap::new();
+            self.rows.push(Row { call, answers });
+            self.rows.len() - 1
+        });
+        let errnos = self.rows[place].answers.entry(answer).or_default();
+        if !errnos.contains(&errno) {
+            errnos.push(errno);
         }
     }
 
     /// Has one call fail by each of its errnos, after another that has failed; and what is done in place
     /// of one that failed too.
     fn fail_by_each(&mut self, before: &[Failure], after: &str, place: usize, made: Made) {
-        let mut answers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         let mut instead = Vec::new();
         for (name, errno) in names::errnos_of(made.call) {
             let failure = Failure { place, errno };
@@ -145,15 +163,10 @@ impl<'c> Player<'c> {
                 instead.extend(other.into_iter().filter(new).collect::<Vec<_>>());
             }
             let answer = self.named(answer, errno);
-            answers.entry(answer).or_default().push(name);
-        }
-        for (answer, errnos) in answers {
-            let Made { call, number } = made;
-            let errnos = errnos.join(" ");
-            writeln!(self.text, "    {after}{call} {number}: {answer}: {errnos}").expect("text");
+            self.note(format!("{after}{}", made.call), answer, name);
         }
         for (failure, name, place, other) in instead {
-            let after = format!("after {} {} {name}, ", made.call, made.number);
+            let after = format!("after {} {name}, ", made.call);
             self.fail_by_each(&[failure], &after, place, other);
         }
     }

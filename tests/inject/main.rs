@@ -67,7 +67,7 @@ fn count(answered: &str) -> String {
     let failures: usize = errnos.map(|(_, errnos)| errnos.split(' ').count()).sum();
     let without = answered.matches(list::NO_CALL).count();
     let with = cases.len() - without;
-    format!("{failures} failures in {with} ways to call; {without} more make no system call")
+    format!("{failures} failures in {with} ways to call; in {without} more there is no system call")
 }
 
 /// The other process.
