@@ -132,7 +132,7 @@ impl<'s> State<'s> {
         match call {
             Call::Create(slot, file, size, how) => self.create(*slot, *file, *size, how),
             Call::Open(slot, file, how) => self.open(*slot, *file, how),
-            Call::FromFd(slot, of, how) => self.from_fd(*slot, *of, how),
+            Call::FromFd(slot, of, how) => self.by_descriptor(*slot, *of, how),
             Call::Anonymous(slot, size, how) => self.anonymous(*slot, *size, how),
             Call::Memfd(slot, size, how) => self.memfd(*slot, *size, how),
             Call::Close(slot) => self.close(*slot),
@@ -229,7 +229,7 @@ impl<'s> State<'s> {
         }
     }
 
-    fn from_fd(&mut self, slot: u8, of: u8, how: &How) {
+    fn by_descriptor(&mut self, slot: u8, of: u8, how: &How) {
         if slot % SLOTS == of % SLOTS {
             return; // What it would be made from goes.
         }

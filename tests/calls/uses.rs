@@ -221,9 +221,10 @@ impl Used<'_> {
         if ranges.iter().any(|range| self.mapping.lost(range)) {
             return Touched::Refused;
         }
-        let missed = ranges
-            .iter()
-            .fold(false, |missed, range| self.mapping.touch(range) || missed);
+        let mut missed = false;
+        for range in ranges {
+            missed |= self.mapping.touch(range);
+        }
         match missed {
             // The tail may begin behind what was asked for, in the last page.
             true => Touched::Missed,
