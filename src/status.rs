@@ -158,10 +158,10 @@ impl Error {
     }
 
     /// The same for mmap and mremap, whose ENOMEM and EAGAIN speak of limits: address space, number
-    /// of mappings, overcommit, locked memory (mmap(2), ERRORS).
+    /// of mappings, overcommit, locked memory; and EOVERFLOW of an end that no file has (mmap(2), ERRORS).
     pub(crate) fn of_mapping(error: io::Error) -> Error {
         match error.raw_os_error() {
-            Some(libc::ENOMEM | libc::EAGAIN) => Error::Limit,
+            Some(libc::ENOMEM | libc::EAGAIN | libc::EOVERFLOW) => Error::Limit,
             _ => Error::from(error),
         }
     }

@@ -201,6 +201,9 @@ static void more_than_the_address_space_holds_is_a_limit(void) {
     REFUSED_AND_KEPT(MEMMAP_ERR_LIMIT, "old", UINT64_MAX, OPTIONS(.length = 4096));
     REFUSED_AND_KEPT(MEMMAP_ERR_LIMIT, "old", UINT64_MAX,
                      OPTIONS(.length = 50, .flags = MEMMAP_SPARSE));
+    /* So has the window no number for where it begins. */
+    REFUSED(MEMMAP_ERR_LIMIT, "new", UINT64_MAX - 15, OPTIONS(.offset = UINT64_MAX - 4096));
+    REFUSED_AND_KEPT(MEMMAP_ERR_LIMIT, "old", UINT64_MAX - 15, OPTIONS(.offset = UINT64_MAX - 18));
     unlink("old");
 }
 
