@@ -579,7 +579,7 @@ impl Used<'_> {
         let end = at.checked_add(size).filter(|end| *end <= self.mapping.len);
         let range = end.map(|end| at..end);
         let mut wrong = self.refused(&range);
-        let crooked = !self.mapping.offset.wrapping_add(at).is_multiple_of(size);
+        let crooked = self.mapping.offset.wrapping_add(at) % size != 0;
         wrong.extend(crooked.then_some(INVALID));
         let Some(range) = range.filter(|_| wrong.is_empty()) else {
             self.check(call, status, &wrong);
