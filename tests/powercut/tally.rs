@@ -16,7 +16,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn add(mut self, other: Tally) -> Tally {
+    /// All of both.
+    pub fn add(mut self, other: Tally) -> Tally {
         self.cuts += other.cuts;
         self.half_made += other.half_made;
         self.repaired += other.repaired;
