@@ -25,8 +25,8 @@ use crate::table::Handle;
 /// and look again at what was read once the other is had. Nor does anything look for processes that
 /// wait for each other: lock ranges in one order, or with a timeout.
 ///
-/// The first lock of a handle opens the file once more, by /proc/self/fd, as what the mapping's own
-/// descriptor was opened for.
+/// The first lock of a handle, also one that fails, opens the file once more, by /proc/self/fd, as what the
+/// mapping's own descriptor was opened for; memmap_close closes it.
 ///
 /// Statuses: MEMMAP_ERR_TIMEOUT; MEMMAP_ERR_RANGE when the range lies outside the mapping;
 /// MEMMAP_ERR_ACCESS for an exclusive lock unless the file was opened for writing (MEMMAP_READ_WRITE);

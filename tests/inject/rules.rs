@@ -195,7 +195,7 @@ impl Failed<'_> {
                 let space = ["EDQUOT", "EFBIG", "ENOSPC"].contains(&self.errno);
                 !(space && how == " over a file") || self.call == "ftruncate"
             }
-            // "The first lock of a handle opens the file once more", and keeps it for the next.
+            // "The first lock of a handle, also one that fails, opens the file once more".
             _ => self.case.starts_with("memmap_lock") && self.call != "openat",
         }
     }
