@@ -160,3 +160,28 @@ fn is_there(mapping: &Pinned, page: usize) -> bool {
     // before 5.14 don't have it (EINVAL).
     unsafe { libc::madvise(page as *mut c_void, mapping.pages.size, how) == 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::range::PAGE_SIZES;
+
+    #[test]
+    fn a_block_holds_its_page_and_stays_in_the_mapping() {
+        for page in PAGE_SIZES {
+            let span = Span {
+                start: 3 * page,
+                end: 11 * page,
+            };
+            let block = |at: usize, pages: usize| {
+                let block = block_around(at * page, pages * page, span);
+                (block.start / page, block.end / page)
+            };
+            assert_eq!(block(5, 1), (5, 6));
+            assert_eq!(block(5, 4), (4, 8));
+            assert_eq!(block(3, 4), (3, 4), "not before the mapping");
+            assert_eq!(block(10, 8), (8, 11), "not behind it");
+            assert_eq!(block(5, 16), (3, 11));
+        }
+    }
+}

@@ -161,10 +161,55 @@ fn allow_execution(memory: &MmapRaw, options: &Options) -> Result<()> {
 
 /// The pages that hold the bytes of `range`, as the system's calls take them.
 pub fn pages_of(data: *mut u8, range: Range<usize>) -> (*mut libc::c_void, usize) {
+    pages_of_size(data, range, page_size())
+}
+
+fn pages_of_size(data: *mut u8, range: Range<usize>, page: usize) -> (*mut libc::c_void, usize) {
     let start = data.wrapping_add(range.start);
-    let into_page = start as usize % page_size();
+    let into_page = start as usize % page;
     (
         start.wrapping_sub(into_page).cast(),
         range.len() + into_page,
     )
+}
+
+/// How many pages of `page` bytes `len` bytes take that begin with a page.
+pub fn page_count(len: usize, page: usize) -> usize {
+    len.div_ceil(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::range::PAGE_SIZES;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_mapped_ends_with_a_page_of_any_size(
+            page in prop::sample::select(&PAGE_SIZES[..]),
+            offset in 0..1_u64 << 40,
+            len in 0..1_usize << 30,
+        ) {
+            let usable = usable_size(offset, len, page);
+            prop_assert!(usable >= len.max(1));
+            prop_assert_eq!((offset + usable as u64) % page as u64, 0);
+            prop_assert!(usable - len.max(1) < page, "a page more than it takes");
+        }
+
+        #[test]
+        fn pages_hold_their_range_and_are_no_more_than_that_takes(
+            start in 0..1_usize << 30,
+            len in 1..1_usize << 20,
+            page in prop::sample::select(&PAGE_SIZES[..]),
+        ) {
+            let (first, size) = pages_of_size(start as *mut u8, 0..len, page);
+            let first = first as usize;
+            prop_assert_eq!(first % page, 0);
+            prop_assert!(first <= start && start - first < page);
+            prop_assert_eq!(first + size, start + len);
+            let count = (start + len - 1) / page - start / page + 1;
+            prop_assert_eq!(page_count(size, page), count);
+        }
+    }
 }

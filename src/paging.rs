@@ -4,7 +4,7 @@ use crate::access::intact;
 use crate::advice::Advice;
 use crate::handles::{Pinned, pin};
 use crate::mapping::Mapping;
-use crate::memory::Backing;
+use crate::memory::{Backing, page_count};
 use crate::options::{Access, Flags};
 use crate::range::{checked_to_end, in_memory, page_size};
 use crate::slot::Views;
@@ -130,7 +130,8 @@ pub fn residency(
         return Ok(0);
     }
     let (first, len) = mapping.pages_of(range);
-    let (pages, page) = (len.div_ceil(page_size()), page_size());
+    let page = page_size();
+    let pages = page_count(len, page);
     let mut present = [0u8; AT_ONCE];
     let mut resident = 0;
     for start in (0..pages).step_by(AT_ONCE) {
@@ -152,7 +153,7 @@ pub fn pages(handle: Handle, offset: u64, len: u64) -> Result<u64> {
     let (mapping, range) = pinned(handle, offset, len)?;
     match range.is_empty() {
         true => Ok(0),
-        false => Ok(mapping.pages_of(range).1.div_ceil(page_size()) as u64),
+        false => Ok(page_count(mapping.pages_of(range).1, page_size()) as u64),
     }
 }
 

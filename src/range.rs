@@ -35,12 +35,20 @@ pub fn in_memory(range: Range<u64>) -> Range<usize> {
 /// A length in bytes that the address space can hold with a page to spare on either side, as
 /// memmap2 and the kernel round up.
 pub fn addressable(len: u64) -> Result<usize> {
-    let longest = isize::MAX as usize - 2 * page_size();
+    addressable_in(len, isize::MAX as u64, page_size())
+}
+
+/// The same where addresses end after `space` bytes.
+fn addressable_in(len: u64, space: u64, page: usize) -> Result<usize> {
     usize::try_from(len)
         .ok()
-        .filter(|len| *len <= longest)
+        .filter(|_| len <= space - 2 * page as u64)
         .ok_or(Error::Limit)
 }
+
+/// The page sizes that Linux can have (arch/arm64/Kconfig, choice "Page size"), and that of a huge page.
+#[cfg(test)]
+pub const PAGE_SIZES: [usize; 4] = [4 << 10, 16 << 10, 64 << 10, 2 << 20];
 
 /// The system's page size in bytes, asked once.
 pub fn page_size() -> usize {
@@ -86,6 +94,21 @@ mod tests {
         assert_eq!(addressable(0), Ok(0));
         assert_eq!(addressable(u64::MAX), Err(Error::Limit));
         assert_eq!(addressable(isize::MAX as u64), Err(Error::Limit));
+    }
+
+    #[test]
+    fn an_address_space_of_32_bits_ends_two_pages_early_and_wraps_nothing() {
+        for page in PAGE_SIZES {
+            let space = u64::from(u32::MAX >> 1);
+            let longest = space - 2 * page as u64;
+            assert_eq!(addressable_in(longest, space, page), Ok(longest as usize));
+            assert_eq!(addressable_in(longest + 1, space, page), Err(Error::Limit));
+            assert_eq!(
+                addressable_in((1 << 32) + 1, space, page),
+                Err(Error::Limit)
+            );
+            assert_eq!(addressable_in(u64::MAX, space, page), Err(Error::Limit));
+        }
     }
 
     proptest! {
