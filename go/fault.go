@@ -130,7 +130,9 @@ const loadsStayInOrder = runtime.GOARCH == "amd64"
 // is the library's, and no cgo call.
 func (m *Map) faulted() bool {
 	if !loadsStayInOrder {
-		m.state.Add(0) // An atomic that reads and writes is a barrier.
+		// An atomic that reads and writes is a barrier: what is read before it comes before its store (a release), and
+		// that before the load below (an acquire; Arm's model orders the two).
+		m.state.Add(0)
 	}
 	return m.faults.Load() != 0
 }

@@ -24,6 +24,9 @@ const (
 	closed     uint64 = 1 << 63
 )
 
+// Go's atomics are sequentially consistent on every processor (go.dev/ref/mem), so that leave comes after all that was
+// done with the mapping, and what unmaps it after the last leave.
+
 // enter keeps the mapping in place until leave. It is false when the Map is closed.
 func (m *Map) enter(unit uint64) bool {
 	return m.state.Add(unit) < gate || m.enterLate(unit)

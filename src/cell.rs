@@ -70,6 +70,7 @@ impl<const SLOTS: usize> Cell<'_, SLOTS> {
 
     /// What each slot is stamped.
     fn stamps(&self) -> [u64; SLOTS] {
+        // Acquire: pairs with the store of the stamp, which comes after what is under it.
         std::array::from_fn(|i| self.slot(i as u64).0[0].load(Ordering::Acquire))
     }
 
@@ -191,7 +192,7 @@ impl Slot<'_> {
             // SAFETY: as above, for the last bytes.
             unsafe { from.add(len - rest).copy_to(bytes.as_mut_ptr(), rest) };
             let value = u64::from_ne_bytes(bytes);
-            words[whole].store(value, Ordering::Relaxed);
+            words[whole].store(value, Ordering::Relaxed); // Published by the stamp, like the other words.
             sum.add(whole, value);
         }
         sum.end()

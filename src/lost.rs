@@ -86,6 +86,7 @@ impl Lost {
         self.not_first.fetch_max(!block.start, Ordering::Release);
         self.behind_last.fetch_max(block.end, Ordering::Release);
         self.note_cause(cause);
+        // Release, like the others: who counts the fault afterwards publishes them together.
         for (word, bits) in words(&block) {
             match self.word(total, word) {
                 Some(word) => word.fetch_or(bits, Ordering::Release),
@@ -95,7 +96,7 @@ impl Lost {
     }
 
     fn note_cause(&self, cause: Causes) {
-        self.causes.fetch_or(cause.0, Ordering::Release);
+        self.causes.fetch_or(cause.0, Ordering::Release); // As above.
     }
 
     /// The length in bytes of the block to replace next: a page, and more with every repair, so that
@@ -181,7 +182,7 @@ impl Lost {
         if pages.is_null() || pages == NOWHERE {
             return true;
         }
-        let len = self.pages_len.load(Ordering::Relaxed);
+        let len = self.pages_len.load(Ordering::Relaxed); // Published by `pages`, which has been acquired.
         words(range).any(|(word, bits)| {
             let known = word < len / size_of::<AtomicU64>();
             // SAFETY: the index has just been compared with the length of the map.
@@ -215,6 +216,7 @@ impl Lost {
             made => made.cast(),
         };
         self.pages_len.store(len, Ordering::Relaxed); // The same for who comes at the same time.
+        // AcqRel: publishes the length, and shows that of who was first.
         let exchange =
             self.pages
                 .compare_exchange(ptr::null_mut(), map, Ordering::AcqRel, Ordering::Acquire);

@@ -224,13 +224,13 @@ impl Mapping {
         // What is said of the call, and not of the device (msync(2), fsync(2)).
         let of_the_call = [libc::EBADF, libc::EBUSY, libc::EINVAL, libc::ENOMEM];
         if !of_the_call.contains(&errno) {
-            self.failed_flush.store(errno, Ordering::Relaxed);
+            self.failed_flush.store(errno, Ordering::Relaxed); // A number, and nothing else.
         }
     }
 
     /// Forgets a flush that failed.
     pub fn forget_failed_flush(&self) {
-        self.failed_flush.store(0, Ordering::Relaxed);
+        self.failed_flush.store(0, Ordering::Relaxed); // As above.
     }
 
     /// Gives the mapping room for `len` bytes, at another address if need be. Who calls it has the

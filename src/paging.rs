@@ -108,6 +108,7 @@ fn touch(mapping: &Mapping, range: Range<usize>, what_for: Prefault) {
         // SAFETY: the byte lies in the mapping, which is pinned; others touch it atomically or not at
         // all as far as its value goes.
         let byte = unsafe { AtomicU8::from_ptr(mapping.data().add(at)) };
+        // Relaxed, both: it is about the page, and not about the byte.
         match what_for {
             Prefault::Read => byte.load(Ordering::Relaxed),
             // Writes what is there: nobody's write in between is undone.

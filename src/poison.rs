@@ -88,7 +88,7 @@ fn keep_up_to(bytes: u64) -> Result<()> {
     if bytes != 0 {
         CLOSED_PAGES.install(on_closed_page)?;
     }
-    BUDGET.store(bytes, Ordering::Relaxed);
+    BUDGET.store(bytes, Ordering::Relaxed); // A number; the handler is there by the system call before.
     match bytes {
         0 => RING.iter().for_each(Entry::release),
         _ => release_over(bytes),
@@ -116,6 +116,7 @@ pub fn heed_environment() {
 
 /// Takes the pages of a mapping that is closed, if that is wished; false if the caller is to unmap them.
 pub fn keep(pages: Span, file: Option<&File>) -> bool {
+    // Relaxed, here and below: budget and places are numbers; what lies in the ring is ordered by its entries' own state.
     let (budget, len) = (BUDGET.load(Ordering::Relaxed), bytes(pages));
     if len > budget || !make_unreadable(pages) {
         return false;

@@ -100,6 +100,7 @@ impl Signal {
 
     /// Whether the handler asked to be called once (SA_RESETHAND) and was, also by another thread just now.
     fn spends(&self, before: &sigaction) -> bool {
+        // Relaxed: of all that ask one gets false, and that is all that it orders.
         before.sa_flags & libc::SA_RESETHAND != 0 && self.spent.swap(true, Ordering::Relaxed)
     }
 

@@ -65,6 +65,7 @@ impl Shard {
 
     /// Tells those who wait that somebody has left, for who has the queues locked.
     pub fn tell(&self) {
+        // Relaxed, here and below: it is changed by who has the queues locked.
         if self.waiting.load(Ordering::Relaxed) != 0 {
             self.moved.notify_all();
         }
@@ -106,7 +107,8 @@ pub fn insert(
     is_open: impl FnOnce() -> Result<()>,
 ) -> Result<&mut Queue> {
     queues.push(queue);
-    QUEUES.fetch_add(1, Ordering::Relaxed);
+    QUEUES.fetch_add(1, Ordering::Relaxed); // The fence orders it.
+    // SeqCst: of two that each write one thing and read the other, one sees what the other wrote.
     fence(Ordering::SeqCst);
     if let Err(error) = is_open() {
         queues.pop();
@@ -119,6 +121,7 @@ pub fn insert(
 /// Lets go of everything that a handle which was closed has locked, and sends away who waits.
 pub fn forget(handle: Handle) {
     fence(Ordering::SeqCst); // See `insert`.
+    // Relaxed: the fence orders it; below it is a number that the lock of the queues orders.
     if QUEUES.load(Ordering::Relaxed) == 0 {
         return;
     }
@@ -151,6 +154,7 @@ impl Frozen {
             unsafe { queue.file.close() };
             std::mem::forget(queue.file);
         }
+        // Relaxed, both: the child has one thread.
         QUEUES.store(0, Ordering::Relaxed);
         for shard in &ALL {
             shard.waiting.store(0, Ordering::Relaxed);

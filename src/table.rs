@@ -341,7 +341,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Drop for Table<T, CHUNKS, CH
     /// Frees the chunks. Only a test's table is ever dropped; what is still open in it stays.
     fn drop(&mut self) {
         for chunk in &self.chunks {
-            let slots = chunk.slots.load(Ordering::Acquire);
+            let slots = chunk.slots.load(Ordering::Acquire); // As everywhere: the slots come before their address.
             if !slots.is_null() {
                 let chunk = ptr::slice_from_raw_parts_mut(slots, Self::CHUNK);
                 // SAFETY: the chunk came from Box::into_raw with that length.
