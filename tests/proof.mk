@@ -25,23 +25,25 @@ fuzz-go: build
 fuzz-python: build $(VENV)/ready
 	cd python && MEMMAP_EXAMPLES=$$(($(TIME) * 10)) PYTHONPATH=. $(PYTHON) -m pytest -q tests/test_stateful.py
 
+# Of these files; MUTANTS="-f src/range.rs" for one.
+MUTANTS = -f src/range.rs -f src/table.rs -f src/slot.rs -f src/guard.rs -f src/lost.rs -f src/access.rs -f src/mapping.rs
+
 # Changes a line at a time, and says which change no test notices; tests/mutants.md has what was found.
 mutants: $(TOOLS)/cargo-mutants
-	PATH=$(TOOLS):$$PATH cargo mutants --output target $(MUTANTS)
+	PATH=$(TOOLS):$$PATH cargo mutants --output target $(MUTANTS) -- --lib --tests
 
 go-mutants: build
 	tools/go-mutants $(GO)
 
-# The C programs and Rust's own tests with the library instrumented by AddressSanitizer, and a script of calls by threads under
-# ThreadSanitizer. It takes a nightly compiler.
+# The C programs and scripts of calls with the library instrumented by AddressSanitizer; threads under ThreadSanitizer.
+# Both take a nightly compiler; tools/sanitize says what they can't see.
 sanitize:
 	tools/sanitize address $(NIGHTLY)
 
 threads:
 	tools/sanitize thread $(NIGHTLY)
 
-valgrind:
-	cargo build --lib
+valgrind: build
 	tools/valgrind
 
 # 4 processes of 8 threads; lines in target/soak.txt.

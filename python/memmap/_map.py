@@ -212,6 +212,9 @@ class mmap(Beyond):
             raise error_for(22, 0)
         prot, mapped, _ = self._how
         handle = self._handle
+        reaches_others = prot & PROT_WRITE and not mapped & MAP_PRIVATE
+        if reaches_others and first % _standard.PAGESIZE and not isinstance(offset, range):
+            raise error_for(22, 0)  # As msync(2), which the standard module doesn't call otherwise.
         if not prot & PROT_WRITE or mapped & (MAP_PRIVATE | MAP_ANONYMOUS) or not handle:
             # Nothing to write back, which the standard module says too.
             if self._lost:
@@ -228,10 +231,7 @@ class mmap(Beyond):
             if size is not None or offset.step != 1:
                 raise TypeError("a range of step 1 is taken, and no size beside it")
             return self._part(offset.start, len(offset))
-        first, length = self._part(index(offset), size)
-        if first % _standard.PAGESIZE:
-            raise error_for(22, 0)
-        return first, length
+        return self._part(_ssize(offset), None if size is None else _ssize(size))
 
     def size(self) -> int:
         """The size of the file; of memory without a file its length (as since 3.15)."""
@@ -241,6 +241,7 @@ class mmap(Beyond):
 
     def resize(self, newsize: int, /) -> None:
         """Gives the mapping and its file another length. FaultError while bytes are lost: ``recover`` first."""
+        newsize = _ssize(newsize)
         if not self._tracks:
             if self.closed:
                 raise ValueError(CLOSED)
@@ -248,7 +249,7 @@ class mmap(Beyond):
         if self._lost:
             raise self.fault or FaultError()
         _, flags, _ = self._how
-        if flags & MAP_ANONYMOUS and not flags & MAP_PRIVATE and index(newsize) > len(self):
+        if flags & MAP_ANONYMOUS and not flags & MAP_PRIVATE and newsize > len(self):
             # There is no file to make longer: what is behind the end would be SIGBUS.
             raise ValueError("mmap: can't expand a shared anonymous mapping on Linux")
         if not self._handle:
@@ -293,9 +294,15 @@ class mmap(Beyond):
         _system.name_memory(_library.address(self), length, full)
 
 
+def _ssize(number: int) -> int:
+    """A number as the standard module's C code takes it."""
+    number = index(number)
+    if not -_LIMIT <= number < _LIMIT:
+        raise OverflowError("Python int too large to convert to C ssize_t")
+    return number
+
+
 def _clipped(bound: int, size: int) -> int:
     """A bound as slices take it."""
-    bound = index(bound)
-    if not -_LIMIT <= bound < _LIMIT:
-        raise OverflowError("Python int too large to convert to C ssize_t")
+    bound = _ssize(bound)
     return min(max(bound + size if bound < 0 else bound, 0), size)
