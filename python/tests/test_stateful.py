@@ -143,6 +143,8 @@ class Both(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(["tell", "size", "__len__", "__bool__", "__enter__"]))
     def ask(self, name):
+        if name == "size" and not self.files:
+            return  # Of memory without a file it is told here on every version, as since Python 3.15.
         if name == "__bool__":
             return self.both(bool)
         self.both(lambda m: getattr(m, name)())
