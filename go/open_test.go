@@ -165,6 +165,12 @@ func TestAnOpenFileIsMappedAndStaysTheCallers(t *testing.T) {
 	defer m.Close()
 	_, err = FromFile(file, writable)
 	wants(t, "more access than the file has", err, fs.ErrPermission)
+	_, err = m.WriteAt([]byte("J"), 0)
+	wants(t, "writing, which nobody asked for", err, ErrAccess)
+	_, err = FromFile(file, &Options{Offset: -1})
+	wants(t, "negative offset", err, ErrRange)
+	_, err = FromFile(file, &Options{Capacity: -1})
+	wants(t, "negative capacity", err, ErrInvalid)
 	succeeds(t, "closing the file", file.Close())
 	holdsText(t, m, "Hello")
 

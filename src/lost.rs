@@ -272,6 +272,14 @@ mod tests {
     }
 
     #[test]
+    fn causes_are_bits_of_their_own_and_a_set() {
+        assert_eq!([FAULT_TRUNCATED, FAULT_IO, FAULT_UNKNOWN], [1, 2, 4]);
+        let both = Causes::TRUNCATED | Causes::IO;
+        assert!(both.has(Causes::TRUNCATED) && both.has(Causes::IO) && both.has(both));
+        assert!(!both.has(Causes::UNKNOWN) && !Causes::IO.has(both));
+    }
+
+    #[test]
     fn nothing_is_lost_at_first_and_after_clearing() {
         let mut lost = Lost::default();
         assert_eq!(lost.summary(9000), (0..0, Causes::default()));
