@@ -32,9 +32,7 @@ pub fn slot_of(call: &Call) -> (u8, bool) {
 /// Makes the call by `handle`, which is that of `mapping`, or nobody's.
 pub fn make(call: &Call, handle: u64, mapping: Option<&mut Mapping>, busy: bool) {
     let mut nobody = BTreeSet::from([HANDLE]);
-    if let Call::Flush(_, _, mode) | Call::Prefault(_, _, mode) | Call::Protect(_, mode) = call
-        && *mode > 1
-    {
+    if let Call::Flush(_, _, 2..) | Call::Prefault(_, _, 2..) | Call::Protect(_, 2..) = call {
         nobody.insert(INVALID); // Arguments may be looked at first.
     }
     if let Call::Advise(..) = call {
