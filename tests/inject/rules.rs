@@ -20,6 +20,8 @@ type Exception = (
 
 const ANY: &[&str] = &[];
 const LIMITS: &[&str] = &["EAGAIN", "ENOMEM"];
+/// The same for a mapping, and the end of a range that no file has.
+const MAPPING_LIMITS: &[&str] = &["EAGAIN", "ENOMEM", "EOVERFLOW"];
 
 const EXCEPTIONS: &[Exception] = &[
     (
@@ -80,8 +82,13 @@ const EXCEPTIONS: &[Exception] = &[
         AS_EVER,
         "making a mapping shorter: address space stays that nobody has",
     ),
-    ("mmap", LIMITS, "MEMMAP_ERR_LIMIT", "memmap_open"),
-    ("mremap", LIMITS, "MEMMAP_ERR_LIMIT", "memmap_resize"),
+    ("mmap", MAPPING_LIMITS, "MEMMAP_ERR_LIMIT", "memmap_open"),
+    (
+        "mremap",
+        MAPPING_LIMITS,
+        "MEMMAP_ERR_LIMIT",
+        "memmap_resize",
+    ),
     (
         "mmap",
         ANY,
