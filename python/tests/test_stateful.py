@@ -193,7 +193,7 @@ class Both(RuleBasedStateMachine):
 
 # MEMMAP_EXAMPLES: how many sequences.
 Both.TestCase.settings = settings(
-    max_examples=int(os.environ.get("MEMMAP_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("MEMMAP_EXAMPLES", "8")),
     stateful_step_count=40,
     deadline=None,
     derandomize="MEMMAP_EXAMPLES" not in os.environ,

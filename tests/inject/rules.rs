@@ -19,8 +19,7 @@ type Exception = (
 );
 
 const ANY: &[&str] = &[];
-const LIMITS: &[&str] = &["EAGAIN", "ENOMEM"];
-/// The same for a mapping, and the end of a range that no file has.
+/// Limits of the system, and the end of a range that no file has.
 const MAPPING_LIMITS: &[&str] = &["EAGAIN", "ENOMEM", "EOVERFLOW"];
 
 const EXCEPTIONS: &[Exception] = &[
