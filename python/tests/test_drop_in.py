@@ -331,7 +331,7 @@ def test_threads_that_close_and_use_it_get_values_or_valueerrors(backing):
 
     def use(mapping, call):
         try:
-            for _ in range(10000):
+            for _ in range(300):
                 answer = call(mapping)
                 if answer not in expected:
                     surprises.append(answer)
