@@ -103,12 +103,14 @@ func (t *report) draw(path string) error {
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, ratioTicks{}
 	var names []string
 	dots := ratios{}
-	asked := make(plotter.XYs, len(rows))
+	var asked plotter.XYs
 	for i, r := range rows {
 		names = append(names, r.work+"\nagainst "+r.against)
 		dots.XYs = append(dots.XYs, plotter.XY{X: r.ratio, Y: float64(i)})
 		dots.XErrors = append(dots.XErrors, struct{ Low, High float64 }{r.low - r.ratio, r.high - r.ratio})
-		asked[i] = plotter.XY{X: r.asked, Y: float64(i)}
+		if r.asked > 0 { // Of what is there to compare with nothing is asked.
+			asked = append(asked, plotter.XY{X: r.asked, Y: float64(i)})
+		}
 	}
 	p.NominalY(names...)
 	bars, err := plotter.NewXErrorBars(dots)
