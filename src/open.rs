@@ -24,18 +24,21 @@ pub fn open(path: &CStr, options: &Options) -> Result<Handle> {
 /// Maps what the descriptor names, which stays the caller's.
 pub fn from_fd(fd: RawFd, options: &Options) -> Result<Handle> {
     let options = options.checked(Call::FromFd)?;
-    if options.flags.has(Flags::SEALED) {
-        let (file, size) = File::from_sealed_fd(fd)?;
-        return map_existing(file, size, &options);
+    let (sealed, keeps_none) = (
+        options.flags.has(Flags::SEALED),
+        options.flags.has(Flags::NO_DESCRIPTOR),
+    );
+    if keeps_none && !sealed {
+        // The caller's will do: duplicating and closing one costs a tenth of all of this.
+        let (file, size) = File::lent(fd)?;
+        let (memory, len) = memory_of(&file, size, &options)?;
+        return prepared(Mapping::without_descriptor(memory, len, &options), &options);
     }
-    if !options.flags.has(Flags::NO_DESCRIPTOR) {
-        let (file, size) = File::from_fd(fd)?;
-        return map_existing(file, size, &options);
-    }
-    // The caller's will do: duplicating and closing one costs a tenth of all of this.
-    let (file, size) = File::lent(fd)?;
-    let (memory, len) = memory_of(&file, size, &options)?;
-    prepared(Mapping::without_descriptor(memory, len, &options), &options)
+    let (file, size) = match sealed {
+        true => File::from_sealed_fd(fd)?,
+        false => File::from_fd(fd)?,
+    };
+    map_existing(file, size, &options)
 }
 
 /// Maps a file that is there, or the part of it that the checked options ask for.
