@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"errors"
-	"fmt"
-	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,64 +9,21 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"libmemmap/memmap/internal/programtest"
 )
 
 var program string
 
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		folder, err := os.MkdirTemp("", "guide-test-")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(folder)
-		program = filepath.Join(folder, "guide")
-		library, err := os.ReadFile(filepath.Join(cmp.Or(os.Getenv("MEMMAP_RELEASE"), "../../../target/release"), "libmemmap.a"))
-		if err != nil {
-			panic(err)
-		}
-		// As in the Makefile: a changed library has to be a changed program for Go's cache.
-		link := fmt.Sprintf("-X main.library=%x", crc32.ChecksumIEEE(library))
-		build := exec.Command("go", "build", "-ldflags", link, "-o", program, ".")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "building the program: %v\n%s", err, out)
-			return 1
-		}
-		return m.Run()
-	}())
-}
-
-// emulated is a command that runs a program: by MEMMAP_RUN where it is one of another processor.
-func emulated(program string, args ...string) *exec.Cmd {
-	command := append(strings.Fields(os.Getenv("MEMMAP_RUN")), program)
-	command = append(command, args...)
-	return exec.Command(command[0], command[1:]...)
-}
+func TestMain(m *testing.M) { programtest.Main(m, "guide", &program) }
 
 // guide runs the program and checks its exit status.
 func guide(t *testing.T, status int, args ...string) (stdout, stderr string) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	command := emulated(program, args...)
-	command.Stdout, command.Stderr = &out, &errs
-	var exit *exec.ExitError
-	if err := command.Run(); err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	if got := command.ProcessState.ExitCode(); got != status {
-		t.Fatalf("guide %q: exit status %d, wanted %d\n%s%s", args, got, status, &out, &errs)
-	}
-	return out.String(), errs.String()
+	return programtest.Run(t, status, programtest.Command(program, args...))
 }
 
-func shows(t *testing.T, output string, wanted ...string) {
-	t.Helper()
-	for _, want := range wanted {
-		if !strings.Contains(output, want) {
-			t.Errorf("%q is missing in\n%s", want, output)
-		}
-	}
-}
+var shows = programtest.Shows
 
 func newFile(t *testing.T, text string) string {
 	t.Helper()

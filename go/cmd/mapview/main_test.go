@@ -1,54 +1,25 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"libmemmap/memmap/internal/programtest"
 )
 
 var program string
 
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		folder, err := os.MkdirTemp("", "mapview-test-")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(folder)
-		program = filepath.Join(folder, "mapview")
-		library, err := os.ReadFile(filepath.Join(cmp.Or(os.Getenv("MEMMAP_RELEASE"), "../../../target/release"), "libmemmap.a"))
-		if err != nil {
-			panic(err)
-		}
-		// As in the Makefile: a changed library has to be a changed program for Go's cache.
-		link := fmt.Sprintf("-X main.library=%x", crc32.ChecksumIEEE(library))
-		build := exec.Command("go", "build", "-ldflags", link, "-o", program, ".")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "building the program: %v\n%s", err, out)
-			return 1
-		}
-		return m.Run()
-	}())
-}
-
-// emulated is a command that runs a program: by MEMMAP_RUN where it is one of another processor.
-func emulated(program string, args ...string) *exec.Cmd {
-	command := append(strings.Fields(os.Getenv("MEMMAP_RUN")), program)
-	command = append(command, args...)
-	return exec.Command(command[0], command[1:]...)
-}
+func TestMain(m *testing.M) { programtest.Main(m, "mapview", &program) }
 
 // command is the program, in a locale and with a width that the test knows.
 func command(args ...string) *exec.Cmd {
-	c := emulated(program, args...)
+	c := programtest.Command(program, args...)
 	c.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "COLUMNS=42")
 	return c
 }
@@ -56,27 +27,10 @@ func command(args ...string) *exec.Cmd {
 // mapview runs the program and checks its exit status.
 func mapview(t *testing.T, status int, args ...string) (stdout, stderr string) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	c := command(args...)
-	c.Stdout, c.Stderr = &out, &errs
-	var exit *exec.ExitError
-	if err := c.Run(); err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	if got := c.ProcessState.ExitCode(); got != status {
-		t.Fatalf("mapview %q: exit status %d, wanted %d\n%s%s", args, got, status, &out, &errs)
-	}
-	return out.String(), errs.String()
+	return programtest.Run(t, status, command(args...))
 }
 
-func shows(t *testing.T, output string, wanted ...string) {
-	t.Helper()
-	for _, want := range wanted {
-		if !strings.Contains(output, want) {
-			t.Errorf("%q is missing in\n%s", want, output)
-		}
-	}
-}
+var shows = programtest.Shows
 
 const pages = 160 // Four for each cell of a bar of 40.
 

@@ -1,0 +1,71 @@
+// Package programtest is for the tests of programs: it builds the one in their folder, and runs it.
+package programtest
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Main builds the program, leaves its path in program, runs the tests and ends the process.
+func Main(m *testing.M, name string, program *string) {
+	os.Exit(func() int {
+		folder, err := os.MkdirTemp("", name+"-test-")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(folder)
+		*program = filepath.Join(folder, name)
+		library, err := os.ReadFile(filepath.Join(cmp.Or(os.Getenv("MEMMAP_RELEASE"), "../../../target/release"), "libmemmap.a"))
+		if err != nil {
+			panic(err)
+		}
+		// As in the Makefile: a changed library has to be a changed program for Go's cache.
+		link := fmt.Sprintf("-X main.library=%x", crc32.ChecksumIEEE(library))
+		build := exec.Command("go", "build", "-ldflags", link, "-o", *program, ".")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "building the program: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// Command is what runs the program: by MEMMAP_RUN where it is one of another processor.
+func Command(program string, args ...string) *exec.Cmd {
+	command := append(strings.Fields(os.Getenv("MEMMAP_RUN")), program)
+	command = append(command, args...)
+	return exec.Command(command[0], command[1:]...)
+}
+
+// Run runs it and checks its exit status.
+func Run(t *testing.T, status int, command *exec.Cmd) (stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errs
+	var exit *exec.ExitError
+	if err := command.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if got := command.ProcessState.ExitCode(); got != status {
+		t.Fatalf("%q: exit status %d, wanted %d\n%s%s", command.Args, got, status, &out, &errs)
+	}
+	return out.String(), errs.String()
+}
+
+// Shows checks that output has each of wanted.
+func Shows(t *testing.T, output string, wanted ...string) {
+	t.Helper()
+	for _, want := range wanted {
+		if !strings.Contains(output, want) {
+			t.Errorf("%q is missing in\n%s", want, output)
+		}
+	}
+}
