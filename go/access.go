@@ -17,10 +17,14 @@ const ToEnd = -1
 //
 // Writing to the slice of a read-only mapping crashes the program.
 func (m *Map) View(f func(data []byte) error) error {
-	if !m.enter(view) {
+	if state := m.count(view); state != view && !m.enterLate(view, state) {
 		return m.fail("view", ErrClosed)
 	}
-	defer m.leave(view)
+	defer func() {
+		if m.uncount(view) >= gate {
+			m.reclaim()
+		}
+	}()
 	before := m.recovered.Load()
 	err := f(m.bytes())
 	return m.told("view", before, err)
@@ -49,32 +53,39 @@ func (m *Map) bytes() []byte { return unsafe.Slice((*byte)(m.data), m.length.Loa
 // ReadAt copies bytes from offset off on into p, as [io.ReaderAt] has it: where fewer than len(p) are
 // left, those and [io.EOF]. Where one of them was lost it is [ErrFault], and p means nothing.
 func (m *Map) ReadAt(p []byte, off int64) (int, error) {
-	if !m.enter(operation) {
+	if state := m.count(operation); state != operation && !m.enterLate(operation, state) {
 		return 0, m.fail("read", ErrClosed)
 	}
-	n, data := 0, m.bytes()
-	if uint64(off) < uint64(len(data)) {
-		n = copy(p, data[off:])
+	length := m.length.Load()
+	if uint64(off) >= uint64(length) || length-off < int64(len(p)) {
+		return m.readLess(p, off)
 	}
-	if n < len(p) || off < 0 || m.faulted() {
-		return m.readLess(n, len(p), off)
+	copy(p, unsafe.Slice((*byte)(unsafe.Add(m.data, off)), len(p)))
+	if m.faulted() {
+		return m.readLess(p, off)
 	}
-	m.leave(operation)
-	return n, nil
+	if m.uncount(operation) >= gate {
+		m.reclaim()
+	}
+	return len(p), nil
 }
 
-// readLess is how a ReadAt that copied n bytes ends when it wasn't asked for what is there.
-func (m *Map) readLess(n, wanted int, off int64) (int, error) {
+// readLess is how a ReadAt ends that finds less than it was asked for, or may have met a page that was lost.
+func (m *Map) readLess(p []byte, off int64) (int, error) {
 	defer m.leave(operation)
 	if off < 0 {
 		return 0, m.fail("read", ErrRange)
+	}
+	n := 0
+	if data := m.bytes(); off < int64(len(data)) {
+		n = copy(p, data[off:])
 	}
 	if n > 0 {
 		if err := m.intact(off, int64(n)); err != nil {
 			return 0, m.fail("read", err)
 		}
 	}
-	if n < wanted {
+	if n < len(p) {
 		return n, io.EOF
 	}
 	return n, nil
@@ -84,11 +95,13 @@ func (m *Map) readLess(n, wanted int, off int64) (int, error) {
 // bytes are in the file for everyone on this machine when it returns, and on the device after a flush.
 // Where pages are lost it is [ErrFault]: if they were lost before, nothing is written.
 func (m *Map) WriteAt(p []byte, off int64) (int, error) {
-	if !m.enter(operation) {
+	if state := m.count(operation); state != operation && !m.enterLate(operation, state) {
 		return 0, m.fail("write", ErrClosed)
 	}
 	err := m.write(p, off)
-	m.leave(operation)
+	if m.uncount(operation) >= gate {
+		m.reclaim()
+	}
 	if err != nil {
 		return 0, m.fail("write", err)
 	}
@@ -117,7 +130,7 @@ func holds(size int, off, length int64) bool {
 
 // At is the byte at offset i; [ErrFault] when it was lost.
 func (m *Map) At(i int64) (byte, error) {
-	if !m.enter(operation) {
+	if state := m.count(operation); state != operation && !m.enterLate(operation, state) {
 		return 0, m.fail("read", ErrClosed)
 	}
 	data := m.bytes()
@@ -128,7 +141,9 @@ func (m *Map) At(i int64) (byte, error) {
 		value = data[i]
 		err = m.intact(i, 1)
 	}
-	m.leave(operation)
+	if m.uncount(operation) >= gate {
+		m.reclaim()
+	}
 	if err != nil {
 		return 0, m.fail("read", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 )
 
 // Cause is why pages were lost: a set of bits, since there may be several reasons.
@@ -130,9 +131,10 @@ const loadsStayInOrder = runtime.GOARCH == "amd64"
 // is the library's, and no cgo call.
 func (m *Map) faulted() bool {
 	if !loadsStayInOrder {
-		// An atomic that reads and writes is a barrier: what is read before it comes before its store (a release), and
-		// that before the load below (an acquire; Arm's model orders the two).
-		m.state.Add(0)
+		// An atomic that reads and writes is a barrier, whatever its word: what is read before it comes before its store
+		// (a release), and that before the load below (an acquire; Arm's model orders the two).
+		var word atomic.Uint64
+		word.Add(0)
 	}
 	return m.faults.Load() != 0
 }

@@ -39,14 +39,24 @@ func mappings(t testing.TB, path string) int {
 	return bytes.Count(maps, []byte(" "+path+"\n"))
 }
 
+// inLanes is whether the Maps of the tests count in lanes from the start.
+var inLanes bool
+
+func counting(t testing.TB, m *Map) *Map {
+	if inLanes {
+		m.lanes.Store(new(lanes))
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
 func open(t testing.TB, path string, options *Options) *Map {
 	t.Helper()
 	m, err := Open(path, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { m.Close() })
-	return m
+	return counting(t, m)
 }
 
 func anonymous(t testing.TB, size int64, options *Options) *Map {
@@ -55,8 +65,7 @@ func anonymous(t testing.TB, size int64, options *Options) *Map {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { m.Close() })
-	return m
+	return counting(t, m)
 }
 
 var writable = &Options{Access: ReadWrite}

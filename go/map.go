@@ -12,7 +12,8 @@ import (
 // A Map is a mapping of a file, or of memory without a file. Any goroutine may call any method at any
 // time, also while another closes it: that is [ErrClosed] for those who come later.
 type Map struct {
-	state    atomic.Uint64 // See pins.go.
+	state    atomic.Uint64         // See pins.go.
+	lanes    atomic.Pointer[lanes] // Once there are some, they count instead of the state.
 	data     unsafe.Pointer
 	length   atomic.Int64
 	writable bool
@@ -21,6 +22,7 @@ type Map struct {
 	recovered atomic.Pointer[FaultError] // What was lost when it was last recovered.
 	sizing    sync.Mutex                 // One resize or recovery at a time.
 	cleanup   runtime.Cleanup
+	meetings  meetings // Whether there ought to be lanes.
 }
 
 var (
@@ -132,9 +134,6 @@ func (m *Map) Close() error {
 	}
 	m.cleanup.Stop()
 	defer runtime.KeepAlive(m)
-	if before != 0 {
-		return nil
-	}
 	return m.reclaim()
 }
 
@@ -169,7 +168,7 @@ func (m *Map) Info() (Info, error) {
 	}
 	defer m.leave(operation)
 	info, status := getInfo(m.handle)
-	info.Views = int(m.state.Load() & views / view)
+	info.Views = int(m.underWay() & views / view)
 	return info, failure("info", m.path, status)
 }
 

@@ -9,16 +9,19 @@ import (
 //
 //   - An operation (ReadAt, Flush…) ends by itself and soon; a view lasts as long as its function likes
 //     and may itself use the Map. Who needs the mapping alone waits for the first and not for the second.
-//   - closed keeps newcomers out. Whoever finds both counts at zero then, and sets reclaimed, unmaps.
-//     Newcomers count themselves for a moment before they see that they are late, so reaching zero
-//     may happen several times; setting reclaimed happens once.
+//   - closed keeps newcomers out. Whoever finds nobody under way then, and sets reclaimed, unmaps.
+//     Newcomers count themselves for a moment before they see that they are late, so that may be found
+//     several times; setting reclaimed happens once.
 //   - gate keeps newcomers waiting while one operation moves, cuts or recovers the mapping. Nobody unmaps
 //     meanwhile; whoever opens it looks.
+//
+// Where goroutines keep meeting in that word, they count themselves in lanes from then on: see lanes.go.
 const (
 	operation  uint64 = 1
 	view       uint64 = 1 << 30
 	operations        = view - operation
 	views             = operations * view
+	counts            = operations | views
 	reclaimed  uint64 = 1 << 60
 	gate       uint64 = 1 << 62
 	closed     uint64 = 1 << 63
@@ -29,35 +32,67 @@ const (
 
 // enter keeps the mapping in place until leave. It is false when the Map is closed.
 func (m *Map) enter(unit uint64) bool {
-	return m.state.Add(unit) < gate || m.enterLate(unit)
+	state := m.count(unit)
+	return state == unit || m.enterLate(unit, state)
 }
 
 // leave is where every operation and every view ends.
 func (m *Map) leave(unit uint64) {
-	if m.state.Add(-unit) == closed {
+	if m.uncount(unit) >= gate {
 		m.reclaim() // Nobody is left to be told; the library itself can't fail here.
 	}
 }
 
-// enterLate takes back what enter counted and waits for the gate.
-func (m *Map) enterLate(unit uint64) bool {
+// count counts a unit and is the state then, or what can be seen of it from a lane. It and uncount are inlined, for
+// who has no time for the calls of enter and leave.
+func (m *Map) count(unit uint64) uint64 {
+	lanes := m.lanes.Load()
+	if lanes == nil {
+		return m.state.Add(unit)
+	}
+	lanes.own().entered.Add(unit)
+	return m.state.Load()&^counts + unit
+}
+
+func (m *Map) uncount(unit uint64) uint64 {
+	lanes := m.lanes.Load()
+	if lanes == nil {
+		return m.state.Add(-unit)
+	}
+	lanes.own().left.Add(unit)
+	return m.state.Load()
+}
+
+// enterLate is enter for who is counted, but not alone in the state.
+func (m *Map) enterLate(unit, state uint64) bool {
 	var patience backoff
-	for {
+	for state >= gate {
 		m.leave(unit)
-		for {
-			state := m.state.Load()
-			if state&closed != 0 {
-				return false
-			}
-			if state&gate == 0 {
-				break
-			}
+		for state = m.state.Load(); state&gate != 0 && state&closed == 0; state = m.state.Load() {
 			patience.wait()
 		}
-		if m.state.Add(unit) < gate {
-			return true
+		if state&closed != 0 {
+			return false
 		}
+		state = m.count(unit)
 	}
+	// An operation meets others, and not the view that it may belong to.
+	if (unit == view || state&operations != operation) && m.meetings.add(clock) {
+		m.lanes.CompareAndSwap(nil, new(lanes))
+	}
+	return true
+}
+
+// underWay is how many operations and views are counted. With closed or gate set it is never less than
+// there are: who entered before that is found.
+func (m *Map) underWay() uint64 {
+	lanes := m.lanes.Load()
+	if lanes == nil {
+		return m.state.Load() & counts
+	}
+	// Those who left first: so nobody is found to have left and not to have entered.
+	left := lanes.left()
+	return m.state.Load()&counts + lanes.entered() - left
 }
 
 // closeGate has the mapping for the caller alone until openGate, but for views. Those that are counted
@@ -68,31 +103,36 @@ func (m *Map) closeGate(refused uint64) error {
 		if state&closed != 0 {
 			return ErrClosed
 		}
-		if state&refused != 0 {
-			return ErrBusy
-		}
 		if m.state.CompareAndSwap(state, state|gate) {
 			break
 		}
 	}
-	for patience := (backoff{}); m.state.Load()&operations != 0; {
+	if m.underWay()&refused != 0 {
+		m.openGate()
+		return ErrBusy
+	}
+	for patience := (backoff{}); m.underWay()&operations != 0; {
 		patience.wait()
 	}
 	return nil
 }
 
 func (m *Map) openGate() {
-	if m.state.And(^gate)&^gate == closed {
-		m.reclaim()
-	}
+	m.state.And(^gate)
+	m.reclaim()
 }
 
 // reclaim unmaps when the Map is closed and not in use, unless somebody else does.
 func (m *Map) reclaim() error {
-	if !m.state.CompareAndSwap(closed, closed|reclaimed) {
-		return nil
+	for {
+		state := m.state.Load()
+		if state&^counts != closed || m.underWay() != 0 {
+			return nil
+		}
+		if m.state.CompareAndSwap(state, state|reclaimed) {
+			return failure("close", m.path, closeHandle(m.handle))
+		}
 	}
-	return failure("close", m.path, closeHandle(m.handle))
 }
 
 // A backoff waits for something that is done soon: it gives way first and sleeps later.

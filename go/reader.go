@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unsafe"
 )
 
 // A Reader reads a [Map] in the way of golang.org/x/exp/mmap, for which compat/expmmap stands in: an index is
@@ -74,19 +75,27 @@ func (e outOfRange) Error() string {
 // It is [Map.ReadAt] once more, since calling that would cost a fourth of reading a few bytes.
 func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	m := r.m
-	if m == nil || !m.enter(operation) {
+	if m == nil {
 		return 0, errReaderClosed
 	}
-	data := m.bytes()
-	if uint64(off) > uint64(len(data)) {
+	if state := m.count(operation); state != operation && !m.enterLate(operation, state) {
+		return 0, errReaderClosed
+	}
+	length := m.length.Load()
+	if uint64(off) > uint64(length) {
 		return 0, m.nowhere(off)
 	}
-	n := copy(p, data[off:])
-	if n < len(p) || m.faulted() {
-		return m.readLess(n, len(p), off)
+	if length-off < int64(len(p)) {
+		return m.readLess(p, off)
 	}
-	m.leave(operation)
-	return n, nil
+	copy(p, unsafe.Slice((*byte)(unsafe.Add(m.data, off)), len(p)))
+	if m.faulted() {
+		return m.readLess(p, off)
+	}
+	if m.uncount(operation) >= gate {
+		m.reclaim()
+	}
+	return len(p), nil
 }
 
 var errReaderClosed = &Error{Op: "read", Err: ErrClosed}
