@@ -18,7 +18,7 @@ use std::sync::atomic::{Ordering, fence};
 #[inline]
 pub fn copying<const N: usize, R>(
     mapping: &Pinned,
-    ranges: [Range<usize>; N],
+    ranges: impl Fn() -> [Range<usize>; N],
     copy: impl FnOnce(*mut u8) -> R,
 ) -> Result<R> {
     intact(mapping, &ranges)?;
@@ -29,23 +29,30 @@ pub fn copying<const N: usize, R>(
     Ok(answer)
 }
 
-/// [`Error::Fault`] when any byte of the ranges was lost.
+/// [`Error::Fault`] when any byte of the ranges was lost. They are asked for where anything was.
 #[inline]
-pub fn intact<const N: usize>(mapping: &Pinned, ranges: &[Range<usize>; N]) -> Result<()> {
+pub fn intact<const N: usize>(
+    mapping: &Pinned,
+    ranges: impl Fn() -> [Range<usize>; N],
+) -> Result<()> {
     match mapping.slot().faults() {
         0 => Ok(()),
-        _ => ranges
-            .iter()
-            .try_for_each(|range| check_lost(mapping, range)),
+        _ => check_lost(mapping, ranges),
     }
 }
 
 #[cold]
-fn check_lost(mapping: &Pinned, range: &Range<usize>) -> Result<()> {
+#[inline(never)]
+fn check_lost<const N: usize>(
+    mapping: &Pinned,
+    ranges: impl Fn() -> [Range<usize>; N],
+) -> Result<()> {
     let skipped = mapping.page_skip();
-    mapping
-        .lost
-        .check(&(range.start + skipped..range.end + skipped))
+    ranges().iter().try_for_each(|range| {
+        mapping
+            .lost
+            .check(&(range.start + skipped..range.end + skipped))
+    })
 }
 
 /// [`Error::Fault`] when any byte of a range was lost.
@@ -53,7 +60,7 @@ pub fn check(handle: Handle, offset: u64, len: u64) -> Result<()> {
     let mapping = pin(handle)?;
     let range = in_memory(checked_to_end(offset, len, mapping.len() as u64)?);
     fence(Ordering::Acquire); // As above: the caller has read by itself.
-    intact(&mapping, &[range])
+    intact(&mapping, || [range.clone()])
 }
 
 /// Copies `len` bytes from `offset` on to `to`.
@@ -65,10 +72,14 @@ pub fn check(handle: Handle, offset: u64, len: u64) -> Result<()> {
 pub unsafe fn read(handle: Handle, offset: u64, to: *mut u8, len: u64) -> Result<()> {
     let mapping = pin(handle)?;
     let range = in_memory(checked(offset, len, mapping.len() as u64)?);
-    copying(&mapping, [range.clone()], |data| {
-        // SAFETY: the range lies in the pinned mapping, and the caller answers for `to`.
-        unsafe { to.copy_from(data.add(range.start), range.len()) }
-    })
+    copying(
+        &mapping,
+        || [range.clone()],
+        |data| {
+            // SAFETY: the range lies in the pinned mapping, and the caller answers for `to`.
+            unsafe { to.copy_from(data.add(range.start), range.len()) }
+        },
+    )
 }
 
 /// Copies `len` bytes from `from` to `offset`.
@@ -81,10 +92,14 @@ pub unsafe fn write(handle: Handle, offset: u64, from: *const u8, len: u64) -> R
     let mapping = pin(handle)?;
     mapping.writable()?;
     let range = in_memory(checked(offset, len, mapping.len() as u64)?);
-    copying(&mapping, [range.clone()], |data| {
-        // SAFETY: the range lies in the pinned, writable mapping, and the caller answers for `from`.
-        unsafe { data.add(range.start).copy_from(from, range.len()) }
-    })
+    copying(
+        &mapping,
+        || [range.clone()],
+        |data| {
+            // SAFETY: the range lies in the pinned, writable mapping, and the caller answers for `from`.
+            unsafe { data.add(range.start).copy_from(from, range.len()) }
+        },
+    )
 }
 
 /// Sets every byte of a range.
@@ -92,10 +107,14 @@ pub fn fill(handle: Handle, offset: u64, len: u64, byte: u8) -> Result<()> {
     let mapping = pin(handle)?;
     mapping.writable()?;
     let range = in_memory(checked_to_end(offset, len, mapping.len() as u64)?);
-    copying(&mapping, [range.clone()], |data| {
-        // SAFETY: the range lies in the pinned, writable mapping.
-        unsafe { data.add(range.start).write_bytes(byte, range.len()) }
-    })
+    copying(
+        &mapping,
+        || [range.clone()],
+        |data| {
+            // SAFETY: the range lies in the pinned, writable mapping.
+            unsafe { data.add(range.start).write_bytes(byte, range.len()) }
+        },
+    )
 }
 
 /// Copies `len` bytes inside the mapping; the ranges may overlap.
@@ -105,10 +124,14 @@ pub fn move_within(handle: Handle, to: u64, from: u64, len: u64) -> Result<()> {
     let total = mapping.len() as u64;
     let to = in_memory(checked(to, len, total)?);
     let from = in_memory(checked(from, len, total)?);
-    copying(&mapping, [to.clone(), from.clone()], |data| {
-        // SAFETY: both ranges lie in the pinned, writable mapping.
-        unsafe { data.add(to.start).copy_from(data.add(from.start), to.len()) }
-    })
+    copying(
+        &mapping,
+        || [to.clone(), from.clone()],
+        |data| {
+            // SAFETY: both ranges lie in the pinned, writable mapping.
+            unsafe { data.add(to.start).copy_from(data.add(from.start), to.len()) }
+        },
+    )
 }
 
 /// Where `needle` first begins at or after `from` and ends at or before `to`.
@@ -151,7 +174,7 @@ fn searched(
     let (found, seen) = search(hay);
     fence(Ordering::Acquire); // As in `copying`.
     let seen = from + seen.start..from + seen.end;
-    intact(&mapping, &[seen])?;
+    intact(&mapping, || [seen.clone()])?;
     Ok(found.map(|at| (from + at) as u64))
 }
 

@@ -79,8 +79,12 @@ pub fn write<W: Word, R>(handle: Handle, offset: u64, change: impl FnOnce(&W) ->
 #[inline]
 fn with<W: Word, R>(mapping: &Pinned, offset: u64, act: impl FnOnce(&W) -> R) -> Result<R> {
     let range = place_of::<W>(mapping, offset)?;
-    copying(mapping, [range.clone()], |data| {
-        // SAFETY: the range lies in the pinned mapping and is aligned; who changes it may write.
-        act(unsafe { W::at(data.add(range.start)) })
-    })
+    copying(
+        mapping,
+        || [range.clone()],
+        |data| {
+            // SAFETY: the range lies in the pinned mapping and is aligned; who changes it may write.
+            act(unsafe { W::at(data.add(range.start)) })
+        },
+    )
 }

@@ -193,7 +193,7 @@ impl Slot<'_> {
             unsafe { from.add(len - rest).copy_to(bytes.as_mut_ptr(), rest) };
             let value = u64::from_ne_bytes(bytes);
             words[whole].store(value, Ordering::Relaxed); // Published by the stamp, like the other words.
-            sum.add(whole, value);
+            sum.last(value);
         }
         sum.end()
     }
@@ -228,7 +228,7 @@ impl Slot<'_> {
     }
 
     /// Copies the bytes that are there; the sum that they have.
-    #[inline]
+    #[inline(always)]
     unsafe fn take(&self, to: *mut u8, len: usize, number: u64) -> u64 {
         let mut sum = Sum::new(len, number);
         let (whole, rest) = (len / WORD, len % WORD);
@@ -243,7 +243,7 @@ impl Slot<'_> {
         sum.over(&words[..whole], &mut get);
         if rest != 0 {
             let value = words[whole].load(Ordering::Relaxed);
-            sum.add(whole, value);
+            sum.last(value);
             let bytes = value.to_ne_bytes();
             // SAFETY: as above, for the last bytes.
             unsafe { to.add(len - rest).copy_from(bytes.as_ptr(), rest) };
@@ -302,16 +302,21 @@ impl Sum {
                 *lane = fold(*lane ^ one, KEYS[(i + 1) % LANES] ^ other);
             }
         }
-        for (i, word) in rest.iter().enumerate() {
-            let place = done + i;
-            self.add(place, each(place, word));
+        if !rest.is_empty() {
+            // By constants, so that the lanes stay in registers.
+            for i in 0..ROW - 1 {
+                if let Some(word) = rest.get(i) {
+                    let lane = &mut self.lanes[i % LANES];
+                    *lane = fold(*lane ^ each(done + i, word), KEYS[1 + i / LANES]);
+                }
+            }
         }
     }
 
+    /// Adds the bytes behind the last whole word.
     #[inline(always)]
-    fn add(&mut self, place: usize, word: u64) {
-        let lane = &mut self.lanes[place % LANES];
-        *lane = fold(*lane ^ word, KEYS[place / LANES % LANES]);
+    fn last(&mut self, word: u64) {
+        self.head = fold(self.head ^ word, KEYS[3]);
     }
 
     /// A sum of the lanes, each turned by a different number of bits.

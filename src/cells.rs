@@ -1,6 +1,6 @@
 //! Cells in a mapping: where they are, and whether there is one.
 
-use crate::access::copying;
+use crate::access::{copying, intact};
 use crate::cell::{Cell, Found, HEAD};
 use crate::handles::{Pinned, pin};
 use crate::range::{checked, in_memory};
@@ -16,13 +16,13 @@ const WORD: u64 = 8;
 const HEADER: u64 = 16;
 const NEWEST: usize = 8;
 /// "memmap", and the version of the layout, in this machine's order of bytes.
-const MAGIC: u64 = 0x6d65_6d6d_6170_0001;
+const MAGIC: u64 = 0x6d65_6d6d_6170_0002;
 const LONGEST: u64 = 1 << 40;
 
 /// The words of a slot for values of up to `capacity` bytes: whole cache lines.
 #[inline]
 fn slot_words(capacity: u64) -> u64 {
-    (HEAD as u64 + capacity.div_ceil(WORD)).next_multiple_of(8)
+    (HEAD as u64 + capacity.div_ceil(WORD) + 7) / 8 * 8
 }
 
 /// How many bytes a cell takes for values of up to `capacity` bytes.
@@ -80,18 +80,24 @@ fn with<R>(
     offset: u64,
     act: impl FnOnce(Cell<'_, SLOTS>, u64) -> Result<R>,
 ) -> Result<R> {
-    let found = at(mapping, offset);
-    // Where there is none, its header may be what was lost.
-    let bytes = found.as_ref().map_or(HEADER * WORD, |(cell, _)| {
-        HEADER * WORD + size_of_val(cell.ring) as u64
-    });
-    let total = mapping.len() as u64;
-    let end = offset.saturating_add(bytes).min(total);
-    let range = in_memory(offset.min(end)..end);
-    copying(mapping, [range], |_| {
-        let (cell, capacity) = found?;
-        act(cell, capacity)
-    })?
+    let (cell, capacity) = match at(mapping, offset) {
+        Ok(found) => found,
+        Err(error) => return Err(no_cell(mapping, offset, error)),
+    };
+    let bytes = HEADER * WORD + size_of_val(cell.ring) as u64;
+    let touched = move || [in_memory(offset..offset + bytes)];
+    copying(mapping, touched, |_| act(cell, capacity))?
+}
+
+/// Why there is none: its header may be what was lost.
+#[cold]
+fn no_cell(mapping: &Pinned, offset: u64, error: Error) -> Error {
+    let header = checked(offset, HEADER * WORD, mapping.len() as u64);
+    let whole = header.and_then(|header| intact(mapping, || [in_memory(header.clone())]));
+    match whole {
+        Err(Error::Fault) => Error::Fault,
+        _ => error,
+    }
 }
 
 /// Makes a cell at `offset`, unless there is one of that capacity already.
@@ -101,19 +107,23 @@ pub fn create(handle: Handle, offset: u64, capacity: u64) -> Result<()> {
     mapping.writable()?;
     let all = words(&mapping, offset, bytes)?;
     let range = in_memory(offset..offset + bytes);
-    copying(&mapping, [range], |_| match capacity_of(all) {
-        Some(there) if there == capacity => Ok(()),
-        Some(_) => Err(Error::Corrupt),
-        None => {
-            // Relaxed, all: published by what says that there is a cell.
-            let slots = all[HEADER as usize..].chunks(slot_words(capacity) as usize);
-            slots.for_each(|slot| slot[0].store(0, Ordering::Relaxed));
-            all[NEWEST].store(0, Ordering::Relaxed);
-            all[1].store(capacity, Ordering::Relaxed);
-            all[0].store(MAGIC, Ordering::Release);
-            Ok(())
-        }
-    })?
+    copying(
+        &mapping,
+        || [range.clone()],
+        |_| match capacity_of(all) {
+            Some(there) if there == capacity => Ok(()),
+            Some(_) => Err(Error::Corrupt),
+            None => {
+                // Relaxed, all: published by what says that there is a cell.
+                let slots = all[HEADER as usize..].chunks(slot_words(capacity) as usize);
+                slots.for_each(|slot| slot[0].store(0, Ordering::Relaxed));
+                all[NEWEST].store(0, Ordering::Relaxed);
+                all[1].store(capacity, Ordering::Relaxed);
+                all[0].store(MAGIC, Ordering::Release);
+                Ok(())
+            }
+        },
+    )?
 }
 
 /// Publishes `len` bytes.

@@ -67,7 +67,7 @@ fn place(handle: Handle, offset: u64) -> Result<(*const AtomicU32, Viewed)> {
     let mapping = pin(handle)?;
     let range = place_of::<AtomicU32>(&mapping, offset)?;
     let start = range.start;
-    intact(&mapping, &[range])?;
+    intact(&mapping, || [range.clone()])?;
     let (data, _) = handles::view(handle)?;
     Ok((data.wrapping_add(start).cast(), Viewed(handle)))
 }

@@ -69,7 +69,7 @@ pub fn advise_pages(mapping: &Mapping, range: Range<usize>, advice: Advice) -> R
 pub fn prefault(handle: Handle, offset: u64, len: u64, what_for: Prefault) -> Result<()> {
     let (mapping, range) = pinned(handle, offset, len)?;
     prefault_pages(&mapping, range.clone(), what_for)?;
-    intact(&mapping, &[range])
+    intact(&mapping, || [range.clone()])
 }
 
 /// The same for a mapping that nobody else has yet.

@@ -74,6 +74,38 @@ static void values_may_be_empty_and_as_long_as_the_capacity(void) {
     close_cell();
 }
 
+/* What is read after byte `at` of the mapping changed has to be the value before, which is "before". */
+static void notices_a_change(uint64_t at) {
+    uint8_t copy[CAPACITY], byte;
+    uint64_t len, sequence;
+    CHECK_OK(memmap_read(handle, at, &byte, 1));
+    byte ^= 0x10;
+    CHECK_OK(memmap_write(handle, at, &byte, 1));
+    CHECK_OK(memmap_cell_read(reader, OFFSET, copy, CAPACITY, &len, &sequence));
+    CHECK(len == 6 && memcmp(copy, "before", 6) == 0);
+    byte ^= 0x10;
+    CHECK_OK(memmap_write(handle, at, &byte, 1));
+}
+
+static void a_value_of_any_length_is_read_whole_and_a_change_of_any_byte_noticed(void) {
+    uint8_t value[200], copy[200];
+    uint64_t len, sequence, slot, number = 0, value_len, i;
+    open_cell();
+    slot = (length_of(handle) - OFFSET - 128) / 4;
+    for (value_len = 0; value_len <= sizeof value; value_len++) {
+        CHECK_OK(memmap_cell_publish(handle, OFFSET, "before", 6));
+        for (i = 0; i < value_len; i++)
+            value[i] = (uint8_t)(i * 7 + value_len);
+        CHECK_OK(memmap_cell_publish(handle, OFFSET, value, value_len));
+        number += 2;
+        for (i = 0; i < value_len; i++)
+            notices_a_change(OFFSET + 128 + number % 4 * slot + 24 + i);
+        CHECK_OK(memmap_cell_read(reader, OFFSET, copy, sizeof copy, &len, &sequence));
+        CHECK(len == value_len && sequence == number && memcmp(value, copy, value_len) == 0);
+    }
+    close_cell();
+}
+
 static void what_means_nothing_is_refused(void) {
     uint64_t size, len, sequence;
     uint8_t byte;
@@ -217,6 +249,7 @@ int main(int argc, char **argv) {
     static const struct behaviour behaviours[] = {
         BEHAVIOUR(the_newest_value_is_read_whole),
         BEHAVIOUR(values_may_be_empty_and_as_long_as_the_capacity),
+        BEHAVIOUR(a_value_of_any_length_is_read_whole_and_a_change_of_any_byte_noticed),
         BEHAVIOUR(what_means_nothing_is_refused),
         BEHAVIOUR(a_cell_that_says_more_than_there_is_is_an_error),
         BEHAVIOUR(the_newest_whole_value_survives_what_a_crash_tore),
