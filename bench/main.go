@@ -47,7 +47,7 @@ func run() error {
 		// Flushing.
 		goWriteFlush, mmapgoFlush,
 		// Searching.
-		findAgainstGo, findAgainstGlibc, pythonFind, findLastAgainstGo, pythonFindLast, backwardsShort, backwardsLong,
+		findAgainstGo, findAgainstGlibc, findAgainstReading, pythonFind, findLastAgainstGo, pythonFindLast, backwardsShort, backwardsLong,
 		// Growing and filling.
 		appendOnDisk, appendInMemory, firstTouch,
 		freshCopy(memmap.Prefault, ", prefault"), freshCopy(0, ", without prefault"),

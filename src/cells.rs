@@ -22,7 +22,7 @@ const LONGEST: u64 = 1 << 40;
 /// The words of a slot for values of up to `capacity` bytes: whole cache lines.
 #[inline]
 fn slot_words(capacity: u64) -> u64 {
-    (HEAD as u64 + capacity.div_ceil(WORD) + 7) / 8 * 8
+    (HEAD as u64 + capacity.div_ceil(WORD)).div_ceil(8) * 8
 }
 
 /// How many bytes a cell takes for values of up to `capacity` bytes.
