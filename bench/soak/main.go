@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"fmt"
 	"image/color"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -32,14 +33,15 @@ type curve struct {
 	of     func(line) float64
 	factor float64
 	more   float64
+	powers bool // Drawn by powers of ten.
 }
 
 var curves = []curve{
-	{"memory of its own (MiB)", func(l line) float64 { return l.memory / 1024 }, 1.1, 2},
-	{"open descriptors", func(l line) float64 { return l.descriptors }, 1.1, 8},
-	{"areas of memory", func(l line) float64 { return l.areas }, 1.1, 16},
-	{"median latency (µs)", func(l line) float64 { return l.median / 1e3 }, 1.5, 1},
-	{"99th percentile (µs)", func(l line) float64 { return l.ninetyNinth / 1e3 }, 2, 100},
+	{"memory of its own (MiB)", func(l line) float64 { return l.memory / 1024 }, 1.1, 2, false},
+	{"open descriptors", func(l line) float64 { return l.descriptors }, 1.1, 8, false},
+	{"areas of memory", func(l line) float64 { return l.areas }, 1.1, 16, false},
+	{"median latency (µs)", func(l line) float64 { return l.median / 1e3 }, 1.5, 1, false},
+	{"99th percentile (µs)", func(l line) float64 { return l.ninetyNinth / 1e3 }, 2, 100, true},
 }
 
 func main() {
@@ -168,5 +170,9 @@ func plotted(lines []line, c curve) (*plot.Plot, error) {
 		p.Add(curve)
 	}
 	p.Y.Max = top * 1.1
+	if c.powers {
+		p.Y.Min, p.Y.Max = 1, max(10, math.Pow(10, math.Ceil(math.Log10(top))))
+		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	}
 	return p, nil
 }
