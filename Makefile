@@ -91,7 +91,7 @@ wheel: build $(VENV)/ready
 	rm -rf target/wheel/linux
 	cd python && $(PYTHON) -m build --wheel --no-isolation --outdir ../target/wheel/linux >/dev/null
 	cd target/wheel && PATH=$(VENV)/bin:$$PATH auditwheel repair --only-plat --wheel-dir . linux/*.whl
-	@ls target/wheel/*.whl
+	@tools/wheel-tag target/wheel/*.whl
 
 bench: build
 	cd bench && $(GO) run $(LINK) .

@@ -30,9 +30,11 @@ run-32-bit-tests:
 	tests/platforms/c-tests $(RELEASE) open anonymous access locks faults
 
 # Debian's packages and wheels for amd64 and arm64, and a Go archive for both.
-BOTH = linux_amd64=$(CURDIR)/target/release/libmemmap.a \
-	linux_arm64=$(CURDIR)/target/cross/aarch64-unknown-linux-gnu/release/libmemmap.a
+LIBRARY_ARM64 = $(CURDIR)/target/cross/aarch64-unknown-linux-gnu/release/libmemmap.a
 
 packages: build deb wheel
-	$(call on,arm64,build deb wheel)
-	$(MAKE) --no-print-directory dist DIST_LIBRARIES='$(if $(wildcard $(lastword $(subst =, ,$(BOTH)))),$(BOTH),$(firstword $(BOTH)))'
+	libraries=linux_amd64=$(LIBRARY); \
+	if tools/cross arm64 $(MAKE) --no-print-directory build deb wheel; \
+	then libraries="$$libraries linux_arm64=$(LIBRARY_ARM64)"; \
+	else test $$? = 77; fi && \
+	$(MAKE) --no-print-directory dist DIST_LIBRARIES="$$libraries"
