@@ -2,7 +2,7 @@
 
 use crate::file::File;
 use crate::options::{Access, Flags, Options};
-use crate::range::{addressable, page_size};
+use crate::range::{addressable, mappable, page_size};
 use crate::status::{Error, Result, system};
 use memmap2::{MmapOptions, MmapRaw, RemapOptions};
 use std::ops::Range;
@@ -72,7 +72,7 @@ impl Memory {
     pub fn of_file(file: &File, len: u64, options: &Options) -> Result<Memory> {
         let mut how = MmapOptions::new();
         let len = addressable(len.max(options.capacity))?;
-        how.offset(options.offset)
+        how.offset(mappable(options.offset)?)
             .len(usable_size(options.offset, len, file.page_size));
         if reserves_nothing(options) {
             how.no_reserve_swap();

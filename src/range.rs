@@ -46,6 +46,20 @@ fn addressable_in(len: u64, space: u64, page: usize) -> Result<usize> {
         .ok_or(Error::Limit)
 }
 
+/// Where in a file a mapping may begin: the system takes it as a number of 4 KiB, whatever its pages are, in a word
+/// (mmap2(2)).
+pub fn mappable(offset: u64) -> Result<u64> {
+    mappable_in(offset, usize::MAX as u64)
+}
+
+/// The same where a word holds numbers up to `most`.
+fn mappable_in(offset: u64, most: u64) -> Result<u64> {
+    match offset / 4096 <= most {
+        true => Ok(offset),
+        false => Err(Error::Limit),
+    }
+}
+
 /// The page sizes that Linux can have (arch/arm64/Kconfig, choice "Page size"), and that of a huge page.
 #[cfg(test)]
 pub const PAGE_SIZES: [usize; 4] = [4 << 10, 16 << 10, 64 << 10, 2 << 20];
@@ -109,6 +123,14 @@ mod tests {
             );
             assert_eq!(addressable_in(u64::MAX, space, page), Err(Error::Limit));
         }
+    }
+
+    #[test]
+    fn with_words_of_32_bits_no_mapping_begins_behind_16_tebibytes() {
+        let (most, last) = (u64::from(u32::MAX), (16 << 40) - 1);
+        assert_eq!(mappable_in(last, most), Ok(last));
+        assert_eq!(mappable_in(last + 1, most), Err(Error::Limit));
+        assert_eq!(mappable_in(u64::MAX, u64::MAX), Ok(u64::MAX));
     }
 
     proptest! {

@@ -200,3 +200,34 @@ fn what_the_documents_have_make_do_is_in_the_makefiles() {
         assert!(makefiles.contains(&format!("\n{target}:")), "make {target}");
     }
 }
+
+#[test]
+fn what_is_not_run_on_other_platforms_is_a_test_by_that_name() {
+    let read = |path: &Path| fs::read_to_string(path).expect("it is there");
+    let mut go_tests = String::new();
+    let mut folders = vec![root().join("go")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("it is there") {
+            let path = entry.expect("it can be listed").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with("_test.go") {
+                go_tests += &read(&path);
+            }
+        }
+    }
+    for line in read(&root().join("tests/platforms/not-run")).lines() {
+        let (test, reason) = line.split_once(": ").expect("the reason is said");
+        let words: Vec<_> = test.split(' ').collect();
+        let [_, program, name] = words[..] else {
+            panic!("{line}: a platform, a program and a test");
+        };
+        let there = match program {
+            "go" => go_tests.contains(&format!("\nfunc {name}(")),
+            program => {
+                read(&root().join("tests/c").join(program)).contains(&format!("BEHAVIOUR({name})"))
+            }
+        };
+        assert!(there && !reason.is_empty(), "{line}: there is no such test");
+    }
+}

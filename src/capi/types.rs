@@ -8,6 +8,7 @@ use crate::record::Lock;
 use crate::sized::{self, Growing};
 use crate::status::{Error, Result};
 use std::ffi::c_void;
+use std::mem::offset_of;
 use std::time::Duration;
 
 /// What a mapping allows, for memmap_options.access.
@@ -298,7 +299,8 @@ impl RawMapped {
 
 // SAFETY: it begins with its size.
 unsafe impl Growing for RawMapped {
-    const FIRST: usize = 40;
+    // 40, and less where an address is shorter.
+    const FIRST: usize = offset_of!(RawMapped, reserved) + size_of::<i32>();
 }
 
 // SAFETY: it begins with its size.

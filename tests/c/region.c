@@ -507,7 +507,7 @@ static void memory_without_a_file_is_adopted_too(void) {
 
 static void what_cannot_have_been_mapped_is_not_adopted(void) {
     int fd, ends[2];
-    uint8_t *last = (uint8_t *)(UINTPTR_MAX - PAGE + 1);
+    uint8_t *last = (uint8_t *)(UINTPTR_MAX - (uintptr_t)PAGE + 1);
     memmap_mapped how;
     map_file(PROT_READ, MAP_SHARED);
     fd = open_file(O_RDONLY);
