@@ -9,6 +9,13 @@ static void touches_a_stale_pointer(void) {
     load(stale + 100);
 }
 
+/* An emulator has a last word too, a line after the program's own. */
+static void forget_the_emulator(char *text) {
+    char *line = strstr(text, "qemu: ");
+    if (getenv("MEMMAP_RUN") != NULL && line != NULL && (line == text || line[-1] == '\n'))
+        *line = '\0';
+}
+
 /* What a child that runs `body` writes to standard error; it must die by SIGSEGV. */
 static const char *last_words(void (*body)(void)) {
     static char text[4096];
@@ -21,6 +28,7 @@ static const char *last_words(void (*body)(void)) {
     close(fds[1]);
     len = read(fds[0], text, sizeof text - 1);
     text[len < 0 ? 0 : len] = 0;
+    forget_the_emulator(text);
     close(fds[0]);
     return text;
 }
@@ -250,16 +258,23 @@ static void threads_that_close_at_once_keep_no_more_than_the_budget(void) {
 
 static const char *itself;
 
+static void start_anew(const char *behaviour) {
+    const char *emulator = getenv("MEMMAP_RUN");
+    if (emulator != NULL && *emulator != '\0')
+        execlp(emulator, emulator, itself, ".", behaviour, (char *)NULL);
+    else
+        execl(itself, itself, ".", behaviour, (char *)NULL);
+    CHECK(0);
+}
+
 static void starts_with_poison(void) {
     setenv("MEMMAP_POISON", "1", 1);
-    execl(itself, itself, ".", "poisoned", (char *)NULL);
-    CHECK(0);
+    start_anew("poisoned");
 }
 
 static void starts_with_a_budget(void) {
     setenv("MEMMAP_POISON", "8192", 1);
-    execl(itself, itself, ".", "poisoned_with_a_budget", (char *)NULL);
-    CHECK(0);
+    start_anew("poisoned_with_a_budget");
 }
 
 static void poisoned(void) {
@@ -281,8 +296,7 @@ static void poisoned_with_a_budget(void) {
 
 static void starts_with_poison_and_ends_it(void) {
     setenv("MEMMAP_POISON", "1", 1);
-    execl(itself, itself, ".", "ended_before_the_first_mapping", (char *)NULL);
-    CHECK(0);
+    start_anew("ended_before_the_first_mapping");
 }
 
 static void ended_before_the_first_mapping(void) {
