@@ -83,7 +83,7 @@ fn repair(mapping: &Pinned, address: usize, code: c_int) -> bool {
             replace(mapping, Span { start, ..span }) || replace_all(mapping, Causes::TRUNCATED)
         }
         Finding::Unavailable(cause) => {
-            let block = block_around(page, mapping.lost.next_block().max(size), span);
+            let block = block_around(page, mapping.lost.next_block(), span);
             note_block(mapping, block, cause);
             replace(mapping, block) || replace_all(mapping, cause)
         }

@@ -3,7 +3,6 @@
 //! Everything here is atomics and system calls that a signal handler may make. Positions are bytes from
 //! the beginning of the mapping's first page on.
 
-use crate::range::page_size;
 use crate::status::{Error, Result};
 use std::ops::{BitOr, Range};
 use std::ptr;
@@ -53,8 +52,10 @@ const REPAIRS_OF_ONE_SIZE: u32 = 256;
 const NOWHERE: *mut AtomicU64 = ptr::dangling_mut();
 
 /// The bytes of a mapping that stand-in pages have taken the place of.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lost {
+    /// The size of the mapping's pages, as a power of two.
+    page_shift: u32,
     causes: AtomicU32,
     /// How many blocks were replaced.
     repairs: AtomicU32,
@@ -74,6 +75,21 @@ pub struct Lost {
 }
 
 impl Lost {
+    /// Nothing, of a mapping with pages of `page` bytes.
+    pub const fn of_pages(page: usize) -> Lost {
+        Lost {
+            page_shift: page.trailing_zeros(),
+            causes: AtomicU32::new(0),
+            repairs: AtomicU32::new(0),
+            tries: AtomicU32::new(0),
+            not_tail: AtomicUsize::new(0),
+            not_first: AtomicUsize::new(0),
+            behind_last: AtomicUsize::new(0),
+            pages: AtomicPtr::new(ptr::null_mut()),
+            pages_len: AtomicUsize::new(0),
+        }
+    }
+
     /// Everything from `position` on is lost.
     pub fn note_tail(&self, position: usize, cause: Causes) {
         // Release, here and below: see `Slot::note_fault`, which follows.
@@ -87,7 +103,7 @@ impl Lost {
         self.behind_last.fetch_max(block.end, Ordering::Release);
         self.note_cause(cause);
         // Release, like the others: who counts the fault afterwards publishes them together.
-        for (word, bits) in words(&block) {
+        for (word, bits) in words(&block, self.page()) {
             match self.word(total, word) {
                 Some(word) => word.fetch_or(bits, Ordering::Release),
                 None => break,
@@ -104,9 +120,8 @@ impl Lost {
     pub fn next_block(&self) -> usize {
         // Relaxed: a number.
         let doublings = self.repairs.fetch_add(1, Ordering::Relaxed) / REPAIRS_OF_ONE_SIZE;
-        page_size()
-            .checked_shl(doublings)
-            .filter(|block| block.is_power_of_two())
+        1usize
+            .checked_shl(self.page_shift.saturating_add(doublings))
             .unwrap_or(1usize << (usize::BITS - 2))
     }
 
@@ -142,7 +157,7 @@ impl Lost {
 
     /// Every run of pages that were replaced, in a mapping that is `total` bytes long.
     pub fn runs(&self, total: usize) -> Vec<Range<usize>> {
-        let page = page_size();
+        let page = self.page();
         let tail = self.tail().min(total).next_multiple_of(page);
         let blocks = self.blocks();
         let mut runs: Vec<Range<usize>> = Vec::new();
@@ -164,7 +179,11 @@ impl Lost {
 
     /// Forgets everything, for who has the mapping alone.
     pub fn clear(&mut self) {
-        *self = Lost::default();
+        *self = Lost::of_pages(self.page());
+    }
+
+    fn page(&self) -> usize {
+        1 << self.page_shift
     }
 
     fn tail(&self) -> usize {
@@ -183,7 +202,7 @@ impl Lost {
             return true;
         }
         let len = self.pages_len.load(Ordering::Relaxed); // Published by `pages`, which has been acquired.
-        words(range).any(|(word, bits)| {
+        words(range, self.page()).any(|(word, bits)| {
             let known = word < len / size_of::<AtomicU64>();
             // SAFETY: the index has just been compared with the length of the map.
             known && unsafe { &*pages.add(word) }.load(Ordering::Relaxed) & bits != 0
@@ -192,7 +211,8 @@ impl Lost {
 
     /// A word of the map of lost pages, which is made if it isn't there.
     fn word(&self, total: usize, index: usize) -> Option<&AtomicU64> {
-        let len = total.div_ceil(page_size()).div_ceil(64) * size_of::<AtomicU64>();
+        let len = total.div_ceil(self.page()).div_ceil(64) * size_of::<AtomicU64>();
+        // Acquire: as in `any_page`.
         let pages = match self.pages.load(Ordering::Acquire) {
             map if map.is_null() => self.make_pages(len),
             map => map,
@@ -216,7 +236,7 @@ impl Lost {
             made => made.cast(),
         };
         self.pages_len.store(len, Ordering::Relaxed); // The same for who comes at the same time.
-        // AcqRel: publishes the length, and shows that of who was first.
+        // AcqRel and Acquire: publishes the length, and shows that of who was first.
         let exchange =
             self.pages
                 .compare_exchange(ptr::null_mut(), map, Ordering::AcqRel, Ordering::Acquire);
@@ -243,9 +263,8 @@ impl Drop for Lost {
     }
 }
 
-/// The words of the map, and the bits in each, that stand for the pages that hold the bytes of `range`.
-fn words(range: &Range<usize>) -> impl Iterator<Item = (usize, u64)> {
-    let page = page_size();
+/// The words of the map, and the bits in each, that stand for the pages of `page` bytes that hold the bytes of `range`.
+fn words(range: &Range<usize>, page: usize) -> impl Iterator<Item = (usize, u64)> {
     let (first, behind) = (range.start / page, range.end.div_ceil(page));
     (first / 64..behind.div_ceil(64)).map(move |word| {
         let from = first.max(word * 64) - word * 64;
@@ -257,11 +276,12 @@ fn words(range: &Range<usize>) -> impl Iterator<Item = (usize, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::range::PAGE_SIZES;
     use proptest::prelude::*;
 
     #[test]
     fn a_tail_is_lost_from_its_first_byte_on() {
-        let lost = Lost::default();
+        let lost = Lost::of_pages(PAGE_SIZES[0]);
         lost.note_tail(5000, Causes::TRUNCATED);
         assert_eq!(lost.check(&(0..5000)), Ok(()));
         assert_eq!(lost.check(&(4999..5001)), Err(Error::Fault));
@@ -281,57 +301,82 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_at_first_and_after_clearing() {
-        let mut lost = Lost::default();
-        assert_eq!(lost.summary(9000), (0..0, Causes::default()));
-        lost.note_block(0..page_size(), 9000, Causes::IO);
-        lost.note_tail(7, Causes::TRUNCATED);
-        lost.clear();
-        assert_eq!(lost.check(&(0..9000)), Ok(()));
-        assert_eq!(lost.summary(9000), (0..0, Causes::default()));
+        for page in PAGE_SIZES {
+            let mut lost = Lost::of_pages(page);
+            assert_eq!(lost.summary(2 * page), (0..0, Causes::default()));
+            lost.note_block(0..page, 2 * page, Causes::IO);
+            lost.note_tail(7, Causes::TRUNCATED);
+            lost.clear();
+            assert_eq!(lost.check(&(0..2 * page)), Ok(()));
+            assert_eq!(lost.summary(2 * page), (0..0, Causes::default()));
+            assert_eq!(
+                lost.next_block(),
+                page,
+                "its pages stay as large as they are"
+            );
+        }
     }
 
     #[test]
     fn blocks_double_often_enough_to_bound_the_number_of_areas() {
-        let lost = Lost::default();
-        let (total, mut repaired, mut blocks) = (1u64 << 40, 0, 0u32);
-        while repaired < total {
-            repaired += lost.next_block() as u64;
-            blocks += 1;
-        }
-        assert!(blocks < 8_000, "{blocks}");
-        for _ in 0..100_000 {
-            assert!(lost.next_block().is_power_of_two());
+        for page in PAGE_SIZES {
+            let lost = Lost::of_pages(page);
+            let (total, mut repaired, mut blocks) = (1u64 << 40, 0, 0u32);
+            while repaired < total {
+                repaired += lost.next_block() as u64;
+                blocks += 1;
+            }
+            assert!(blocks < 8_000, "{blocks}");
+            for _ in 0..100_000 {
+                assert!(lost.next_block().is_power_of_two());
+            }
         }
     }
 
     #[test]
     fn without_a_map_everything_between_the_blocks_counts_as_lost() {
-        let page = page_size();
-        let lost = Lost::default();
-        lost.note_block(page..2 * page, usize::MAX / 2, Causes::IO); // No address space holds that map.
-        lost.note_block(8 * page..9 * page, 16 * page, Causes::IO);
-        assert_eq!(lost.check(&(page..page + 1)), Err(Error::Fault));
-        assert_eq!(lost.check(&(4 * page..5 * page)), Err(Error::Fault));
-        assert_eq!(lost.check(&(9 * page..16 * page)), Ok(()));
-        assert_eq!(lost.runs(16 * page), vec![page..9 * page]);
+        for &page in &PAGE_SIZES[..2] {
+            let lost = Lost::of_pages(page);
+            lost.note_block(page..2 * page, usize::MAX, Causes::IO); // No address space holds that map.
+            lost.note_block(8 * page..9 * page, 16 * page, Causes::IO);
+            assert_eq!(lost.check(&(page..page + 1)), Err(Error::Fault));
+            assert_eq!(lost.check(&(4 * page..5 * page)), Err(Error::Fault));
+            assert_eq!(lost.check(&(9 * page..16 * page)), Ok(()));
+            assert_eq!(lost.runs(16 * page), vec![page..9 * page]);
+        }
+    }
+
+    #[test]
+    fn a_tail_takes_the_page_that_it_begins_in_along_only_as_far_as_it_was_there() {
+        for page in PAGE_SIZES {
+            let lost = Lost::of_pages(page);
+            lost.note_block(page..2 * page, 9 * page, Causes::IO);
+            lost.note_tail(4 * page + 1, Causes::TRUNCATED);
+            let replaced = vec![page..2 * page, 5 * page..9 * page];
+            assert_eq!(lost.runs(9 * page), replaced);
+        }
     }
 
     proptest! {
         #[test]
         fn a_range_is_lost_exactly_when_a_page_of_it_is(
+            page in prop::sample::select(&PAGE_SIZES[..]),
             blocks in prop::collection::vec((0..300usize, 1..70usize), 0..8),
-            ranges in prop::collection::vec((0..400 * 4096usize, 0..9 * 4096usize), 1..50),
+            ranges in prop::collection::vec((0..400usize, 0..9usize, -1..2isize, -1..2isize), 1..50),
         ) {
-            let (page, total) = (page_size(), 400 * page_size());
-            let lost = Lost::default();
+            let total = 400 * page;
+            let lost = Lost::of_pages(page);
             let mut plain = vec![false; 400];
             for (first, len) in &blocks {
                 lost.note_block(first * page..(first + len) * page, total, Causes::IO);
                 plain[*first..first + len].fill(true);
             }
-            for (start, len) in ranges {
-                let range = start..(start + len).min(total).max(start);
-                let any = range.clone().any(|position| plain[position / page]);
+            for (first, len, before, behind) in ranges {
+                let start = (first * page).saturating_add_signed(before);
+                let end = ((first + len) * page).saturating_add_signed(behind).min(total);
+                let range = start..end.max(start);
+                let holds = |i: usize| range.start < (i + 1) * page && i * page < range.end;
+                let any = !range.is_empty() && (0..400).any(|i| plain[i] && holds(i));
                 prop_assert_eq!(lost.check(&range).is_err(), any, "{:?}", range);
             }
             let pages = lost.runs(total).iter().map(|run| run.len() / page).sum::<usize>();

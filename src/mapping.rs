@@ -100,6 +100,7 @@ impl Mapping {
     }
 
     fn new(memory: Memory, len: u64, backing: Backing, options: &Options) -> Mapping {
+        let pages = Pages::of(options, &backing);
         Mapping {
             memory: ManuallyDrop::new(memory),
             len: AtomicUsize::new(len as usize),
@@ -108,9 +109,9 @@ impl Mapping {
             opened: options.access,
             flags: options.flags,
             keeps_capacity: options.capacity > len,
-            pages: Pages::of(options, &backing),
+            lost: Lost::of_pages(pages.size),
+            pages,
             backing,
-            lost: Lost::default(),
             failed_flush: AtomicI32::new(0),
         }
     }

@@ -178,6 +178,15 @@ pub fn page_count(len: usize, page: usize) -> usize {
     len.div_ceil(page)
 }
 
+/// The pages of `len` bytes that begin with a page, up to so many at a time: how far from there they begin,
+/// and how many they are.
+pub fn lots(len: usize, page: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let pages = page_count(len, page);
+    (0..pages)
+        .step_by(most)
+        .map(move |first| (first * page, most.min(pages - first)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +219,21 @@ mod tests {
             prop_assert_eq!(first + size, start + len);
             let count = (start + len - 1) / page - start / page + 1;
             prop_assert_eq!(page_count(size, page), count);
+        }
+
+        #[test]
+        fn lots_of_pages_follow_one_another_from_the_first_byte_to_the_last(
+            page in prop::sample::select(&PAGE_SIZES[..]),
+            len in 1..1_usize << 30,
+            most in 1..10_000_usize,
+        ) {
+            let mut end = 0;
+            for (first, count) in lots(len, page, most) {
+                prop_assert_eq!(first, end);
+                prop_assert!((1..=most).contains(&count));
+                end += count * page;
+            }
+            prop_assert_eq!(end, len.next_multiple_of(page));
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::access::intact;
 use crate::advice::Advice;
 use crate::handles::{Pinned, pin};
 use crate::mapping::Mapping;
-use crate::memory::{Backing, page_count};
+use crate::memory::{Backing, lots, page_count};
 use crate::options::{Access, Flags};
 use crate::range::{checked_to_end, in_memory, page_size};
 use crate::slot::Views;
@@ -132,12 +132,10 @@ pub fn residency(
     }
     let (first, len) = mapping.pages_of(range);
     let page = page_size();
-    let pages = page_count(len, page);
     let mut present = [0u8; AT_ONCE];
     let mut resident = 0;
-    for start in (0..pages).step_by(AT_ONCE) {
-        let count = AT_ONCE.min(pages - start);
-        let from = first.wrapping_byte_add(start * page);
+    for (start, count) in lots(len, page, AT_ONCE) {
+        let from = first.wrapping_byte_add(start);
         // SAFETY: the pages are the mapping's own, and there is a byte for each.
         system(|| unsafe { libc::mincore(from, count * page, present.as_mut_ptr()) })?;
         resident += present[..count]
