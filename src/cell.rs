@@ -242,7 +242,7 @@ impl Slot<'_> {
         };
         sum.over(&words[..whole], &mut get);
         if rest != 0 {
-            let value = words[whole].load(Ordering::Relaxed);
+            let value = words[whole].load(Ordering::Relaxed); // As the other words.
             sum.last(value);
             let bytes = value.to_ne_bytes();
             // SAFETY: as above, for the last bytes.

@@ -114,7 +114,7 @@ pub fn create(handle: Handle, offset: u64, capacity: u64) -> Result<()> {
             Some(there) if there == capacity => Ok(()),
             Some(_) => Err(Error::Corrupt),
             None => {
-                // Relaxed, all: published by what says that there is a cell.
+                // Relaxed, all but the last, which is Release: it says that there is a cell, and publishes the others.
                 let slots = all[HEADER as usize..].chunks(slot_words(capacity) as usize);
                 slots.for_each(|slot| slot[0].store(0, Ordering::Relaxed));
                 all[NEWEST].store(0, Ordering::Relaxed);

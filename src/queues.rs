@@ -121,7 +121,7 @@ pub fn insert(
 /// Lets go of everything that a handle which was closed has locked, and sends away who waits.
 pub fn forget(handle: Handle) {
     fence(Ordering::SeqCst); // See `insert`.
-    // Relaxed: the fence orders it; below it is a number that the lock of the queues orders.
+    // Relaxed: the fence orders it; below, and where `insert` takes its own back, it is a number.
     if QUEUES.load(Ordering::Relaxed) == 0 {
         return;
     }

@@ -68,6 +68,7 @@ pub const PAGE_SIZES: [usize; 4] = [4 << 10, 16 << 10, 64 << 10, 2 << 20];
 pub fn page_size() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     static PAGE_SIZE: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed, both: a number, and the same one whoever asks.
     match PAGE_SIZE.load(Relaxed) {
         0 => {
             // SAFETY: sysconf takes any name and touches no memory of ours.

@@ -230,7 +230,7 @@ fn system_messages() -> &'static [CString] {
     let mut messages = MESSAGES.load(Ordering::Acquire);
     if messages.is_null() {
         let own = Box::into_raw(Box::new((0..=LAST_ERRNO).map(system_message).collect()));
-        // Release: pairs with the above.
+        // AcqRel and Acquire: pairs with the above, and sees those of who was first.
         messages = match MESSAGES.compare_exchange(
             ptr::null_mut(),
             own,
