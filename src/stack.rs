@@ -6,8 +6,12 @@ use std::mem::{MaybeUninit, transmute};
 
 /// Bytes below the stack pointer that stay untouched: those that code may use unasked (128 by the System V
 /// ABI for x86-64), and as many as the kernel's own frame takes there, registers and all. Mono's handler
-/// writes where that frame would be.
-const KERNELS_FRAME: usize = 4096;
+/// writes where that frame would be. On aarch64 it has 4 KiB for registers alone (struct sigcontext, __reserved).
+const KERNELS_FRAME: usize = if cfg!(target_arch = "aarch64") {
+    8192
+} else {
+    4096
+};
 
 /// Runs `work` on the stack of the code that was interrupted. It may leave by longjmp.
 ///
