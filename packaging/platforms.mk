@@ -9,8 +9,12 @@ on = tools/cross $(1) $(MAKE) --no-print-directory $(2) || test $$? = 77
 test-aarch64:
 	$(call on,arm64,run-platform-tests)
 
+# What may depend on how the library is linked: who owns a signal, and what a second copy does.
+GUARDS_PROGRAMS = faults guard handler region poison
+
 run-platform-tests: build compare-abi
-	tests/platforms/c-tests $(RELEASE)
+	tests/platforms/c-tests $(LIBRARY)
+	tests/platforms/c-tests $(RELEASE)/libmemmap.so $(GUARDS_PROGRAMS)
 	tests/platforms/go-tests ./...
 	tests/platforms/first-programs
 
@@ -27,7 +31,8 @@ check-32-bit:
 run-32-bit-tests:
 	cargo check --quiet --lib
 	$(MAKE) --no-print-directory build
-	tests/platforms/c-tests $(RELEASE)
+	tests/platforms/c-tests $(LIBRARY)
+	tests/platforms/c-tests $(RELEASE)/libmemmap.so $(GUARDS_PROGRAMS)
 
 # Debian's packages and wheels for amd64 and arm64, and a Go archive for both.
 LIBRARY_ARM64 = $(CURDIR)/target/cross/aarch64-unknown-linux-gnu/release/libmemmap.a
