@@ -8,9 +8,11 @@ use std::cell::UnsafeCell;
 
 /// Registers the hooks before main, or before dlopen answers. Any later, a fork could come between a
 /// thread's first turn and the hooks, and its child would wait for ever.
+///
+/// Who locks refers to it: of a static library that is not one object a linker takes only what is referred to.
 #[used]
 #[unsafe(link_section = ".init_array")]
-static AT_LOAD: extern "C" fn() = register;
+pub static AT_LOAD: extern "C" fn() = register;
 
 extern "C" fn register() {
     // SAFETY: the hooks are safe to call at any time, and the library is never unloaded.

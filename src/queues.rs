@@ -2,6 +2,7 @@
 //! fault handler may drop a mapping, and must not meet a lock there.
 
 use crate::claims::Claims;
+use crate::fork;
 use crate::record::{self, Deadline, FOR_EVER, Locker, left};
 use crate::status::Result;
 use crate::table::Handle;
@@ -29,6 +30,9 @@ static ALL: [Shard; SHARDS] = [const {
         waiting: AtomicUsize::new(0),
     }
 }; SHARDS];
+
+#[used]
+static HOOKS: &extern "C" fn() = &fork::AT_LOAD;
 
 /// How many queues there are, so that closing a handle costs nothing as long as nobody locks.
 static QUEUES: AtomicUsize = AtomicUsize::new(0);

@@ -4,6 +4,7 @@
 //! between would find a mapping that is half changed, and a lock whose holder it does not have. So
 //! fork waits until every turn is over ([`fork`](crate::fork)).
 
+use crate::fork;
 use crate::table::Handle;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +12,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const LOCKS: usize = 64;
 
 static TURNS: [Mutex<()>; LOCKS] = [const { Mutex::new(()) }; LOCKS];
+
+#[used]
+static HOOKS: &extern "C" fn() = &fork::AT_LOAD;
 
 /// Waits until no other thread resizes the mapping, and keeps it so until the answer is dropped.
 pub fn turn(handle: Handle) -> Turn {

@@ -34,8 +34,21 @@ programs! {
     faults guard handler region poison flush_errors system
 }
 
-/// Compiles, links and runs a program of tests/c in an empty folder, which it must leave empty.
+#[test]
+fn a_fork_finds_nothing_locked_also_by_a_static_library_of_many_objects() {
+    let resizing = "a_fork_while_another_thread_resizes_finds_nothing_locked";
+    let locking = "a_fork_while_another_thread_locks_finds_nothing_locked";
+    behaves("handles", Some(resizing), Library::StaticDebug);
+    behaves("locks", Some(locking), Library::StaticDebug);
+}
+
 fn passes(name: &str, library: Library) {
+    behaves(name, None, library);
+}
+
+/// Compiles, links and runs a program of tests/c, or one behaviour of it, in an empty folder, which it must
+/// leave empty.
+fn behaves(name: &str, behaviour: Option<&str>, library: Library) {
     let built = tempfile::tempdir().expect("a temporary folder");
     let source = root().join(format!("tests/c/{name}.c"));
     let program = link(&built, &source, library, &["-D_GNU_SOURCE"]);
@@ -43,7 +56,10 @@ fn passes(name: &str, library: Library) {
     // Some behaviours are those of a user without rights, who must get in.
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
 
-    let output = run(&program, [folder.path()]);
+    let folder_and_behaviour = [folder.path().as_os_str()]
+        .into_iter()
+        .chain(behaviour.map(OsStr::new));
+    let output = run(&program, folder_and_behaviour);
     let text = String::from_utf8_lossy(&output.stdout);
     for skipped in text.lines().filter(|line| line.starts_with("skipped")) {
         // Not by println!, which the test harness holds back.

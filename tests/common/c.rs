@@ -1,6 +1,6 @@
 //! Compiling C and C++ as a user does, and what came of running it.
 
-use super::{release_folder, root};
+use super::{debug_folder, release_folder, root};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::fs::symlink;
@@ -18,6 +18,8 @@ pub const SYSTEM_LIBRARIES: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
 #[derive(Clone, Copy)]
 pub enum Library {
     Static,
+    /// As built for development.
+    StaticDebug,
     Shared,
 }
 
@@ -51,6 +53,7 @@ pub fn link(folder: &TempDir, source: &Path, library: Library, flags: &[&str]) -
     command.arg(source).arg("-o").arg(&program);
     match library {
         Library::Static => command.arg(release_folder().join("libmemmap.a")),
+        Library::StaticDebug => command.arg(debug_folder().join("libmemmap.a")),
         Library::Shared => {
             let shared = release_folder().join("libmemmap.so");
             // The loader looks for the soname.

@@ -17,18 +17,26 @@ pub fn root() -> &'static Path {
 
 /// The folder of the release build, which is made once if it isn't there.
 pub fn release_folder() -> &'static Path {
-    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--release", "--quiet", "--lib"])
-            .current_dir(root())
-            .status();
-        assert!(built.expect("cargo runs").success());
-        let target = std::env::var_os("CARGO_TARGET_DIR");
-        target
-            .map_or(root().join("target"), PathBuf::from)
-            .join("release")
-    });
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| built(&["--release"]).join("release"));
     &FOLDER
+}
+
+/// The folder of the build for development, whose static library is of many objects.
+pub fn debug_folder() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| built(&[]).join("debug"));
+    &FOLDER
+}
+
+/// Builds the library, if it isn't there; the folder of all builds.
+fn built(profile: &[&str]) -> PathBuf {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--lib"])
+        .args(profile)
+        .current_dir(root())
+        .status();
+    assert!(built.expect("cargo runs").success());
+    let target = std::env::var_os("CARGO_TARGET_DIR");
+    target.map_or(root().join("target"), PathBuf::from)
 }
 
 /// The release build of the shared library.
