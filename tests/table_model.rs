@@ -18,7 +18,7 @@ mod table;
 
 /// What `src/sync.rs` is in the library.
 mod sync {
-    pub use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+    pub use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
     pub struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
 
