@@ -35,7 +35,7 @@ func CellSize(capacity int64) (int64, error) {
 // another capacity is [ErrCorrupt].
 func (m *Map) CreateCell(offset, capacity int64) (*Cell, error) {
 	if offset < 0 || capacity < 0 {
-		return nil, m.fail("cell", ErrInvalid)
+		return nil, m.refused("cell", ErrInvalid)
 	}
 	if !m.enter(operation) {
 		return nil, m.fail("cell", ErrClosed)
@@ -105,7 +105,7 @@ func (c *Cell) Sequence() (uint64, error) {
 
 func (c *Cell) look() (capacity int64, sequence uint64, err error) {
 	if c.offset < 0 {
-		return 0, 0, c.m.fail("cell", ErrInvalid)
+		return 0, 0, c.m.refused("cell", ErrInvalid)
 	}
 	if !c.m.enter(operation) {
 		return 0, 0, c.m.fail("cell", ErrClosed)

@@ -33,6 +33,8 @@ func wantsClosed(t *testing.T, m *Map, c *Cursor) {
 	_, residency := m.Residency(0, ToEnd)
 	_, resident := m.Resident(0, ToEnd)
 	_, grow := m.Grow(1)
+	_, growLess := m.Grow(-1)
+	_, cell := m.CreateCell(-8, 1)
 	_, find := m.Find(p, 0, ToEnd)
 	_, window := m.Window(0, 1)
 	_, findLast := m.FindLast(p, -1, 0)
@@ -48,6 +50,8 @@ func wantsClosed(t *testing.T, m *Map, c *Cursor) {
 		"FlushWith": m.FlushWith(0, 0, FlushAsync), "Advise": m.Advise(0, ToEnd, AdviceNormal),
 		"Prefault": m.Prefault(0, ToEnd, PrefaultRead), "Residency": residency, "Resident": resident,
 		"LockMemory": m.LockMemory(0, ToEnd), "UnlockMemory": m.UnlockMemory(0, ToEnd), "Protect": m.Protect(ReadOnly),
+		"Resize to less than nothing": m.Resize(-1), "Grow by less than nothing": growLess, "CreateCell": cell,
+		"Send to nobody": m.Send(nil, 0), "Wake outside": m.Wake(-8, 1), "Wait outside": m.Wait(t.Context(), -8, 0),
 		"Grow": grow, "Find": find, "Window": window, "FindLast": findLast, "Appender.Write": appended, "Appender.Close": m.Appender().Close(),
 		"Cursor.Read": cursorRead, "Cursor.ReadByte": cursorByte,
 		"Cursor.Write": cursorWrite, "Cursor.Seek": cursorSeek, "Close": m.Close(),

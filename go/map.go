@@ -173,3 +173,11 @@ func (m *Map) Info() (Info, error) {
 }
 
 func (m *Map) fail(op string, err error) error { return &Error{op, m.path, err} }
+
+// refused is the error of a call that has no meaning; a closed Map refuses every call as such.
+func (m *Map) refused(op string, err error) error {
+	if m.state.Load()&closed != 0 {
+		err = ErrClosed
+	}
+	return m.fail(op, err)
+}

@@ -26,7 +26,7 @@ const (
 // [ErrUnsupported].
 func (m *Map) Send(conn *net.UnixConn, access Access) error {
 	if conn == nil {
-		return m.fail("send", ErrInvalid)
+		return m.refused("send", ErrInvalid)
 	}
 	info, err := m.Info()
 	switch {

@@ -13,7 +13,7 @@ import "math"
 // [NoDescriptor], and [ErrFault] when anything of the mapping was lost: [Map.Recover] it first.
 func (m *Map) Resize(n int64) error {
 	if n < 0 {
-		return m.fail("resize", ErrInvalid)
+		return m.refused("resize", ErrInvalid)
 	}
 	_, err := m.setLength("resize", uint64(n))
 	return err
@@ -29,9 +29,9 @@ func (m *Map) Grow(n int64) (int64, error) {
 	before := m.length.Load()
 	switch {
 	case n < 0:
-		return 0, m.fail("grow", ErrInvalid)
+		return 0, m.refused("grow", ErrInvalid)
 	case n > math.MaxInt64-before:
-		return 0, m.fail("grow", ErrLimit)
+		return 0, m.refused("grow", ErrLimit)
 	}
 	if _, err := m.setLengthInTurn("grow", uint64(before+n)); err != nil {
 		return 0, err

@@ -25,7 +25,7 @@ func (m *Map) Wait(ctx context.Context, offset int64, expected uint32) error {
 
 func (m *Map) waitFor(offset int64, expected uint32, milliseconds int64) (int32, error) {
 	if offset < 0 {
-		return 0, m.fail("wait", ErrRange)
+		return 0, m.refused("wait", ErrRange)
 	}
 	if !m.enter(view) {
 		return 0, m.fail("wait", ErrClosed)
@@ -38,7 +38,7 @@ func (m *Map) waitFor(offset int64, expected uint32, milliseconds int64) (int32,
 // to write.
 func (m *Map) Wake(offset int64, n int) error {
 	if offset < 0 {
-		return m.fail("wake", ErrRange)
+		return m.refused("wake", ErrRange)
 	}
 	if !m.enter(operation) {
 		return m.fail("wake", ErrClosed)
