@@ -72,14 +72,20 @@ static void bounds_outside_the_mapping_are_refused(void) {
 /* Whoever stops before the lost part has seen only what is there. */
 static void a_search_that_looks_at_a_lost_page_is_a_fault(void) {
     uint64_t at;
+    FILE *file;
     CHECK_OK(memmap_guard_install());
     make_file("file", 4 * 4096, 'x');
+    file = fopen("file", "r+b");
+    CHECK(file != NULL && fseek(file, 3000, SEEK_SET) == 0 && fputs("yz", file) > 0 && fclose(file) == 0);
     CHECK_OK(memmap_open("file", NULL, &handle));
     CHECK(truncate("file", 4096) == 0);
     CHECK_OK(memmap_find(handle, 0, MEMMAP_TO_END, "xx", 2, &at));
     CHECK_EQUAL(0, at);
-    CHECK_REFUSED(MEMMAP_ERR_FAULT, at, memmap_find(handle, 0, MEMMAP_TO_END, "y", 1, &at));
+    CHECK_REFUSED(MEMMAP_ERR_FAULT, at, memmap_find(handle, 0, MEMMAP_TO_END, "q", 1, &at));
     CHECK_REFUSED(MEMMAP_ERR_FAULT, at, memmap_rfind(handle, 0, MEMMAP_TO_END, "x", 1, &at));
+    CHECK_REFUSED(MEMMAP_ERR_FAULT, at, memmap_rfind(handle, 8, MEMMAP_TO_END, "x", 1, &at));
+    CHECK_OK(memmap_find(handle, 0, MEMMAP_TO_END, "yz", 2, &at));
+    CHECK_EQUAL(3000, at);
     CHECK_OK(memmap_rfind(handle, 0, 4096, "x", 1, &at));
     CHECK_EQUAL(4095, at);
     CHECK_OK(memmap_close(handle));
