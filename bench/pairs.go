@@ -21,6 +21,8 @@ type pair struct {
 	rounds int
 	// missing is why there is nothing to compare with; "" if there is.
 	missing string
+	// why is what stands in the way of more, for where that is less than asked.
+	why string
 	// done, if there is one, cleans up.
 	done func()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"math"
@@ -91,7 +92,19 @@ func (t *report) markdown(machine string) string {
 	for _, note := range t.notes {
 		fmt.Fprintf(&b, "\n%s\n", note)
 	}
+	t.explain(&b)
 	return b.String()
+}
+
+// explain says of every row that is less than asked what stands in its way.
+func (t *report) explain(b *strings.Builder) {
+	title := "\n## What is missed, and why\n\n"
+	for _, r := range t.rows {
+		if r.missing == "" && r.verdict() != "" {
+			fmt.Fprintf(b, "%s* %s, against %s: %s.\n", title, r.work, r.against, cmp.Or(r.why, "not known"))
+			title = ""
+		}
+	}
 }
 
 // draw shows each ratio as a dot between its quartiles, on a logarithmic scale, and what was asked as a tick.
