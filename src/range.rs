@@ -132,6 +132,7 @@ mod tests {
         assert_eq!(mappable_in(last, most), Ok(last));
         assert_eq!(mappable_in(last + 1, most), Err(Error::Limit));
         assert_eq!(mappable_in(u64::MAX, u64::MAX), Ok(u64::MAX));
+        assert_eq!(mappable(last), Ok(last));
     }
 
     proptest! {
