@@ -209,3 +209,12 @@ func TestACursorReadsWritesAndSeeks(t *testing.T) {
 		t.Errorf("a failed Seek moved the cursor to %d", position)
 	}
 }
+
+func TestAnErrorOfAMethodNamesItselfAndTheFile(t *testing.T) {
+	path := newFile(t, "Hello")
+	_, err := open(t, path, nil).ReadAt(make([]byte, 1), -1)
+	var e *Error
+	if !errors.As(err, &e) || e.Op != "read" || e.Path != path {
+		t.Errorf("%#v", err)
+	}
+}

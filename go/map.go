@@ -128,8 +128,7 @@ func newMap(op, path string, writable bool, opened mapped) (*Map, error) {
 // Close unmaps the memory, or leaves that to the view that ends last. It flushes nothing and cannot
 // report that a write failed; see [Map.Flush]. Closing twice is [ErrClosed].
 func (m *Map) Close() error {
-	before := m.state.Or(closed)
-	if before&closed != 0 {
+	if m.state.Or(closed)&closed != 0 {
 		return m.fail("close", ErrClosed)
 	}
 	m.cleanup.Stop()
