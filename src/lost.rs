@@ -276,7 +276,7 @@ fn words(range: &Range<usize>, page: usize) -> impl Iterator<Item = (usize, u64)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::range::PAGE_SIZES;
+    use crate::range::{PAGE_SIZES, page_size};
     use proptest::prelude::*;
 
     #[test]
@@ -297,6 +297,7 @@ mod tests {
         let both = Causes::TRUNCATED | Causes::IO;
         assert!(both.has(Causes::TRUNCATED) && both.has(Causes::IO) && both.has(both));
         assert!(!both.has(Causes::UNKNOWN) && !Causes::IO.has(both));
+        assert_eq!(both | Causes::IO, both);
     }
 
     #[test]
@@ -314,6 +315,14 @@ mod tests {
                 page,
                 "its pages stay as large as they are"
             );
+        }
+    }
+
+    #[test]
+    fn no_more_than_a_page_is_given_up_until_there_were_many() {
+        let lost = Lost::of_pages(page_size());
+        for size in [page_size(), 2 * page_size(), 4 * page_size()] {
+            assert!((0..REPAIRS_OF_ONE_SIZE).all(|_| lost.next_block() == size));
         }
     }
 

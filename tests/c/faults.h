@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "files.h"
 
@@ -75,6 +76,16 @@ static inline uint8_t *foreign(const char *name, uint64_t pages, int protection,
     close(fd);
     CHECK(data != MAP_FAILED);
     return data;
+}
+
+/* Sends this thread what the kernel would tell of a fault at `address`. */
+static inline void pretend_a_fault(int code, void *address) {
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    info.si_signo = SIGBUS;
+    info.si_code = code;
+    info.si_addr = address;
+    CHECK(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info) == 0);
 }
 
 #endif
