@@ -276,7 +276,8 @@ fn words(range: &Range<usize>, page: usize) -> impl Iterator<Item = (usize, u64)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::range::{PAGE_SIZES, page_size};
+    use crate::range::PAGE_SIZES;
+    use crate::range::page_size;
     use proptest::prelude::*;
 
     #[test]
@@ -339,7 +340,40 @@ mod tests {
             for _ in 0..100_000 {
                 assert!(lost.next_block().is_power_of_two());
             }
+            assert_eq!(lost.next_block(), 1 << (usize::BITS - 2));
         }
+    }
+
+    #[test]
+    fn a_page_is_tried_again_so_many_times_in_all() {
+        let lost = Lost::of_pages(page_size());
+        assert_eq!((0..5).filter(|_| lost.try_again(3)).count(), 3);
+    }
+
+    #[test]
+    fn a_tail_behind_the_mapping_is_no_loss_of_it() {
+        let (page, lost) = (page_size(), Lost::of_pages(page_size()));
+        lost.note_block(0..page, 4 * page, Causes::IO);
+        lost.note_tail(4 * page, Causes::TRUNCATED);
+        assert_eq!(lost.summary(4 * page).0, 0..page);
+    }
+
+    #[test]
+    fn the_map_of_pages_goes_with_what_it_tells_of() {
+        let taken = || {
+            let pages = std::fs::read_to_string("/proc/self/statm").expect("procfs is there");
+            let pages = pages.split(' ').next().expect("it has numbers");
+            pages.parse::<usize>().expect("it is one") * page_size()
+        };
+        let before = taken();
+        for _ in 0..64 {
+            Lost::of_pages(page_size()).note_block(
+                0..page_size(),
+                1 << (usize::BITS - 24),
+                Causes::IO,
+            ); // 32 MiB of address space.
+        }
+        assert!(taken() < before + (1 << 30));
     }
 
     #[test]
@@ -348,6 +382,7 @@ mod tests {
             let lost = Lost::of_pages(page);
             lost.note_block(page..2 * page, usize::MAX, Causes::IO); // No address space holds that map.
             lost.note_block(8 * page..9 * page, 16 * page, Causes::IO);
+            assert_eq!(lost.check(&(0..page)), Ok(()));
             assert_eq!(lost.check(&(page..page + 1)), Err(Error::Fault));
             assert_eq!(lost.check(&(4 * page..5 * page)), Err(Error::Fault));
             assert_eq!(lost.check(&(9 * page..16 * page)), Ok(()));

@@ -200,6 +200,8 @@ static void protection_takes_writing_away_and_gives_it_back(void) {
     open_file(MEMMAP_READ_ONLY);
     CHECK_STATUS(MEMMAP_ERR_ACCESS, memmap_protect(handle, MEMMAP_READ_WRITE));
     CHECK_OK(memmap_protect(handle, MEMMAP_READ_ONLY));
+    CHECK_OK(memmap_protect(handle, MEMMAP_ACCESS_DEFAULT));
+    CHECK_EQUAL(MEMMAP_READ_ONLY, info_of(handle).access);
     close_file();
     CHECK_STATUS(MEMMAP_ERR_HANDLE, memmap_protect(handle, MEMMAP_READ_ONLY));
 }

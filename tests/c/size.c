@@ -75,6 +75,17 @@ static void within_the_capacity_the_address_stays(void) {
     close_file();
 }
 
+static void shrinking_gives_address_space_back_unless_it_was_asked_for(void) {
+    open_file(100 * 4096, OPTIONS(.access = MEMMAP_READ_WRITE));
+    CHECK_OK(memmap_resize(handle, 10));
+    CHECK(info_of(handle).capacity < 100 * 4096);
+    close_file();
+    open_file(100 * 4096, OPTIONS(.access = MEMMAP_READ_WRITE, .capacity = 1 << 20));
+    CHECK_OK(memmap_resize(handle, 10));
+    CHECK(info_of(handle).capacity >= 1 << 20);
+    close_file();
+}
+
 static void a_pin_forbids_moving_and_cutting_and_nothing_else(void) {
     memmap_view view;
     uint64_t capacity;
@@ -263,6 +274,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(growing_a_sparse_mapping_reserves_nothing),
         BEHAVIOUR(shrinking_cuts_the_file_and_what_comes_back_is_zero),
         BEHAVIOUR(within_the_capacity_the_address_stays),
+        BEHAVIOUR(shrinking_gives_address_space_back_unless_it_was_asked_for),
         BEHAVIOUR(a_pin_forbids_moving_and_cutting_and_nothing_else),
         BEHAVIOUR(what_was_written_past_the_end_does_not_come_back),
         BEHAVIOUR(a_window_before_the_end_leaves_what_follows_it),
