@@ -207,6 +207,8 @@ class mmap(Beyond):
         ``flush(range(start, stop))`` takes any bytes. ``flags`` are MS_SYNC, MS_ASYNC and MS_INVALIDATE (as
         since 3.15). A flush that failed stays failed until ``recover``, since the kernel tells it once.
         """
+        if self.closed:
+            raise ValueError(CLOSED)
         first, length = self._flushed(offset, size)
         if flags not in _FLUSHES:
             raise error_for(22, 0)
@@ -241,6 +243,8 @@ class mmap(Beyond):
 
     def resize(self, newsize: int, /) -> None:
         """Gives the mapping and its file another length. FaultError while bytes are lost: ``recover`` first."""
+        if self.closed:
+            raise ValueError(CLOSED)
         newsize = _ssize(newsize)
         if not self._tracks:
             if self.closed:

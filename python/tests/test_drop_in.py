@@ -385,3 +385,13 @@ def test_what_is_open_when_the_interpreter_ends_ends_quietly(program):
         guard = memmap.guard(mmap.mmap(file.fileno(), 0), file)
     """)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@BOTH
+def test_a_closed_mapping_says_so_whatever_it_is_asked_for(module):
+    m = module.mmap(-1, 10)
+    m.close()
+    with pytest.raises(ValueError):
+        m.resize("x")
+    with pytest.raises(ValueError):
+        m.flush(0, 2**63)
