@@ -25,20 +25,21 @@ fuzz-go: build
 fuzz-python: build $(VENV)/ready
 	cd python && MEMMAP_EXAMPLES=$$(($(TIME) * 10)) PYTHONPATH=. $(PYTHON) -m pytest -q tests/test_stateful.py
 
-# Of these files; MUTANTS="-f src/range.rs" for one.
-MUTANTS = -f src/range.rs -f src/table.rs -f src/slot.rs -f src/guard.rs -f src/lost.rs -f src/access.rs -f src/mapping.rs
+# Of these files only, e.g. MUTANTS=src/range.rs.
+MUTANTS =
 
-# Changes a line at a time, and says which change no test notices; tests/mutants.md has what was found.
-mutants: $(TOOLS)/cargo-mutants
-	PATH=$(TOOLS):$$PATH cargo mutants --output target $(MUTANTS) -- --lib --tests
+# Changes the core in one place at a time, and says which change no test notices; tests/mutants.md has what was found.
+mutants: $(TOOLS)/cargo-mutants $(VENV)/ready
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check tree-sitter tree-sitter-rust
+	PATH=$(TOOLS):$$PATH $(VENV)/bin/python tools/mutants $(MUTANTS)
 
 go-mutants: build
 	tools/go-mutants $(GO)
 
-# The C programs and scripts of calls with the library instrumented by AddressSanitizer; threads under ThreadSanitizer.
+# The C programs, the Python and the Go suite with the library instrumented by AddressSanitizer; threads under ThreadSanitizer.
 # Both take a nightly compiler; tools/sanitize says what they can't see.
-sanitize:
-	tools/sanitize address $(NIGHTLY)
+sanitize: $(VENV)/ready
+	tools/sanitize address $(NIGHTLY) $(VENV)/bin/python $(GO)
 
 threads:
 	tools/sanitize thread $(NIGHTLY)
