@@ -207,6 +207,7 @@ def test_threads_of_one_mapping_exclude_each_other_until_it_is_closed(backing, e
 def test_ctrl_c_ends_a_wait(program):
     ended = program("""
         import memmap, os, signal, threading
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Also where it was ignored.
         with open("file", "w+b") as file:
             file.truncate(100)
             one, two = memmap.mmap(file.fileno(), 0), memmap.mmap(file.fileno(), 0)
