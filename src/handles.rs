@@ -129,3 +129,70 @@ pub fn count() -> (u64, u64) {
         (count + 1, bytes + (span.end - span.start) as u64)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slot::Views;
+    use std::sync::Barrier;
+    use std::sync::atomic::AtomicBool;
+    use std::thread::{scope, sleep};
+    use std::time::Duration;
+
+    fn table() -> Table<u8, 1, 1> {
+        let empty = Empty {
+            chunks: [Chunk {
+                slots: AtomicPtr::new(std::ptr::null_mut()),
+                not_lowest: AtomicUsize::new(0),
+                highest: AtomicUsize::new(0),
+            }],
+            free: AtomicU64::new(0),
+            fresh: AtomicU32::new(0),
+        };
+        Table::new(empty, |len| Some((0..len).map(|_| Slot::free(0)).collect()))
+    }
+
+    #[test]
+    fn a_change_waits_for_an_operation_that_takes_its_time() {
+        let (table, pinned) = (table(), Barrier::new(2));
+        let handle = table.insert(1, Span::default()).expect("there is room");
+        scope(|scope| {
+            scope.spawn(|| {
+                let slow = table.pin(handle).expect("it is open");
+                pinned.wait();
+                sleep(Duration::from_millis(400));
+                drop(slow);
+            });
+            pinned.wait();
+            let mut mine = table.pin(handle).expect("it is open");
+            mine.alone(Views::Refused)
+                .expect("it ends soon enough")
+                .change(|value| *value = 2);
+        });
+        assert_eq!(table.pin(handle).map(|pinned| *pinned), Ok(2));
+    }
+
+    #[test]
+    fn a_change_gets_its_turn_among_operations_that_never_leave_a_gap() {
+        let (table, over) = (table(), AtomicBool::new(false));
+        let handle = table.insert(1, Span::default()).expect("there is room");
+        scope(|scope| {
+            for begin in [0, 5, 10, 15] {
+                let (table, over) = (&table, &over);
+                scope.spawn(move || {
+                    sleep(Duration::from_millis(begin));
+                    while !over.load(Ordering::Relaxed) {
+                        let pinned = table.pin(handle).expect("it is open");
+                        sleep(Duration::from_millis(20));
+                        drop(pinned);
+                    }
+                });
+            }
+            sleep(Duration::from_millis(40));
+            let mut mine = table.pin(handle).expect("it is open");
+            let alone = mine.alone(Views::Refused).map(|_| ());
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(alone, Ok(()));
+        });
+    }
+}

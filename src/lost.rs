@@ -358,13 +358,15 @@ mod tests {
         assert_eq!(lost.summary(4 * page).0, 0..page);
     }
 
+    /// How much address space this process has taken.
+    fn taken() -> usize {
+        let pages = std::fs::read_to_string("/proc/self/statm").expect("procfs is there");
+        let pages = pages.split(' ').next().expect("it has numbers");
+        pages.parse::<usize>().expect("it is one") * page_size()
+    }
+
     #[test]
     fn the_map_of_pages_goes_with_what_it_tells_of() {
-        let taken = || {
-            let pages = std::fs::read_to_string("/proc/self/statm").expect("procfs is there");
-            let pages = pages.split(' ').next().expect("it has numbers");
-            pages.parse::<usize>().expect("it is one") * page_size()
-        };
         let before = taken();
         for _ in 0..64 {
             Lost::of_pages(page_size()).note_block(
@@ -372,6 +374,16 @@ mod tests {
                 1 << (usize::BITS - 24),
                 Causes::IO,
             ); // 32 MiB of address space.
+        }
+        assert!(taken() < before + (1 << 30));
+    }
+
+    #[test]
+    fn of_two_that_make_the_map_at_once_the_second_takes_the_first_ones_and_gives_its_own_back() {
+        let (before, lost) = (taken(), Lost::of_pages(page_size()));
+        let first = lost.make_pages(32 << 20);
+        for _ in 0..64 {
+            assert_eq!(lost.make_pages(32 << 20), first);
         }
         assert!(taken() < before + (1 << 30));
     }

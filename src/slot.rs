@@ -137,14 +137,14 @@ pub struct Slot<T> {
 }
 
 impl<T> Slot<T> {
-    /// An unused slot.
+    /// A free slot that has seen the generations up to `last`: one that was never used is of 0.
     #[allow(
         dead_code,
         reason = "the library zeroes memory; loom's atomics need a constructor"
     )]
-    pub fn unused() -> Slot<T> {
+    pub fn free(last: u64) -> Slot<T> {
         Slot {
-            state: AtomicU64::new(0),
+            state: AtomicU64::new(last << GENERATION_SHIFT),
             next_free: AtomicU32::new(0),
             faults: AtomicU32::new(0),
             start: AtomicUsize::new(0),

@@ -70,9 +70,9 @@ use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use loom::thread;
-use slot::{Slot, Span, Views};
+use slot::{LAST_GENERATION, Slot, Span, Views};
 use status::Error;
-use table::{Chunk, Empty, Handle, Table};
+use table::{Chunk, Empty, Handle, MakeSlots, Table};
 
 /// A value that tells when it is touched after it was dropped, or while somebody changes it.
 struct Probe {
@@ -113,11 +113,21 @@ struct World {
 }
 
 fn slots(len: usize) -> Option<Box<[Slot<Probe>]>> {
-    Some((0..len).map(|_| Slot::unused()).collect())
+    Some((0..len).map(|_| Slot::free(0)).collect())
+}
+
+/// Slots that can be used once more.
+fn worn_slots(len: usize) -> Option<Box<[Slot<Probe>]>> {
+    let free = |_| Slot::free(LAST_GENERATION - 1);
+    Some((0..len).map(free).collect())
 }
 
 impl World {
     fn new() -> World {
+        World::of(slots)
+    }
+
+    fn of(slots: MakeSlots<Probe>) -> World {
         let empty = Empty {
             chunks: std::array::from_fn(|_| Chunk {
                 slots: AtomicPtr::new(std::ptr::null_mut()),
@@ -245,6 +255,42 @@ fn a_reused_slot_is_another_handle() {
         assert_eq!(world.table.close(old), Err(Error::Handle));
         assert_eq!(world.table.close(new), Ok(()));
         assert_eq!(world.drops(), 2);
+    });
+}
+
+/// How many slots a `Small` has.
+const ROOM: u32 = 6;
+
+#[test]
+fn all_slots_are_used_again_and_again() {
+    loom::model(|| {
+        let world = World::new();
+        for _ in 0..3 {
+            let handles: Vec<Handle> = (0..ROOM).map(|content| world.insert(content)).collect();
+            let one_more = world.table.insert(world.probe(7), MEMORY);
+            assert_eq!(one_more, Err(Error::Limit));
+            for (handle, content) in handles.into_iter().zip(0..) {
+                assert_eq!(
+                    world.table.pin(handle).map(|pinned| pinned.read()),
+                    Ok(content)
+                );
+                assert_eq!(world.table.close(handle), Ok(()));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_slot_rests_for_ever_after_its_last_generation() {
+    loom::model(|| {
+        let world = World::of(worn_slots);
+        for content in 0..ROOM {
+            let handle = world.insert(content);
+            assert!(handle.0 < 1 << 48);
+            assert_eq!(world.table.close(handle), Ok(()));
+        }
+        let one_more = world.table.insert(world.probe(7), MEMORY);
+        assert_eq!(one_more, Err(Error::Limit));
     });
 }
 

@@ -354,6 +354,26 @@ static void recovering_needs_the_mappings_descriptor(void) {
     unlink("file"); /* The handle goes with the process: its descriptor is closed already. */
 }
 
+static void what_the_system_refuses_to_map_again_stays_lost(void) {
+    char permissions[5] = "";
+    memmap_view view;
+    int fd;
+    CHECK_OK(memmap_guard_install());
+    CHECK_OK(memmap_memfd("m", 4 * PAGE, NULL, &handle));
+    CHECK_OK(memmap_fd(handle, &fd));
+    CHECK_OK(memmap_pin(handle, &view));
+    CHECK(ftruncate(fd, (off_t)PAGE) == 0);
+    CHECK_EQUAL(0, load(view.data + 2 * PAGE));
+    CHECK(ftruncate(fd, (off_t)(4 * PAGE)) == 0);
+    CHECK_OK(memmap_seal(handle, MEMMAP_SEAL_FUTURE_WRITE));
+    CHECK_STATUS(EPERM, memmap_recover(handle));
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_fill(handle, 2 * PAGE, 1, 1));
+    CHECK(mapping_at(view.data + 2 * PAGE, permissions));
+    CHECK(strcmp(permissions, "rw-p") == 0);
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_unpin(handle));
+    CHECK_OK(memmap_close(handle));
+}
+
 /* ---- Kinds of mappings ---- */
 
 static void a_read_only_mapping_is_guarded_and_recovered(void) {
@@ -761,6 +781,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_file_that_was_cut_again_loses_more),
         BEHAVIOUR(a_file_that_has_grown_again_before_the_touch_is_no_loss),
         BEHAVIOUR(recovering_needs_the_mappings_descriptor),
+        BEHAVIOUR(what_the_system_refuses_to_map_again_stays_lost),
         BEHAVIOUR(a_read_only_mapping_is_guarded_and_recovered),
         BEHAVIOUR(a_copy_on_write_mapping_loses_its_own_changes_too),
         BEHAVIOUR(a_window_at_an_odd_offset_loses_what_the_file_loses),
