@@ -153,6 +153,18 @@ mod tests {
     }
 
     #[test]
+    fn one_operation_more_than_are_counted_is_refused_and_takes_no_view() {
+        let table = table();
+        let handle = table.insert(1, Span::default()).expect("there is room");
+        let operations: Vec<_> = (1..1 << 18).map_while(|_| table.pin(handle).ok()).collect();
+        assert_eq!(operations.len(), (1 << 18) - 1);
+        assert_eq!(table.pin(handle).err(), Some(Error::Limit));
+        assert_eq!(table.unview(handle), Err(Error::Invalid));
+        drop(operations);
+        assert_eq!(table.pin(handle).map(|pinned| *pinned), Ok(1));
+    }
+
+    #[test]
     fn a_change_waits_for_an_operation_that_takes_its_time() {
         let (table, pinned) = (table(), Barrier::new(2));
         let handle = table.insert(1, Span::default()).expect("there is room");

@@ -130,22 +130,6 @@ enum { THREADS = 8, ROUNDS = 300 };
 static pthread_barrier_t line;
 static int closed_by[THREADS];
 
-static void there_is_room_for_half_a_million_pins_and_no_more(void) {
-    const uint32_t most = (1 << 19) - 1;
-    memmap_view view;
-    uint32_t pins;
-    CHECK_OK(memmap_anonymous(1, NULL, &handle));
-    for (pins = 0; pins < most; pins++)
-        CHECK_OK(memmap_pin(handle, &view));
-    CHECK_STATUS(MEMMAP_ERR_LIMIT, memmap_pin(handle, &view));
-    CHECK_OK(memmap_write(handle, 0, "x", 1));
-    CHECK_STATUS(MEMMAP_ERR_BUSY, memmap_resize(handle, 1 << 20));
-    while (pins-- > 0)
-        CHECK_OK(memmap_unpin(handle));
-    CHECK_STATUS(MEMMAP_ERR_INVALID, memmap_unpin(handle));
-    CHECK_OK(memmap_close(handle));
-}
-
 static void *close_each(void *number) {
     int *closed = number, round;
     for (round = 0; round < ROUNDS; round++) {
@@ -302,7 +286,6 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_closed_handle_is_none_also_when_its_place_is_taken_again),
         BEHAVIOUR(closing_unmaps_at_once_and_flushes_nothing_away),
         BEHAVIOUR(a_pin_keeps_the_memory_after_the_close),
-        BEHAVIOUR(there_is_room_for_half_a_million_pins_and_no_more),
         BEHAVIOUR(of_threads_that_close_the_same_handle_one_succeeds),
         BEHAVIOUR(a_fork_uses_and_closes_what_the_parent_keeps),
         BEHAVIOUR(a_fork_while_another_thread_resizes_finds_nothing_locked),
