@@ -25,7 +25,7 @@ fuzz-go: build
 fuzz-python: build $(VENV)/ready
 	cd python && MEMMAP_EXAMPLES=$$(($(TIME) * 10)) PYTHONPATH=. $(PYTHON) -m pytest -q tests/test_stateful.py
 
-# Of these files only, e.g. MUTANTS=src/range.rs.
+# Of these files only, e.g. MUTANTS=src/range.rs; MUTANTS=--again tries only what nothing noticed the last time.
 MUTANTS =
 
 # Changes the core in one place at a time, and says which change no test notices; tests/mutants.md has what was found.
