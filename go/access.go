@@ -60,7 +60,11 @@ func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	if uint64(off) >= uint64(length) || length-off < int64(len(p)) {
 		return m.readLess(p, off)
 	}
-	copy(p, unsafe.Slice((*byte)(unsafe.Add(m.data, off)), len(p)))
+	from := (*byte)(unsafe.Add(m.data, off))
+	if len(p) > smallestPage {
+		p[0] = *from
+	}
+	copy(p, unsafe.Slice(from, len(p)))
 	if m.faulted() {
 		return m.readLess(p, off)
 	}
@@ -69,6 +73,10 @@ func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	}
 	return len(p), nil
 }
+
+// smallestPage is that of every Linux. A copy begins with the last bytes, which are on another page if it is longer; to
+// the kernel, which reads ahead of who goes forwards, that is going back each time. So the first byte is read first.
+const smallestPage = 4096
 
 // readLess is how a ReadAt ends that finds less than it was asked for, or may have met a page that was lost.
 func (m *Map) readLess(p []byte, off int64) (int, error) {

@@ -10,7 +10,9 @@ type Advice uint32
 const (
 	// AdviceNormal is nothing in particular.
 	AdviceNormal Advice = C.MEMMAP_ADVICE_NORMAL
-	// AdviceSequential is reading in order: the kernel reads far ahead and forgets what was read.
+	// AdviceSequential is reading in order: the kernel reads far ahead and forgets what was read. Where a slice
+	// is copied from by more than a page at a time, read the first byte first, as [Map.ReadAt] does: copy begins with the
+	// last, and then this makes a cold file several times as slow to read.
 	AdviceSequential Advice = C.MEMMAP_ADVICE_SEQUENTIAL
 	// AdviceRandom is reading in no order: the kernel reads nothing ahead. Many times as fast for small
 	// random reads of a file that is not in memory.

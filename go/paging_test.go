@@ -229,3 +229,60 @@ func TestMemoryThatIsNotThereIsRefused(t *testing.T) {
 	}
 	wants(t, "LockMemory", m.LockMemory(0, ToEnd), ErrLimit)
 }
+
+// Who reads each piece's first byte first is what the kernel takes for reading in order. Counted are page faults, which
+// bring in and map as much as it thinks right.
+func TestReadAtGoesThroughAColdFileInOrder(t *testing.T) {
+	path := newFile(t, strings.Repeat("0123456789abcdef", coldSize/16))
+	inOrder := scan(t, path, func(m *Map, p []byte, at int64) (int, error) {
+		if _, err := m.At(at); err != nil {
+			return 0, err
+		}
+		return m.ReadAt(p, at)
+	})
+	for name, read := range map[string]func(*Map, []byte, int64) (int, error){
+		"Map":    (*Map).ReadAt,
+		"Reader": func(m *Map, p []byte, at int64) (int, error) { return (&Reader{m}).ReadAt(p, at) },
+	} {
+		if faults := scan(t, path, read); faults > inOrder*3/2 {
+			t.Errorf("%s: %d page faults, %d in order", name, faults, inOrder)
+		}
+	}
+}
+
+const coldSize = 128 << 20
+
+// scan reads a file that is not in memory, and is how many page faults that takes.
+func scan(t *testing.T, path string, read func(*Map, []byte, int64) (int, error)) int64 {
+	evict(t, path)
+	m := open(t, path, &Options{Advice: AdviceSequential})
+	if resident, err := m.Resident(0, ToEnd); err != nil || resident > 0 {
+		t.Skipf("skipped: %d pages stay in memory here (%v)", resident, err)
+	}
+	p := make([]byte, 64<<10)
+	before := faults(t)
+	for at := int64(0); at < coldSize; at += int64(len(p)) {
+		if _, err := read(m, p, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer m.Close()
+	return faults(t) - before
+}
+
+func evict(t testing.TB, path string) {
+	file, err := os.Open(path)
+	succeeds(t, "opening", err)
+	defer file.Close()
+	succeeds(t, "Sync", file.Sync())
+	const dontNeed = 4 // POSIX_FADV_DONTNEED of every Linux but s390.
+	if _, _, errno := syscall.Syscall6(syscall.SYS_FADVISE64, file.Fd(), 0, 0, dontNeed, 0, 0); errno != 0 {
+		t.Skip("skipped: fadvise64:", errno)
+	}
+}
+
+func faults(t testing.TB) int64 {
+	var usage syscall.Rusage
+	succeeds(t, "getrusage", syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return usage.Minflt + usage.Majflt
+}

@@ -82,13 +82,17 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 		return 0, errReaderClosed
 	}
 	length := m.length.Load()
-	if uint64(off) > uint64(length) {
-		return 0, m.nowhere(off)
-	}
-	if length-off < int64(len(p)) {
+	if uint64(off) >= uint64(length) || length-off < int64(len(p)) {
+		if uint64(off) > uint64(length) {
+			return 0, m.nowhere(off)
+		}
 		return m.readLess(p, off)
 	}
-	copy(p, unsafe.Slice((*byte)(unsafe.Add(m.data, off)), len(p)))
+	from := (*byte)(unsafe.Add(m.data, off))
+	if len(p) > smallestPage {
+		p[0] = *from
+	}
+	copy(p, unsafe.Slice(from, len(p)))
 	if m.faulted() {
 		return m.readLess(p, off)
 	}
