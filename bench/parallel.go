@@ -41,7 +41,7 @@ func readAtByTwo(folder string) (pair, error) {
 			}
 		}
 	})
-	p.asked, p.done = 1.8, func() { m.Close() }
+	p.asked, p.why, p.done = 1.8, "the machine was busy, unless a plain copy, in the next row, does better", func() { m.Close() }
 	return p, err
 }
 
