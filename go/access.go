@@ -60,11 +60,7 @@ func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	if uint64(off) >= uint64(length) || length-off < int64(len(p)) {
 		return m.readLess(p, off)
 	}
-	from := (*byte)(unsafe.Add(m.data, off))
-	if len(p) > smallestPage {
-		p[0] = *from
-	}
-	copy(p, unsafe.Slice(from, len(p)))
+	copyInOrder(p, (*byte)(unsafe.Add(m.data, off)))
 	if m.faulted() {
 		return m.readLess(p, off)
 	}
@@ -74,9 +70,16 @@ func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// smallestPage is that of every Linux. A copy begins with the last bytes, which are on another page if it is longer; to
-// the kernel, which reads ahead of who goes forwards, that is going back each time. So the first byte is read first.
-const smallestPage = 4096
+// copyInOrder fills p with the bytes that begin at from. Go's copy begins with the last, which are on another page if
+// there are more than a page holds; to the kernel, which reads ahead of who goes forwards, that is going back each
+// time. So the first byte is read first. It is inlined.
+func copyInOrder(p []byte, from *byte) {
+	const smallestPage = 4096 // Of every Linux.
+	if len(p) > smallestPage {
+		p[0] = *from
+	}
+	copy(p, unsafe.Slice(from, len(p)))
+}
 
 // readLess is how a ReadAt ends that finds less than it was asked for, or may have met a page that was lost.
 func (m *Map) readLess(p []byte, off int64) (int, error) {

@@ -31,7 +31,7 @@ func TestGoroutinesThatKeepMeetingGetLanes(t *testing.T) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			for i := 0; m.lanes.Load() == nil; i++ {
+			for m.lanes.Load() == nil {
 				// Each inside the next one's, however few processors there are.
 				succeeds(t, "View", m.View(func([]byte) error { return disturb(m, 2+worker%2, 1) }))
 			}

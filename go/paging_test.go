@@ -256,6 +256,7 @@ const coldSize = 128 << 20
 func scan(t *testing.T, path string, read func(*Map, []byte, int64) (int, error)) int64 {
 	evict(t, path)
 	m := open(t, path, &Options{Advice: AdviceSequential})
+	defer m.Close() // What is mapped is not evicted.
 	if resident, err := m.Resident(0, ToEnd); err != nil || resident > 0 {
 		t.Skipf("skipped: %d pages stay in memory here (%v)", resident, err)
 	}
@@ -266,7 +267,6 @@ func scan(t *testing.T, path string, read func(*Map, []byte, int64) (int, error)
 			t.Fatal(err)
 		}
 	}
-	defer m.Close()
 	return faults(t) - before
 }
 

@@ -88,11 +88,7 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 		}
 		return m.readLess(p, off)
 	}
-	from := (*byte)(unsafe.Add(m.data, off))
-	if len(p) > smallestPage {
-		p[0] = *from
-	}
-	copy(p, unsafe.Slice(from, len(p)))
+	copyInOrder(p, (*byte)(unsafe.Add(m.data, off)))
 	if m.faulted() {
 		return m.readLess(p, off)
 	}
