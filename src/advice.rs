@@ -31,6 +31,15 @@ pub enum Advice {
 }
 
 impl Advice {
+    /// Whether it is kept with the pages and heeded later, instead of being done at once.
+    pub fn lasts(self) -> bool {
+        use Advice::*;
+        match self {
+            Sequential | Random | HugePage | NoHugePage | DontFork | WipeOnFork | DontDump => true,
+            Normal | WillNeed | DontNeed | Cold | PageOut => false,
+        }
+    }
+
     /// As madvise(2) has it.
     pub fn number(self) -> i32 {
         match self {

@@ -56,6 +56,7 @@ mod sync;
 mod system;
 mod table;
 mod turn;
+mod wishes;
 
 pub use advice::Advice;
 pub use faults::Fault;

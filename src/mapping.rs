@@ -9,6 +9,7 @@ use crate::range::page_size;
 use crate::slot::Span;
 use crate::status::{Error, Result, system};
 use crate::system::refuse_more_than_available;
+use crate::wishes::Wishes;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
@@ -43,6 +44,8 @@ pub struct Mapping {
     keeps_capacity: bool,
     /// How the pages are mapped.
     pub pages: Pages,
+    /// What is asked of each of them, also of those that come later.
+    pub wishes: Wishes,
     /// What is mapped.
     pub backing: Backing,
     /// What stand-in pages have taken the place of.
@@ -110,6 +113,7 @@ impl Mapping {
             flags: options.flags,
             keeps_capacity: options.capacity > len,
             lost: Lost::of_pages(pages.size),
+            wishes: Wishes::of(options),
             pages,
             backing,
             failed_flush: AtomicI32::new(0),
@@ -133,6 +137,15 @@ impl Mapping {
                 start: start / page * page,
                 end: (start + len).next_multiple_of(page),
             },
+        }
+    }
+
+    /// All of its pages, those kept for growing included.
+    pub fn reserved(&self) -> Span {
+        let data = self.data() as usize;
+        Span {
+            start: data - self.page_skip(),
+            end: (data + self.capacity()).next_multiple_of(self.pages.size),
         }
     }
 
@@ -355,9 +368,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        let start = self.data() as usize - self.page_skip();
-        let end = self.data() as usize + self.capacity();
-        let kept = !self.is_lent() && poison::keep(Span { start, end }, self.file().ok());
+        let kept = !self.is_lent() && poison::keep(self.reserved(), self.file().ok());
         if !kept {
             // SAFETY: it is dropped here and nowhere else.
             unsafe { ManuallyDrop::drop(&mut self.memory) };

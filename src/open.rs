@@ -107,17 +107,10 @@ pub fn anonymous(size: u64, options: &Options) -> Result<Handle> {
 
 /// Does to the pages what the options wish, while nobody else has them.
 fn prepare(mapping: &Mapping, options: &Options, prefault: Prefault) -> Result<()> {
+    // Also for the pages kept for growing: that needs no memory, and leaves the mapping in one area.
+    mapping.wishes.apply(mapping.reserved())?;
     let all = 0..mapping.len();
-    let wish = |flag, advice| match options.flags.has(flag) {
-        true => paging::advise_pages(mapping, all.clone(), advice),
-        false => Ok(()),
-    };
-    match wish(Flags::HUGE_PAGES, Advice::HugePage) {
-        Err(Error::Unsupported) => {} // Then there are none.
-        answer => answer?,
-    }
-    wish(Flags::NO_DUMP, Advice::DontDump)?;
-    if options.advice != Advice::Normal {
+    if options.advice != Advice::Normal && !options.advice.lasts() {
         paging::advise_pages(mapping, all.clone(), options.advice)?;
     }
     if options.flags.has(Flags::PREFAULT) {
@@ -127,7 +120,7 @@ fn prepare(mapping: &Mapping, options: &Options, prefault: Prefault) -> Result<(
         };
         paging::prefault_pages(mapping, all.clone(), what_for)?;
     }
-    match options.flags.has(Flags::LOCKED) {
+    match mapping.wishes.locked() {
         true => paging::lock_pages(mapping, all),
         false => Ok(()),
     }

@@ -7,11 +7,12 @@ use crate::mapping::Mapping;
 use crate::memory::{Backing, lots, page_count};
 use crate::options::{Access, Flags};
 use crate::range::{checked_to_end, in_memory, page_size};
-use crate::slot::Views;
+use crate::slot::{Span, Views};
 use crate::status::{Error, Result, system};
 use crate::system::refuse_more_than_available;
 use crate::table::Handle;
 use crate::turn::turn;
+use crate::wishes;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -39,6 +40,7 @@ pub fn advise(handle: Handle, offset: u64, len: u64, advice: Advice) -> Result<(
     if advice == Advice::DontNeed && mapping.is_private() {
         return Err(Error::Access);
     }
+    mapping.wishes.note(advice);
     advise_pages(&mapping, range.clone(), advice)?;
     if let (Advice::PageOut, Backing::File(file)) = (advice, &mapping.backing) {
         // Out of this mapping, then out of the page cache, where pages stay that others map or that
@@ -57,12 +59,14 @@ pub fn advise_pages(mapping: &Mapping, range: Range<usize>, advice: Advice) -> R
         return Ok(());
     }
     let (first, len) = mapping.pages_of(range);
-    // SAFETY: the pages are the mapping's own, and this advice doesn't change what they hold.
-    match system(|| unsafe { libc::madvise(first, len, advice.number()) }) {
-        // Advice that means nothing for this kind of memory, or that the kernel is too old for.
-        Err(Error::System(libc::EINVAL)) => Err(Error::Unsupported),
-        answer => answer.map(drop),
-    }
+    let start = first as usize;
+    wishes::advise(
+        Span {
+            start,
+            end: start + len,
+        },
+        advice,
+    )
 }
 
 /// Brings the pages that hold a range in.

@@ -122,6 +122,48 @@ static inline int mapping_at(const void *address, char permissions[5]) {
     return found;
 }
 
+/* An area of this process's memory, as /proc/self/smaps has it. */
+struct area {
+    uintptr_t start, end;
+    char flags[160];     /* VmFlags, each with a space before it. */
+    uint64_t page, rss;  /* KernelPageSize and Rss, in bytes. */
+};
+
+/* The area that `address` lies in; all zero when nothing is mapped there. */
+static inline struct area area_at(const void *address) {
+    FILE *smaps = fopen("/proc/self/smaps", "r");
+    uintptr_t start, end, wanted = (uintptr_t)address;
+    uint64_t kib;
+    char line[4096];
+    int here = 0;
+    struct area area;
+    memset(&area, 0, sizeof area);
+    while (CHECK(smaps != NULL) && fgets(line, sizeof line, smaps) != NULL) {
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2) {
+            here = start <= wanted && wanted < end;
+            if (here) {
+                area.start = start;
+                area.end = end;
+            }
+        } else if (here && sscanf(line, "KernelPageSize: %" SCNu64, &kib) == 1) {
+            area.page = kib * 1024;
+        } else if (here && sscanf(line, "Rss: %" SCNu64, &kib) == 1) {
+            area.rss = kib * 1024;
+        } else if (here && strncmp(line, "VmFlags:", 8) == 0) {
+            snprintf(area.flags, sizeof area.flags, "%.150s", line + 8);
+            break;
+        }
+    }
+    if (smaps != NULL)
+        fclose(smaps);
+    return area;
+}
+
+/* Whether the area that `address` lies in has a flag in its VmFlags, with a space before it. */
+static inline int has_vm_flag(const void *address, const char *flag) {
+    return strstr(area_at(address).flags, flag) != NULL;
+}
+
 static inline int write_text(const char *name, const char *text) {
     int fd = open(name, O_WRONLY | O_CLOEXEC);
     int written = write(fd, text, strlen(text)) == (ssize_t)strlen(text);

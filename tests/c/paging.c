@@ -27,23 +27,6 @@ static uint64_t resident(uint64_t offset, uint64_t len) {
     return count;
 }
 
-/* Whether the mapping that begins at `data` has a flag in the VmFlags of /proc/self/smaps. */
-static int has_vm_flag(const void *data, const char *flag) {
-    char line[512], start[32];
-    int here = 0, found = 0;
-    FILE *smaps = fopen("/proc/self/smaps", "r");
-    snprintf(start, sizeof start, "%lx-", (unsigned long)(uintptr_t)data);
-    while (smaps != NULL && fgets(line, sizeof line, smaps) != NULL) {
-        if (strchr(line, '-') != NULL && strstr(line, ": ") == NULL)
-            here = strncmp(line, start, strlen(start)) == 0;
-        if (here && strncmp(line, "VmFlags:", 8) == 0)
-            found = strstr(line, flag) != NULL;
-    }
-    if (smaps != NULL)
-        fclose(smaps);
-    return found;
-}
-
 static void every_advice_for_a_file_is_taken(void) {
     const uint32_t all[] = {MEMMAP_ADVICE_NORMAL,    MEMMAP_ADVICE_SEQUENTIAL, MEMMAP_ADVICE_RANDOM,
                             MEMMAP_ADVICE_WILL_NEED, MEMMAP_ADVICE_DONT_NEED,  MEMMAP_ADVICE_COLD,
@@ -240,6 +223,43 @@ static void flags_and_advice_at_opening_are_heeded(void) {
     unlink("file");
 }
 
+/* The pages kept for growing have what the options ask for too, and are one area with the others: mremap(2) moves no
+ * more than one. */
+static void flags_and_advice_hold_for_the_pages_kept_for_growing(void) {
+    const uint32_t flags = MEMMAP_NO_DUMP | MEMMAP_HUGE_PAGES;
+    uint64_t len;
+    uint8_t *data;
+    make_file("file", SIZE, 'x');
+    CHECK_OK(memmap_open("file", OPTIONS(.flags = flags, .capacity = 8 * SIZE, .advice = MEMMAP_ADVICE_RANDOM), &handle));
+    data = address_of(handle);
+    CHECK(has_vm_flag(data, " dd") && has_vm_flag(data, " rr"));
+    CHECK(has_vm_flag(data + 2 * SIZE, " dd") && has_vm_flag(data + 2 * SIZE, " rr"));
+    CHECK_EQUAL(area_at(data).start, area_at(data + 8 * SIZE - 1).start);
+    make_file("file", 4 * SIZE, 'x');
+    CHECK_OK(memmap_refresh(handle, &len));
+    CHECK(has_vm_flag(data + 4 * SIZE - 1, " dd") && has_vm_flag(data + 4 * SIZE - 1, " rr"));
+    make_file("file", 16 * SIZE, 'x');
+    CHECK_OK(memmap_refresh(handle, &len));
+    data = address_of(handle);
+    CHECK(has_vm_flag(data + 16 * SIZE - 1, " dd") && has_vm_flag(data + 16 * SIZE - 1, " rr"));
+    close_file();
+    CHECK_OK(memmap_anonymous(SIZE, OPTIONS(.flags = flags, .capacity = 4 << 20, .advice = MEMMAP_ADVICE_SEQUENTIAL), &handle));
+    data = address_of(handle);
+    CHECK(has_vm_flag(data + SIZE, " dd") && has_vm_flag(data + SIZE, " hg") && has_vm_flag(data + SIZE, " sr"));
+    CHECK_EQUAL(0, resident(0, MEMMAP_TO_END));
+    CHECK_OK(memmap_close(handle));
+}
+
+/* What takes memory is for the length only. */
+static void locking_and_prefaulting_leave_the_pages_kept_for_growing_alone(void) {
+    uint8_t *data;
+    CHECK_OK(memmap_anonymous(SIZE, OPTIONS(.flags = MEMMAP_LOCKED | MEMMAP_PREFAULT, .capacity = 4 * SIZE), &handle));
+    data = address_of(handle);
+    CHECK(has_vm_flag(data, " lo") && !has_vm_flag(data + SIZE, " lo"));
+    CHECK_EQUAL(SIZE, area_at(data).end - area_at(data).start);
+    CHECK_OK(memmap_close(handle));
+}
+
 static void more_memory_than_there_is_is_refused_before_it_is_touched(void) {
     CHECK_STATUS(MEMMAP_ERR_LIMIT, memmap_anonymous(UINT64_C(1) << 42, OPTIONS(.flags = MEMMAP_PREFAULT), &handle));
     if (memmap_create("file", UINT64_C(1) << 42, OPTIONS(.flags = MEMMAP_SPARSE), &handle) != 0) {
@@ -323,6 +343,8 @@ int main(int argc, char **argv) {
         BEHAVIOUR(protection_takes_writing_away_and_gives_it_back),
         BEHAVIOUR(protected_memory_keeps_its_length_and_its_bytes),
         BEHAVIOUR(flags_and_advice_at_opening_are_heeded),
+        BEHAVIOUR(flags_and_advice_hold_for_the_pages_kept_for_growing),
+        BEHAVIOUR(locking_and_prefaulting_leave_the_pages_kept_for_growing_alone),
         BEHAVIOUR(a_file_on_hugetlbfs_is_mapped_in_huge_pages),
         BEHAVIOUR(more_memory_than_there_is_is_refused_before_it_is_touched),
     };

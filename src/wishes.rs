@@ -1,0 +1,81 @@
+//! Wishes: what the options ask of every page that the mapping ever has, also of those that it grows into, of
+//! the stand-ins of lost pages, and of what is mapped back. What later advice keeps from others is among them.
+
+use crate::advice::Advice;
+use crate::options::{Flags, Options};
+use crate::slot::Span;
+use crate::status::{Error, Result, system};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// What is asked of every page. [`Wishes::apply`] is for a signal handler too.
+#[derive(Debug)]
+pub struct Wishes {
+    flags: Flags,
+    advice: Advice,
+    /// What was asked for a part of the mapping since it was opened, a bit for each of [`LATER`]. Nobody
+    /// remembers for which part, so new pages have it wherever they come.
+    later: AtomicU8,
+}
+
+/// The advice that keeps pages from others, which new pages must not lack; no advice takes it back.
+const LATER: [Advice; 3] = [Advice::DontDump, Advice::DontFork, Advice::WipeOnFork];
+
+impl Wishes {
+    /// Those of the options.
+    pub fn of(options: &Options) -> Wishes {
+        Wishes {
+            flags: options.flags,
+            advice: options.advice,
+            later: AtomicU8::new(0),
+        }
+    }
+
+    /// Takes note of advice that is given now, before the pages have it: new ones are not without it.
+    pub fn note(&self, advice: Advice) {
+        if let Some(bit) = LATER.iter().position(|keeps| *keeps == advice) {
+            // Relaxed: advice orders nothing; who gives it beside a fault gives it before or after that.
+            self.later.fetch_or(1 << bit, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether pages are to stay in memory. That is not for [`Wishes::apply`], which takes no memory.
+    pub fn locked(&self) -> bool {
+        self.flags.has(Flags::LOCKED)
+    }
+
+    /// Advises the kernel about new pages, as often as there are any. It takes no memory, whether there are
+    /// bytes behind them or not.
+    pub fn apply(&self, pages: Span) -> Result<()> {
+        if self.flags.has(Flags::HUGE_PAGES) {
+            match advise(pages, Advice::HugePage) {
+                Err(Error::Unsupported) => {} // Then there are none.
+                answer => answer?,
+            }
+        }
+        if self.flags.has(Flags::NO_DUMP) {
+            advise(pages, Advice::DontDump)?;
+        }
+        if self.advice.lasts() {
+            advise(pages, self.advice)?;
+        }
+        let later = self.later.load(Ordering::Relaxed); // As in `note`.
+        (0..)
+            .zip(LATER)
+            .filter(|(bit, _)| later & 1 << bit != 0)
+            .try_for_each(|(_, advice)| advise(pages, advice))
+    }
+}
+
+/// Gives the kernel advice that doesn't change what pages hold.
+pub fn advise(pages: Span, advice: Advice) -> Result<()> {
+    let (first, len) = (pages.start as *mut libc::c_void, pages.end - pages.start);
+    if len == 0 {
+        return Ok(());
+    }
+    // SAFETY: they are a mapping's own, which nobody unmaps meanwhile, and hold afterwards what they hold.
+    match system(|| unsafe { libc::madvise(first, len, advice.number()) }) {
+        // Advice that means nothing for this kind of memory, or that the kernel is too old for.
+        Err(Error::System(libc::EINVAL)) => Err(Error::Unsupported),
+        answer => answer.map(drop),
+    }
+}
