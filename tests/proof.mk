@@ -1,6 +1,6 @@
-# What takes long: make fuzz, make mutants, make sanitize, make valgrind, make soak. docs/proof.md has what came of it.
+# What takes long: make fuzz, make mutants, make bugs, make sanitize, make valgrind, make soak. docs/proof.md has what came of it.
 
-.PHONY: fuzz fuzz-calls fuzz-go fuzz-python mutants go-mutants sanitize threads valgrind soak
+.PHONY: fuzz fuzz-calls fuzz-go fuzz-python mutants go-mutants bugs sanitize threads valgrind soak
 
 # Seconds, for each of what make fuzz runs, and for make soak.
 TIME     = 60
@@ -35,6 +35,13 @@ mutants: $(TOOLS)/cargo-mutants $(VENV)/ready
 
 go-mutants: build
 	tools/go-mutants $(GO)
+
+# These only, e.g. BUGS=the-sum-of-a-range-wraps.
+BUGS =
+
+# Puts each bug of tests/bugs into a copy, and says which one no test notices.
+bugs: $(VENV)/ready
+	$(VENV)/bin/python tools/bugs $(GO) $(VENV)/bin/python $(BUGS)
 
 # The C programs, the Python and the Go suite with the library instrumented by AddressSanitizer; threads under ThreadSanitizer.
 # Both take a nightly compiler; tools/sanitize says what they can't see.
