@@ -2,6 +2,7 @@ package memmap
 
 import (
 	"io"
+	"runtime"
 	"unsafe"
 )
 
@@ -52,6 +53,9 @@ func (m *Map) bytes() []byte { return unsafe.Slice((*byte)(m.data), m.length.Loa
 
 // ReadAt copies bytes from offset off on into p, as [io.ReaderAt] has it: where fewer than len(p) are
 // left, those and [io.EOF]. Where one of them was lost it is [ErrFault], and p means nothing.
+//
+// p may lie in the mapping itself, and so may what [Map.WriteAt] is given: bytes that overlap are copied as by Go's
+// copy. They are not where p lies in another mapping of the same bytes, such as a [Map.Window].
 func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	if state := m.count(operation); state != operation && !m.enterLate(operation, state) {
 		return 0, m.fail("read", ErrClosed)
@@ -62,7 +66,7 @@ func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	}
 	copyInOrder(p, (*byte)(unsafe.Add(m.data, off)))
 	if m.faulted() {
-		return m.readLess(p, off)
+		return m.readSuspect(p, off)
 	}
 	if m.uncount(operation) >= gate {
 		m.reclaim()
@@ -72,16 +76,26 @@ func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 
 // copyInOrder fills p with the bytes that begin at from. Go's copy begins with the last, which are on another page if
 // there are more than a page holds; to the kernel, which reads ahead of who goes forwards, that is going back each
-// time. So the first byte is read first. It is inlined.
+// time. So the first byte is read first, and stored nowhere: p may overlap the rest. It is inlined.
 func copyInOrder(p []byte, from *byte) {
 	const smallestPage = 4096 // Of every Linux.
 	if len(p) > smallestPage {
-		p[0] = *from
+		runtime.KeepAlive(*from) // A load that the compiler does not leave out, and no call.
 	}
 	copy(p, unsafe.Slice(from, len(p)))
 }
 
-// readLess is how a ReadAt ends that finds less than it was asked for, or may have met a page that was lost.
+// readSuspect is how a ReadAt ends that has filled p and may have met a page that was lost. It does not copy again:
+// where p overlaps what was read, that is no longer there.
+func (m *Map) readSuspect(p []byte, off int64) (int, error) {
+	defer m.leave(operation)
+	if err := m.intact(off, int64(len(p))); err != nil {
+		return 0, m.fail("read", err)
+	}
+	return len(p), nil
+}
+
+// readLess is how a ReadAt ends that finds less than it was asked for.
 func (m *Map) readLess(p []byte, off int64) (int, error) {
 	defer m.leave(operation)
 	if off < 0 {

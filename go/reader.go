@@ -90,7 +90,7 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	}
 	copyInOrder(p, (*byte)(unsafe.Add(m.data, off)))
 	if m.faulted() {
-		return m.readLess(p, off)
+		return m.readSuspect(p, off)
 	}
 	if m.uncount(operation) >= gate {
 		m.reclaim()
