@@ -18,7 +18,7 @@ const ToEnd = -1
 //
 // Writing to the slice of a read-only mapping crashes the program.
 func (m *Map) View(f func(data []byte) error) error {
-	if state := m.count(view); state != view && !m.enterLate(view, state) {
+	if state := m.count(view); state != made+view && !m.enterLate(view, state) {
 		return m.fail("view", ErrClosed)
 	}
 	defer func() {
@@ -57,7 +57,7 @@ func (m *Map) bytes() []byte { return unsafe.Slice((*byte)(m.data), m.length.Loa
 // p may lie in the mapping itself, and so may what [Map.WriteAt] is given: bytes that overlap are copied as by Go's
 // copy. They are not where p lies in another mapping of the same bytes, such as a [Map.Window].
 func (m *Map) ReadAt(p []byte, off int64) (int, error) {
-	if state := m.count(operation); state != operation && !m.enterLate(operation, state) {
+	if state := m.count(operation); state != made+operation && !m.enterLate(operation, state) {
 		return 0, m.fail("read", ErrClosed)
 	}
 	length := m.length.Load()
@@ -120,7 +120,7 @@ func (m *Map) readLess(p []byte, off int64) (int, error) {
 // bytes are in the file for everyone on this machine when it returns, and on the device after a flush.
 // Where pages are lost it is [ErrFault]: if they were lost before, nothing is written.
 func (m *Map) WriteAt(p []byte, off int64) (int, error) {
-	if state := m.count(operation); state != operation && !m.enterLate(operation, state) {
+	if state := m.count(operation); state != made+operation && !m.enterLate(operation, state) {
 		return 0, m.fail("write", ErrClosed)
 	}
 	err := m.write(p, off)
@@ -155,7 +155,7 @@ func holds(size int, off, length int64) bool {
 
 // At is the byte at offset i; [ErrFault] when it was lost.
 func (m *Map) At(i int64) (byte, error) {
-	if state := m.count(operation); state != operation && !m.enterLate(operation, state) {
+	if state := m.count(operation); state != made+operation && !m.enterLate(operation, state) {
 		return 0, m.fail("read", ErrClosed)
 	}
 	data := m.bytes()

@@ -22,9 +22,9 @@ type Error struct {
 // Error is the operation, the path and the reason as one line.
 func (e *Error) Error() string {
 	if e.Path == "" {
-		return "memmap: " + e.Op + ": " + e.Err.Error()
+		return fmt.Sprintf("memmap: %s: %v", e.Op, e.Err)
 	}
-	return "memmap: " + e.Op + " " + e.Path + ": " + e.Err.Error()
+	return fmt.Sprintf("memmap: %s %s: %v", e.Op, e.Path, e.Err)
 }
 
 // Unwrap is e.Err.

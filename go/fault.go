@@ -107,6 +107,9 @@ func (m *Map) Check(offset, length int64) error {
 // It is [ErrFault], and nothing has changed, while the file is still shorter than the mapping needs, and
 // [ErrUnsupported] when something was lost of a mapping that keeps no descriptor ([NoDescriptor]).
 func (m *Map) Recover() error {
+	if m.unopened() {
+		return m.fail("recover", ErrInvalid)
+	}
 	m.sizing.Lock()
 	defer m.sizing.Unlock()
 	if err := m.closeGate(0); err != nil {
@@ -163,10 +166,13 @@ func (m *Map) lostIn(offset, length int64) error {
 // outcome is the error of an operation of this Map that answered status, nil for 0. Where pages were
 // lost it says which.
 func (m *Map) outcome(op string, status int32) error {
-	if status != statusFault {
-		return failure(op, m.path, status)
+	switch status {
+	case 0:
+		return nil
+	case statusFault:
+		return m.fail(op, lost(m.handle))
 	}
-	return m.fail(op, lost(m.handle))
+	return m.fail(op, reasonOf(status))
 }
 
 // lost is a FaultError, or bare ErrFault where the library knows nothing of a loss (any more).

@@ -11,6 +11,8 @@ import (
 
 // A Map is a mapping of a file, or of memory without a file. Any goroutine may call any method at any
 // time, also while another closes it: that is [ErrClosed] for those who come later.
+//
+// The zero value and a nil *Map are no mappings: every method returns [ErrInvalid], as those of a nil os.File do.
 type Map struct {
 	state    atomic.Uint64         // See pins.go.
 	lanes    atomic.Pointer[lanes] // Once there are some, they count instead of the state.
@@ -115,12 +117,13 @@ func (w wishes) writable(byDefault Access) bool {
 	return access != ReadOnly
 }
 
-func newMap(op, path string, writable bool, opened mapped) (*Map, error) {
-	if opened.status != 0 {
-		return nil, failure(op, path, opened.status)
+func newMap(op, path string, writable bool, mapped mapped) (*Map, error) {
+	if mapped.status != 0 {
+		return nil, failure(op, path, mapped.status)
 	}
-	m := &Map{data: opened.data, writable: writable, faults: opened.faults, origin: newOrigin(opened.handle, path)}
-	m.length.Store(int64(opened.length))
+	m := &Map{data: mapped.data, writable: writable, faults: mapped.faults, origin: newOrigin(mapped.handle, path)}
+	m.length.Store(int64(mapped.length))
+	m.state.Store(made)
 	m.cleanup = runtime.AddCleanup(m, (*origin).leaked, m.origin)
 	return m, nil
 }
@@ -128,7 +131,7 @@ func newMap(op, path string, writable bool, opened mapped) (*Map, error) {
 // Close unmaps the memory, or leaves that to the view that ends last. It flushes nothing and cannot
 // report that a write failed; see [Map.Flush]. Closing twice is [ErrClosed].
 func (m *Map) Close() error {
-	if m.state.Or(closed)&closed != 0 {
+	if m.unopened() || m.state.Or(closed)&closed != 0 {
 		return m.fail("close", ErrClosed)
 	}
 	m.cleanup.Stop()
@@ -138,7 +141,7 @@ func (m *Map) Close() error {
 
 // Len is how many bytes are mapped, 0 when the Map is closed.
 func (m *Map) Len() int64 {
-	if m.state.Load()&closed != 0 {
+	if m.unopened() || m.state.Load()&closed != 0 {
 		return 0
 	}
 	return m.length.Load()
@@ -171,11 +174,20 @@ func (m *Map) Info() (Info, error) {
 	return info, failure("info", m.path, status)
 }
 
-func (m *Map) fail(op string, err error) error { return &Error{op, m.path, err} }
+// unopened says whether this is no mapping and never was one.
+func (m *Map) unopened() bool { return m == nil || m.origin == nil }
+
+// fail is the error of a call on this Map. What was never opened is not closed, and refuses everything as such.
+func (m *Map) fail(op string, err error) error {
+	if m.unopened() {
+		return &Error{op, "", ErrInvalid}
+	}
+	return &Error{op, m.path, err}
+}
 
 // refused is the error of a call that has no meaning; a closed Map refuses every call as such.
 func (m *Map) refused(op string, err error) error {
-	if m.state.Load()&closed != 0 {
+	if !m.unopened() && m.state.Load()&closed != 0 {
 		err = ErrClosed
 	}
 	return m.fail(op, err)

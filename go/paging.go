@@ -153,6 +153,9 @@ func (m *Map) UnlockMemory(offset, length int64) error {
 //
 // It is [ErrAccess] for more than the mapping was opened with, and [ErrBusy] while it is viewed.
 func (m *Map) Protect(allow Access) error {
+	if m.unopened() {
+		return m.fail("protect", ErrInvalid)
+	}
 	m.sizing.Lock()
 	defer m.sizing.Unlock()
 	if err := m.closeGate(views); err != nil {

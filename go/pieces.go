@@ -67,6 +67,10 @@ func (m *Map) pieces(from, to int64, next cut) *Pieces {
 func (p *Pieces) All() iter.Seq2[int64, []byte] {
 	return func(yield func(int64, []byte) bool) {
 		p.err = nil
+		if p.each == nil { // Nobody's pieces.
+			p.err = &Error{"read", "", ErrInvalid}
+			return
+		}
 		p.err = p.each(yield)
 	}
 }

@@ -15,12 +15,16 @@ import (
 //   - gate keeps newcomers waiting while one operation moves, cuts or recovers the mapping. Nobody unmaps
 //     meanwhile; whoever opens it looks.
 //
+// A Map that nobody has opened, the zero value, lacks the bit that every other has from newMap on, and so everybody
+// who enters finds another state than he hopes for: that costs no look of its own.
+//
 // Where goroutines keep meeting in that word, they count themselves in lanes from then on: see lanes.go.
 const (
-	operation  uint64 = 1
+	made       uint64 = 1
+	operation  uint64 = 1 << 1
 	view       uint64 = 1 << 30
 	operations        = view - operation
-	views             = operations * view
+	views             = (view - 1) * view
 	counts            = operations | views
 	reclaimed  uint64 = 1 << 60
 	gate       uint64 = 1 << 62
@@ -30,10 +34,10 @@ const (
 // Go's atomics are sequentially consistent on every processor (go.dev/ref/mem), so that leave comes after all that was
 // done with the mapping, and what unmaps it after the last leave.
 
-// enter keeps the mapping in place until leave. It is false when the Map is closed.
+// enter keeps the mapping in place until leave. It is false when the Map is closed, or was never opened.
 func (m *Map) enter(unit uint64) bool {
 	state := m.count(unit)
-	return state == unit || m.enterLate(unit, state)
+	return state == made+unit || m.enterLate(unit, state)
 }
 
 // leave is where every operation and every view ends.
@@ -43,9 +47,12 @@ func (m *Map) leave(unit uint64) {
 	}
 }
 
-// count counts a unit and is the state then, or what can be seen of it from a lane. It and uncount are inlined, for
-// who has no time for the calls of enter and leave.
+// count counts a unit and is the state then, or what can be seen of it from a lane; of a nil Map it is 0. It and uncount
+// are inlined, for who has no time for the calls of enter and leave.
 func (m *Map) count(unit uint64) uint64 {
+	if m == nil {
+		return 0
+	}
 	lanes := m.lanes.Load()
 	if lanes == nil {
 		return m.state.Add(unit)
@@ -65,6 +72,12 @@ func (m *Map) uncount(unit uint64) uint64 {
 
 // enterLate is enter for who is counted, but not alone in the state.
 func (m *Map) enterLate(unit, state uint64) bool {
+	if state&made == 0 {
+		if m != nil {
+			m.uncount(unit)
+		}
+		return false
+	}
 	var patience backoff
 	for state >= gate {
 		m.leave(unit)
@@ -126,7 +139,7 @@ func (m *Map) openGate() {
 func (m *Map) reclaim() error {
 	for {
 		state := m.state.Load()
-		if state&^counts != closed || m.underWay() != 0 {
+		if state&^counts != made|closed || m.underWay() != 0 {
 			return nil
 		}
 		if m.state.CompareAndSwap(state, state|reclaimed) {

@@ -78,7 +78,7 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	if m == nil {
 		return 0, errReaderClosed
 	}
-	if state := m.count(operation); state != operation && !m.enterLate(operation, state) {
+	if state := m.count(operation); state != made+operation && !m.enterLate(operation, state) {
 		return 0, errReaderClosed
 	}
 	length := m.length.Load()

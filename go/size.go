@@ -24,6 +24,9 @@ func (m *Map) Resize(n int64) error {
 //
 // The rules and errors of [Map.Resize] hold.
 func (m *Map) Grow(n int64) (int64, error) {
+	if m.unopened() {
+		return 0, m.fail("grow", ErrInvalid)
+	}
 	m.sizing.Lock()
 	defer m.sizing.Unlock()
 	before := m.length.Load()
@@ -46,6 +49,9 @@ func (m *Map) Grow(n int64) (int64, error) {
 func (m *Map) Refresh() (int64, error) { return m.setLength("refresh", toEnd) }
 
 func (m *Map) setLength(op string, length uint64) (int64, error) {
+	if m.unopened() {
+		return 0, m.fail(op, ErrInvalid)
+	}
 	m.sizing.Lock()
 	defer m.sizing.Unlock()
 	return m.setLengthInTurn(op, length)

@@ -124,7 +124,7 @@ func TestAnOperationWaitsForTheGate(t *testing.T) {
 		t.Error("unmapped while the mapping was being moved")
 	}
 	m.openGate()
-	if m.state.Load() != closed|reclaimed {
+	if m.state.Load() != made|closed|reclaimed {
 		t.Errorf("left in state %#x", m.state.Load())
 	}
 }
