@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"syscall"
 )
 
 // An Error says which operation failed, on which file, and why. Err is the system's [syscall.Errno],
-// so that errors.Is(err, fs.ErrNotExist) works, or one of this package's errors such as [ErrRange].
+// so that errors.Is(err, fs.ErrNotExist) works, or one of this package's errors such as [ErrRange]. Where a program
+// asks for the errors of package os, by errors.As(err, &pathError), it is one.
 type Error struct {
 	Op   string
 	Path string // Empty where there is no path, or none is known.
@@ -30,6 +32,21 @@ func (e *Error) Error() string {
 // Unwrap is e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 
+// As makes an [fs.PathError] of e where a program asks for one with [errors.As], as of the errors of package os.
+func (e *Error) As(target any) bool {
+	full, wanted := target.(**fs.PathError)
+	if wanted {
+		*full = &fs.PathError{Op: e.Op, Path: e.Path, Err: e.Err}
+	}
+	return wanted
+}
+
+// Timeout says whether a time that was given has passed, for [os.IsTimeout] and [net.Error].
+func (e *Error) Timeout() bool {
+	late, known := e.Err.(interface{ Timeout() bool })
+	return known && late.Timeout()
+}
+
 // A reason is why libmemmap itself refused something; it counts as other errors too.
 type reason struct {
 	text string
@@ -37,6 +54,9 @@ type reason struct {
 }
 
 func (r *reason) Error() string { return r.text }
+
+// Timeout is for [Error.Timeout].
+func (r *reason) Timeout() bool { return r.Is(os.ErrDeadlineExceeded) }
 
 func (r *reason) Is(target error) bool {
 	return slices.ContainsFunc(r.also, func(err error) bool { return errors.Is(err, target) })
@@ -61,10 +81,10 @@ var (
 	ErrLimit error = &reason{"a system limit forbids it: address space, memory, vm.max_map_count (number of mappings) or RLIMIT_FSIZE (size of a file)", nil}
 	// ErrBusy is a mapping that is viewed and would be moved or cut.
 	ErrBusy error = &reason{"the mapping is viewed, and this would move or cut it: end the views first, or open it with a Capacity", nil}
-	// ErrTimeout is a wait that took as long as was allowed.
-	ErrTimeout error = &reason{"the time given has passed", nil}
-	// ErrUnsupported is what this mapping, or this system, cannot do.
-	ErrUnsupported error = &reason{"not possible for this mapping: it has no file, gave its descriptor up (NoDescriptor), or its file has a fixed size", nil}
+	// ErrTimeout is a wait that took as long as was allowed. It counts as os.ErrDeadlineExceeded too.
+	ErrTimeout error = &reason{"the time given has passed", []error{os.ErrDeadlineExceeded}}
+	// ErrUnsupported is what this mapping, or this system, cannot do. It counts as errors.ErrUnsupported too.
+	ErrUnsupported error = &reason{"not possible for this mapping: it has no file, gave its descriptor up (NoDescriptor), or its file has a fixed size", []error{errors.ErrUnsupported}}
 	// ErrUnsealed is a file that is not sealed against shrinking, where that was asked for.
 	ErrUnsealed error = &reason{"the file is not sealed against shrinking (SealShrink), so whoever has it could take its pages away", nil}
 	// ErrCorrupt is bytes that are not what they ought to be: no cell, or none of its values whole.
