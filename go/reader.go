@@ -70,7 +70,8 @@ func (e outOfRange) Error() string {
 }
 
 // ReadAt copies bytes from offset off on into p: where fewer than len(p) are left, those and [io.EOF]. Where
-// one of them was lost it is [ErrFault], and p means nothing. After Close it is [ErrClosed].
+// one of them was lost it is [ErrFault], and p means nothing. After Close it is [ErrClosed]. That, and an offset that
+// lies outside, are said in the words of golang.org/x/exp/mmap.
 //
 // It is [Map.ReadAt] once more, since calling that would cost a fourth of reading a few bytes.
 func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
@@ -98,7 +99,8 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-var errReaderClosed = &Error{Op: "read", Err: ErrClosed}
+// Programs compare its text.
+var errReaderClosed = &reason{"mmap: closed", []error{ErrClosed}}
 
 // nowhere is how a ReadAt ends whose offset lies outside.
 func (m *Map) nowhere(off int64) error {

@@ -2,7 +2,11 @@ package mmap
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"math"
+	"os"
+	"syscall"
 
 	"libmemmap/memmap"
 )
@@ -20,13 +24,30 @@ type FaultError = memmap.FaultError
 // those of [memmap.Reader].
 type ReaderAt = memmap.Reader
 
-// Open maps the file for reading. An empty file is a reader of length 0. Its error is a *fs.PathError.
+// Open maps the file for reading. An empty file is a reader of length 0. Its error is a *fs.PathError, and counts as the
+// error number that the original has: ENODEV for a directory, ENOMEM where a limit is reached.
 func Open(filename string) (*ReaderAt, error) {
 	m, err := memmap.Open(filename, &memmap.Options{Flags: memmap.NoDescriptor})
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: filename, Err: reason(err)}
+		return nil, asTheirs(filename, err)
 	}
 	return memmap.NewReader(m), nil
+}
+
+func asTheirs(filename string, err error) error {
+	why := reason(err)
+	switch {
+	case errors.Is(err, memmap.ErrLimit):
+		if info, err := os.Stat(filename); err == nil && info.Size() > math.MaxInt {
+			return &translated{fmt.Errorf("mmap: file %q is too large", filename), why}
+		}
+		why = &translated{why, syscall.ENOMEM}
+	case errors.Is(err, memmap.ErrInvalid): // A NUL byte.
+		why = &translated{syscall.EINVAL, why}
+	case errors.Is(err, memmap.ErrNotRegular):
+		why = &translated{why, syscall.ENODEV} // What mmap(2) says to it.
+	}
+	return &fs.PathError{Op: "open", Path: filename, Err: why}
 }
 
 // reason is err without operation and path.
@@ -37,3 +58,9 @@ func reason(err error) error {
 	}
 	return err
 }
+
+// A translated error is said in one's words, and counts as the other too.
+type translated struct{ said, counts error }
+
+func (e *translated) Error() string   { return e.said.Error() }
+func (e *translated) Unwrap() []error { return []error{e.said, e.counts} }

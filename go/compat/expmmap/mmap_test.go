@@ -89,7 +89,11 @@ func TestErrorsOfOpenAreOfTheKindThatOsHas(t *testing.T) {
 		t.Errorf("%#v", err)
 	}
 	_, err = Open(t.TempDir())
-	if !errors.Is(err, memmap.ErrNotRegular) {
+	if !errors.Is(err, memmap.ErrNotRegular) || !errors.Is(err, syscall.ENODEV) || !errors.As(err, &full) {
+		t.Errorf("%v", err)
+	}
+	err = asTheirs("file", &memmap.Error{Op: "open", Path: "file", Err: memmap.ErrLimit})
+	if !errors.Is(err, memmap.ErrLimit) || !errors.Is(err, syscall.ENOMEM) || !errors.As(err, &full) {
 		t.Errorf("%v", err)
 	}
 }
@@ -119,7 +123,8 @@ func TestAfterCloseEveryMethodSaysSo(t *testing.T) {
 	for what, r := range map[string]*ReaderAt{"closed": closed, "zero": new(ReaderAt)} {
 		first, second := r.Close(), r.Close()
 		for _, off := range []int64{0, -1, 3, 9} {
-			if n, err := r.ReadAt(make([]byte, 2), off); n != 0 || !errors.Is(err, ErrClosed) {
+			n, err := r.ReadAt(make([]byte, 2), off)
+			if n != 0 || !errors.Is(err, ErrClosed) || err.Error() != "mmap: closed" {
 				t.Errorf("%s, offset %d: %d, %v", what, off, n, err)
 			}
 		}
