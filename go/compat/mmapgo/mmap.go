@@ -83,7 +83,7 @@ func mapAnonymous(length, prot int) (MMap, error) {
 	return m, nil
 }
 
-var errLength = errors.New("mmap: memory without a file needs a length of more than 0")
+var errLength = errors.New("anonymous mapping requires non-zero length") // The original's words.
 
 func access(prot int) memmap.Access {
 	switch {
