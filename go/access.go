@@ -14,20 +14,27 @@ const ToEnd = -1
 // resize that would move or cut the mapping is [ErrBusy]. f must not keep the slice.
 //
 // Where pages of the mapping were lost, f reads zeros, and View is [ErrFault] when f has returned, beside
-// what f answers: don't publish what f made of the bytes before that.
+// what f answers: don't publish what f made of the bytes before that. If f panics then, it is with a [ViewPanic].
 //
 // Writing to the slice of a read-only mapping crashes the program.
 func (m *Map) View(f func(data []byte) error) error {
 	if state := m.count(view); state != made+view && !m.enterLate(view, state) {
 		return m.fail("view", ErrClosed)
 	}
-	defer func() {
+	before, inside := m.recovered.Load(), true
+	defer func() { // As endView, which would be one call more.
+		if inside {
+			if lost := m.leftInside("view", before); lost != nil {
+				rethrow(recover(), lost)
+			}
+			return
+		}
 		if m.uncount(view) >= gate {
 			m.reclaim()
 		}
 	}()
-	before := m.recovered.Load()
 	err := f(m.bytes())
+	inside = false
 	return m.told("view", before, err)
 }
 

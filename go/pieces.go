@@ -84,8 +84,8 @@ func (m *Map) eachPiece(from, to int64, next cut, yield func(int64, []byte) bool
 	if !m.enter(view) {
 		return m.fail("read", ErrClosed)
 	}
-	defer m.leave(view)
-	before := m.recovered.Load()
+	before, inside := m.recovered.Load(), false
+	defer m.endView("read", before, &inside)
 	to, err := m.bounds(from, to)
 	if err != nil {
 		return m.fail("read", err)
@@ -99,7 +99,9 @@ func (m *Map) eachPiece(from, to int64, next cut, yield func(int64, []byte) bool
 		if found.start < 0 {
 			return m.pieceLost(before, from, 0) // What was recovered meanwhile may have been searched as zeros.
 		}
+		inside = true
 		more := yield(found.start, data[found.start:found.end:found.end])
+		inside = false
 		if err := m.pieceLost(before, found.start, found.end-found.start); err != nil {
 			return err
 		}

@@ -29,15 +29,17 @@ func (m *Map) writePiece(w io.Writer, from int64) (n int, end bool, err error) {
 	if !m.enter(view) { // Not an operation: w takes as long as it likes.
 		return 0, true, m.fail("read", ErrClosed)
 	}
-	defer m.leave(view)
+	before, inside := m.recovered.Load(), true
+	defer m.endView("read", before, &inside)
 	const most = 1 << 20
 	data := m.bytes()
 	if from >= int64(len(data)) {
+		inside = false
 		return 0, true, nil
 	}
-	before := m.recovered.Load()
 	piece := data[from:min(from+most, int64(len(data)))]
 	n, err = w.Write(piece[:len(piece):len(piece)])
+	inside = false
 	if errors.Is(err, syscall.EFAULT) {
 		touch(piece)
 	}

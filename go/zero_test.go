@@ -22,6 +22,7 @@ var unopened = map[string]any{
 	// Values without a mapping: their methods only must not panic.
 	"Error":      new(Error),
 	"FaultError": new(FaultError),
+	"ViewPanic":  new(ViewPanic),
 	"Cause":      Cause(0),
 }
 
