@@ -12,7 +12,8 @@
 // from under a mapping; touching them raises SIGBUS, which ends a Go program that has no guard. This package
 // installs one at the first mapping, unless MEMMAP_GUARD=off is in the environment or [DisableGuard] was
 // called: a lost page reads as zeros, and every call whose range holds a lost byte is [ErrFault] with a
-// [FaultError]. Inside [Map.View] and on slices the zeros come first and the error afterwards. A SIGBUS
+// [FaultError]. Inside [Map.View] and on slices the zeros come first and the error afterwards, also where the function
+// panics over them: see [ViewPanic]. A SIGBUS
 // elsewhere stays Go's. [Guard] watches memory that other packages have mapped. [Create] and
 // [CreateMmapFile] reserve the blocks of their files unless [Sparse] is asked for.
 //
