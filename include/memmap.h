@@ -1457,7 +1457,8 @@ memmap_status memmap_guard_region(void *data,
  * memmap_guard_region: it must eventually be given to memmap_close, before the memory is unmapped or moved.
  *
  * Statuses: MEMMAP_ERR_INVALID when `data` or `offset` isn't at the beginning of a page, for no bytes, and for
- * MAP_ANONYMOUS with a descriptor; MEMMAP_ERR_RANGE when the end is no address; MEMMAP_ERR_ACCESS without
+ * MAP_ANONYMOUS with a descriptor, and when `flags` have no type that mmap(2) knows (MAP_SHARED,
+ * MAP_SHARED_VALIDATE, MAP_PRIVATE); MEMMAP_ERR_RANGE when the end is no address; MEMMAP_ERR_ACCESS without
  * PROT_READ; MEMMAP_ERR_NOT_REGULAR for a descriptor of what memmap_from_fd wouldn't map; EBADF; EMFILE.
  */
 memmap_status memmap_adopt(const struct memmap_mapped *mapped,

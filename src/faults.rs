@@ -156,6 +156,7 @@ pub fn adopt(data: *mut u8, len: u64, how: Mapped) -> Result<Handle> {
         return Err(Error::Access);
     }
     let anonymous = how.flags & libc::MAP_ANONYMOUS != 0;
+    let sharing = sharing_of(how.flags).ok_or(Error::Invalid)?;
     let backing = match how.fd {
         None if anonymous => Backing::Anonymous,
         None => Backing::FileWithoutDescriptor,
@@ -164,16 +165,26 @@ pub fn adopt(data: *mut u8, len: u64, how: Mapped) -> Result<Handle> {
     };
     let pages = Pages {
         protection: how.protection,
-        sharing: match how.flags & libc::MAP_PRIVATE {
-            0 => libc::MAP_SHARED,
-            _ => libc::MAP_PRIVATE,
-        },
+        sharing,
         size: match &backing {
             Backing::File(file) => file.page_size,
             _ => page,
         },
     };
     handles::insert(Mapping::lent(data, len, backing, pages, how.offset))
+}
+
+/// Who sees what is written there: MAP_SHARED or MAP_PRIVATE. The types of mmap(2) are numbers and no bits:
+/// MAP_SHARED_VALIDATE is both of those.
+fn sharing_of(flags: i32) -> Option<i32> {
+    const MAP_DROPPABLE: i32 = 8; // Of Linux 6.11, and for anonymous memory.
+    let anonymous = flags & libc::MAP_ANONYMOUS != 0;
+    match flags & libc::MAP_TYPE {
+        libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE => Some(libc::MAP_SHARED),
+        libc::MAP_PRIVATE => Some(libc::MAP_PRIVATE),
+        MAP_DROPPABLE if anonymous => Some(libc::MAP_PRIVATE),
+        _ => None,
+    }
 }
 
 /// Refuses a descriptor that can't be mapped as the region is, or is of another file. Both are mapped and

@@ -23,6 +23,7 @@ _mapped, _MAPPED_SIZE = _library.mapped.pack, _library.mapped.size
 _counter_at = c_uint32.from_address
 
 _BOTH = PROT_READ | PROT_WRITE
+_MAP_TYPE = 0x0F
 # What the accesses mean; ACCESS_DEFAULT is what flags and prot say.
 _ACCESSES = {
     _standard.ACCESS_READ: (PROT_READ, MAP_SHARED),
@@ -36,6 +37,11 @@ _Outputs = c_uint64 * 2
 _NOTHING = c_uint32(0)
 
 _Map = TypeVar("_Map", bound="Guarded")
+
+
+def private(flags: int) -> bool:
+    """Whether what is written to memory mapped so reaches nobody else: MAP_SHARED_VALIDATE has MAP_PRIVATE's bit."""
+    return flags & _MAP_TYPE == MAP_PRIVATE
 
 
 class Guarded(_base):

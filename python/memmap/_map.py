@@ -6,7 +6,7 @@ What reads or writes bytes looks at the count of faults afterwards: one comparis
 import mmap as _standard
 import os
 from ctypes import byref, c_int, c_uint64
-from mmap import MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE
+from mmap import MAP_ANONYMOUS, PROT_READ, PROT_WRITE
 from operator import index
 from typing import Any, Callable, Iterator, Literal, Optional, Tuple, Union
 
@@ -14,6 +14,7 @@ from . import _library, _system
 from ._beyond import Beyond
 from ._constants import MS_ASYNC, MS_INVALIDATE, MS_SYNC
 from ._errors import CLOSED, FaultError, error_for, raise_for
+from ._guarded import private
 from ._settled import NEEDED, settled, settled_item
 
 _base = _standard.mmap
@@ -214,10 +215,10 @@ class mmap(Beyond):
             raise error_for(22, 0)
         prot, mapped, _ = self._how
         handle = self._handle
-        reaches_others = prot & PROT_WRITE and not mapped & MAP_PRIVATE
+        reaches_others = prot & PROT_WRITE and not private(mapped)
         if reaches_others and first % _standard.PAGESIZE and not isinstance(offset, range):
             raise error_for(22, 0)  # As msync(2), which the standard module doesn't call otherwise.
-        if not prot & PROT_WRITE or mapped & (MAP_PRIVATE | MAP_ANONYMOUS) or not handle:
+        if not prot & PROT_WRITE or private(mapped) or mapped & MAP_ANONYMOUS or not handle:
             # Nothing to write back, which the standard module says too.
             if self._lost:
                 self._check(first, length)
@@ -253,7 +254,7 @@ class mmap(Beyond):
         if self._lost:
             raise self.fault or FaultError()
         _, flags, _ = self._how
-        if flags & MAP_ANONYMOUS and not flags & MAP_PRIVATE and newsize > len(self):
+        if flags & MAP_ANONYMOUS and not private(flags) and newsize > len(self):
             # There is no file to make longer: what is behind the end would be SIGBUS.
             raise ValueError("mmap: can't expand a shared anonymous mapping on Linux")
         if not self._handle:

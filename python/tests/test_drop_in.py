@@ -395,3 +395,15 @@ def test_a_closed_mapping_says_so_whatever_it_is_asked_for(module):
         m.resize("x")
     with pytest.raises(ValueError):
         m.flush(0, 2**63)
+
+
+@BOTH
+def test_what_is_shared_with_validation_is_flushed_as_what_is_shared(module, tmp_path):
+    shared_validate = 3  # Which has the bit of MAP_PRIVATE.
+    path = tmp_path / "file"
+    path.write_bytes(bytes(2 * PAGE))
+    with open(path, "r+b") as file, module.mmap(file.fileno(), 0, flags=shared_validate) as m:
+        m[PAGE] = 1
+        m.flush()
+        with pytest.raises(OSError):
+            m.flush(1, 5)

@@ -452,6 +452,32 @@ static void what_one_has_mapped_oneself_is_adopted_on_ones_word(void) {
     unmap_file();
 }
 
+#ifndef MAP_SHARED_VALIDATE
+#define MAP_SHARED_VALIDATE 3
+#endif
+
+/* The types of mmap(2) are numbers: this one has the bit of MAP_PRIVATE. */
+static void what_is_shared_with_validation_reaches_the_file_also_after_recovery(void) {
+    int fd;
+    CHECK_OK(memmap_guard_install());
+    make_file("file", SIZE * PAGE, 'x');
+    fd = open_file(O_RDWR);
+    data = mmap(NULL, SIZE * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE, fd, 0);
+    CHECK(data != MAP_FAILED);
+    CHECK_OK(ADOPTED(data, SIZE * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE, fd, 0));
+    CHECK_EQUAL(MEMMAP_READ_WRITE, info_of(handle).access);
+    CHECK_OK(memmap_flush(handle, 0, MEMMAP_TO_END, MEMMAP_FLUSH_SYNC));
+    set_size("file", 0);
+    CHECK_EQUAL(0, load(data + 2 * PAGE));
+    set_size("file", SIZE * PAGE);
+    CHECK_OK(memmap_recover(handle));
+    CHECK_OK(memmap_write(handle, 3 * PAGE, "n", 1));
+    CHECK_EQUAL('n', byte_of("file", 3 * PAGE));
+    CHECK_OK(memmap_close(handle));
+    close(fd);
+    unmap_file();
+}
+
 static void what_is_adopted_at_an_offset_comes_back_from_there(void) {
     int fd;
     uint8_t *window;
@@ -525,6 +551,10 @@ static void what_cannot_have_been_mapped_is_not_adopted(void) {
     NOT_ADOPTED(MEMMAP_ERR_INVALID, data, PAGE, PROT_READ, MAP_SHARED, fd, 1);
     NOT_ADOPTED(MEMMAP_ERR_INVALID, data, 0, PROT_READ, MAP_SHARED, fd, 0);
     NOT_ADOPTED(MEMMAP_ERR_INVALID, data, PAGE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, fd, 0);
+    NOT_ADOPTED(MEMMAP_ERR_INVALID, data, PAGE, PROT_READ, 0, fd, 0);
+    NOT_ADOPTED(MEMMAP_ERR_INVALID, data, PAGE, PROT_READ, 4, fd, 0);
+    NOT_ADOPTED(MEMMAP_ERR_INVALID, data, PAGE, PROT_READ, MAP_PRIVATE | 8, fd, 0);
+    NOT_ADOPTED(MEMMAP_ERR_INVALID, data, PAGE, PROT_READ, MAP_ANONYMOUS, -1, 0);
     NOT_ADOPTED(MEMMAP_ERR_RANGE, last, PAGE, PROT_READ, MAP_SHARED, fd, 0);
     NOT_ADOPTED(MEMMAP_ERR_LIMIT, data, UINT64_MAX, PROT_READ, MAP_SHARED, fd, 0);
     NOT_ADOPTED(MEMMAP_ERR_ACCESS, data, PAGE, PROT_NONE, MAP_SHARED, fd, 0);
@@ -559,6 +589,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_mapping_of_ours_at_the_address_of_a_stale_guard_gets_the_fault),
         BEHAVIOUR(names_of_files_need_not_be_text),
         BEHAVIOUR(what_one_has_mapped_oneself_is_adopted_on_ones_word),
+        BEHAVIOUR(what_is_shared_with_validation_reaches_the_file_also_after_recovery),
         BEHAVIOUR(what_is_adopted_at_an_offset_comes_back_from_there),
         BEHAVIOUR(adopted_without_a_descriptor_it_is_survived_and_not_recovered),
         BEHAVIOUR(memory_without_a_file_is_adopted_too),
