@@ -126,12 +126,15 @@
 #define MEMMAP_NO_RESERVE (1 << 10)
 
 /**
- * Flag: leave the mapping out of core dumps.
+ * Flag: leave the mapping out of core dumps. It holds for every page that the mapping ever has, as HUGE_PAGES,
+ * LOCKED and the advice of the options do: for those that it grows into, for the zero pages of the guard, and for what
+ * memmap_recover maps back.
  */
 #define MEMMAP_NO_DUMP (1 << 11)
 
 /**
- * Flag: keep all pages in memory (mlock). RLIMIT_MEMLOCK is the limit: MEMMAP_ERR_LIMIT.
+ * Flag: keep all pages in memory (mlock). RLIMIT_MEMLOCK is the limit: MEMMAP_ERR_LIMIT. The guard's zero pages are
+ * locked as they are touched.
  */
 #define MEMMAP_LOCKED (1 << 12)
 
@@ -975,6 +978,10 @@ memmap_status memmap_refresh(memmap_handle handle,
  * `memmap_advise` tells the kernel what will be done with the pages that hold `len` bytes from `offset`
  * on (MEMMAP_TO_END: all that follow), or what to do with them. `advice` is a memmap_advice.
  *
+ * It is forgotten with pages that are lost (memmap_guard_install) or that memmap_recover maps back; the advice of
+ * memmap_options is not. Once MEMMAP_ADVICE_DONT_DUMP, MEMMAP_ADVICE_DONT_FORK or MEMMAP_ADVICE_WIPE_ON_FORK was given
+ * for any part of the mapping, all pages that take the place of others have it.
+ *
  * Statuses: MEMMAP_ERR_RANGE; MEMMAP_ERR_INVALID for an unknown advice; MEMMAP_ERR_UNSUPPORTED for one that
  * means nothing for this kind of memory, or that the kernel does not know; MEMMAP_ERR_ACCESS for
  * MEMMAP_ADVICE_DONT_NEED on private memory, whose bytes it would throw away.
@@ -1016,7 +1023,8 @@ memmap_status memmap_residency(memmap_handle handle,
 
 /**
  * `memmap_lock_memory` keeps the pages that hold a range in memory (mlock(2)), until
- * memmap_unlock_memory or the end of the mapping. Locks don't add up, and a child of fork has none.
+ * memmap_unlock_memory or the end of the mapping. Locks don't add up, and a child of fork has none. They go with
+ * pages that are lost, and do not come back by memmap_recover: lock again after it. MEMMAP_LOCKED does come back.
  *
  * Statuses: MEMMAP_ERR_RANGE; MEMMAP_ERR_LIMIT when RLIMIT_MEMLOCK or memory has no room for so much.
  */
@@ -1376,6 +1384,9 @@ memmap_status memmap_cell_look(memmap_handle handle,
  * told: every call whose range holds a lost byte answers MEMMAP_ERR_FAULT, memmap_flush and
  * memmap_unpin do so when anything was lost, and memmap_get_fault says what.
  *
+ * Zero pages take no memory before they are touched, also after mlockall(2). Where memory for all of them is refused
+ * (vm.overcommit_memory), fewer are put there at a time; what is recorded as lost is the same.
+ *
  * Once a process; later calls do nothing and answer the same. The library never calls it by itself.
  * Threads that block SIGBUS are not saved (the kernel ends the process; see signal(7)).
  *
@@ -1421,7 +1432,8 @@ memmap_status memmap_fault_counter(memmap_handle handle,
  * Statuses: MEMMAP_ERR_FAULT while the file is still shorter than the mapping needs, in which case
  * nothing has changed; MEMMAP_ERR_UNSUPPORTED without a descriptor (MEMMAP_NO_DESCRIPTOR, or none given to
  * memmap_guard_region); MEMMAP_ERR_BUSY when a call on the mapping doesn't end; EBADF when somebody closed
- * the mapping's descriptor; MEMMAP_ERR_LIMIT.
+ * the mapping's descriptor; MEMMAP_ERR_LIMIT, also when RLIMIT_MEMLOCK or memory has no room for the pages of a
+ * MEMMAP_LOCKED mapping: it stays lost then, and may be recovered later.
  */
 memmap_status memmap_recover(memmap_handle handle);
 

@@ -79,13 +79,14 @@ fn repair(mapping: &Pinned, address: usize, code: c_int) -> bool {
         Finding::There => return true,
         Finding::Truncated(there) => {
             let start = span.start + there.next_multiple_of(size);
+            let tail = Span { start, ..span };
             mapping.lost.note_tail(there, Causes::TRUNCATED);
-            replace(mapping, Span { start, ..span }) || replace_all(mapping, Causes::TRUNCATED)
+            replace(mapping, page, tail) || replace_all(mapping, Causes::TRUNCATED)
         }
         Finding::Unavailable(cause) => {
             let block = block_around(page, mapping.lost.next_block(), span);
             note_block(mapping, block, cause);
-            replace(mapping, block) || replace_all(mapping, cause)
+            replace(mapping, page, block) || replace_all(mapping, cause)
         }
     };
     // Relaxed: a number.
@@ -93,17 +94,33 @@ fn repair(mapping: &Pinned, address: usize, code: c_int) -> bool {
     repaired
 }
 
-/// Replaces the pages, and counts the fault first: nobody sees a stand-in page before it is known.
-fn replace(mapping: &Pinned, block: Span) -> bool {
+/// Replaces the pages of `block`, all of which are known as lost, or so many around `page` as can be had. Counts
+/// the fault first: nobody sees a stand-in page before it is known.
+fn replace(mapping: &Pinned, page: usize, block: Span) -> bool {
     mapping.slot().note_fault();
-    mapping.put_stand_ins(block)
+    mapping.put_stand_ins(block) || replace_fewer(mapping, page, block)
+}
+
+/// Memory for all of them may be refused at once (vm.overcommit_memory, RLIMIT_DATA). As few as with a page that is
+/// lost alone, so that what the rest of the process may have isn't used up here.
+fn replace_fewer(mapping: &Pinned, page: usize, block: Span) -> bool {
+    let mut size = (block.end - block.start).next_power_of_two() / 2;
+    size = size.min(mapping.lost.next_block());
+    while size >= mapping.pages.size {
+        if mapping.put_stand_ins(block_around(page, size, block)) {
+            return true;
+        }
+        size /= 2;
+    }
+    false
 }
 
 /// Gives the whole mapping up where a part of it can't be replaced: that would split an area in two, and
 /// their number may be at its limit.
 fn replace_all(mapping: &Pinned, cause: Causes) -> bool {
     mapping.lost.note_tail(0, cause);
-    replace(mapping, mapping.slot().span())
+    mapping.slot().note_fault();
+    mapping.put_stand_ins(mapping.slot().span())
 }
 
 fn note_block(mapping: &Pinned, block: Span, cause: Causes) {

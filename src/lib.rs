@@ -16,6 +16,7 @@
 
 mod access;
 mod advice;
+mod aside;
 mod atomic;
 mod blocks;
 mod boundary;

@@ -50,9 +50,12 @@ pub const PREFAULT: u32 = 1 << 8;
 pub const HUGE_PAGES: u32 = 1 << 9;
 /// Flag: reserve no swap space (MAP_NORESERVE), for memory of which little will be touched.
 pub const NO_RESERVE: u32 = 1 << 10;
-/// Flag: leave the mapping out of core dumps.
+/// Flag: leave the mapping out of core dumps. It holds for every page that the mapping ever has, as HUGE_PAGES,
+/// LOCKED and the advice of the options do: for those that it grows into, for the zero pages of the guard, and for what
+/// memmap_recover maps back.
 pub const NO_DUMP: u32 = 1 << 11;
-/// Flag: keep all pages in memory (mlock). RLIMIT_MEMLOCK is the limit: MEMMAP_ERR_LIMIT.
+/// Flag: keep all pages in memory (mlock). RLIMIT_MEMLOCK is the limit: MEMMAP_ERR_LIMIT. The guard's zero pages are
+/// locked as they are touched.
 pub const LOCKED: u32 = 1 << 12;
 /// Flag of memmap_from_fd: refuse a file that is not sealed against shrinking (MEMMAP_ERR_UNSEALED). Of one
 /// that is, nobody can take pages away from under the mapping, whoever has its descriptor; see memmap_seal.

@@ -58,15 +58,15 @@ pub fn advise_pages(mapping: &Mapping, range: Range<usize>, advice: Advice) -> R
     if range.is_empty() {
         return Ok(());
     }
+    wishes::advise(pages_of(mapping, range), advice)
+}
+
+fn pages_of(mapping: &Mapping, range: Range<usize>) -> Span {
     let (first, len) = mapping.pages_of(range);
-    let start = first as usize;
-    wishes::advise(
-        Span {
-            start,
-            end: start + len,
-        },
-        advice,
-    )
+    Span {
+        start: first as usize,
+        end: first as usize + len,
+    }
 }
 
 /// Brings the pages that hold a range in.
@@ -174,13 +174,7 @@ pub fn lock_pages(mapping: &Mapping, range: Range<usize>) -> Result<()> {
     if range.is_empty() {
         return Ok(());
     }
-    let (first, len) = mapping.pages_of(range);
-    // SAFETY: the pages are the mapping's own, and keep what they hold.
-    match system(|| unsafe { libc::mlock(first, len) }) {
-        // RLIMIT_MEMLOCK, or no memory (mlock(2)).
-        Err(Error::System(libc::ENOMEM | libc::EAGAIN | libc::EPERM)) => Err(Error::Limit),
-        answer => answer.map(drop),
-    }
+    wishes::lock(pages_of(mapping, range))
 }
 
 /// Lets them go again.

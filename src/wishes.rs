@@ -43,6 +43,14 @@ impl Wishes {
         self.flags.has(Flags::LOCKED)
     }
 
+    /// Whether pages that come as the system makes them lack anything.
+    pub fn any(&self) -> bool {
+        let flags = [Flags::HUGE_PAGES, Flags::NO_DUMP, Flags::LOCKED];
+        self.advice.lasts()
+            || self.later.load(Ordering::Relaxed) != 0 // As in `note`.
+            || flags.into_iter().any(|flag| self.flags.has(flag))
+    }
+
     /// Advises the kernel about new pages, as often as there are any. It takes no memory, whether there are
     /// bytes behind them or not.
     pub fn apply(&self, pages: Span) -> Result<()> {
@@ -76,6 +84,17 @@ pub fn advise(pages: Span, advice: Advice) -> Result<()> {
     match system(|| unsafe { libc::madvise(first, len, advice.number()) }) {
         // Advice that means nothing for this kind of memory, or that the kernel is too old for.
         Err(Error::System(libc::EINVAL)) => Err(Error::Unsupported),
+        answer => answer.map(drop),
+    }
+}
+
+/// Keeps pages in memory, and brings them in.
+pub fn lock(pages: Span) -> Result<()> {
+    let (first, len) = (pages.start as *mut libc::c_void, pages.end - pages.start);
+    // SAFETY: they are a mapping's own, and hold afterwards what they hold.
+    match system(|| unsafe { libc::mlock(first, len) }) {
+        // RLIMIT_MEMLOCK, or no memory (mlock(2)).
+        Err(Error::System(libc::ENOMEM | libc::EAGAIN | libc::EPERM)) => Err(Error::Limit),
         answer => answer.map(drop),
     }
 }

@@ -19,6 +19,9 @@ use std::ffi::{c_int, c_void};
 /// told: every call whose range holds a lost byte answers MEMMAP_ERR_FAULT, memmap_flush and
 /// memmap_unpin do so when anything was lost, and memmap_get_fault says what.
 ///
+/// Zero pages take no memory before they are touched, also after mlockall(2). Where memory for all of them is refused
+/// (vm.overcommit_memory), fewer are put there at a time; what is recorded as lost is the same.
+///
 /// Once a process; later calls do nothing and answer the same. The library never calls it by itself.
 /// Threads that block SIGBUS are not saved (the kernel ends the process; see signal(7)).
 ///
@@ -83,7 +86,8 @@ pub unsafe extern "C" fn memmap_fault_counter(handle: Handle, counter: *mut *con
 /// Statuses: MEMMAP_ERR_FAULT while the file is still shorter than the mapping needs, in which case
 /// nothing has changed; MEMMAP_ERR_UNSUPPORTED without a descriptor (MEMMAP_NO_DESCRIPTOR, or none given to
 /// memmap_guard_region); MEMMAP_ERR_BUSY when a call on the mapping doesn't end; EBADF when somebody closed
-/// the mapping's descriptor; MEMMAP_ERR_LIMIT.
+/// the mapping's descriptor; MEMMAP_ERR_LIMIT, also when RLIMIT_MEMLOCK or memory has no room for the pages of a
+/// MEMMAP_LOCKED mapping: it stays lost then, and may be recovered later.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_recover(handle: Handle) -> Status {
     status(|| faults::recover(handle))

@@ -9,6 +9,10 @@ use crate::table::Handle;
 /// `memmap_advise` tells the kernel what will be done with the pages that hold `len` bytes from `offset`
 /// on (MEMMAP_TO_END: all that follow), or what to do with them. `advice` is a memmap_advice.
 ///
+/// It is forgotten with pages that are lost (memmap_guard_install) or that memmap_recover maps back; the advice of
+/// memmap_options is not. Once MEMMAP_ADVICE_DONT_DUMP, MEMMAP_ADVICE_DONT_FORK or MEMMAP_ADVICE_WIPE_ON_FORK was given
+/// for any part of the mapping, all pages that take the place of others have it.
+///
 /// Statuses: MEMMAP_ERR_RANGE; MEMMAP_ERR_INVALID for an unknown advice; MEMMAP_ERR_UNSUPPORTED for one that
 /// means nothing for this kind of memory, or that the kernel does not know; MEMMAP_ERR_ACCESS for
 /// MEMMAP_ADVICE_DONT_NEED on private memory, whose bytes it would throw away.
@@ -72,7 +76,8 @@ pub unsafe extern "C" fn memmap_residency(
 }
 
 /// `memmap_lock_memory` keeps the pages that hold a range in memory (mlock(2)), until
-/// memmap_unlock_memory or the end of the mapping. Locks don't add up, and a child of fork has none.
+/// memmap_unlock_memory or the end of the mapping. Locks don't add up, and a child of fork has none. They go with
+/// pages that are lost, and do not come back by memmap_recover: lock again after it. MEMMAP_LOCKED does come back.
 ///
 /// Statuses: MEMMAP_ERR_RANGE; MEMMAP_ERR_LIMIT when RLIMIT_MEMLOCK or memory has no room for so much.
 #[unsafe(no_mangle)]

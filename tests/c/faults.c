@@ -1,6 +1,17 @@
 /* Pages that are lost under a mapping: who is told, what survives, and how they come back. */
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+
 #include "faults.h"
+
+#ifdef SYS_mmap2
+#define SYS_MAP SYS_mmap2
+#else
+#define SYS_MAP SYS_mmap
+#endif
 
 static memmap_handle handle;
 
@@ -212,13 +223,13 @@ static void recover_among_others(void) {
     CHECK_OK(status);
 }
 
-static void threads_survive_a_cut_to(uint64_t size) {
+static void threads_survive_a_cut_to(uint64_t size, uint32_t flags) {
     pthread_t threads[THREADS];
     memmap_stats stats = {0};
     uint8_t *data;
     int numbers[THREADS], i, round;
     CHECK(pthread_barrier_init(&line, NULL, THREADS + 1) == 0);
-    handle = guarded(PAGES, OPTIONS(.access = MEMMAP_READ_WRITE));
+    handle = guarded(PAGES, OPTIONS(.access = MEMMAP_READ_WRITE, .flags = flags));
     data = address_of(handle);
     for (i = 0; i < THREADS; i++) {
         numbers[i] = i * 3;
@@ -250,18 +261,23 @@ static void threads_survive_a_cut_to(uint64_t size) {
 }
 
 static void eight_threads_survive_a_file_cut_to_nothing(void) {
-    threads_survive_a_cut_to(0);
+    threads_survive_a_cut_to(0, 0);
 }
 
 static void eight_threads_survive_a_file_cut_in_a_page(void) {
-    threads_survive_a_cut_to(PAGE / 2);
+    threads_survive_a_cut_to(PAGE / 2, 0);
 }
 
 static void eight_threads_survive_a_file_cut_in_half(void) {
-    threads_survive_a_cut_to(PAGES / 2 * PAGE);
+    threads_survive_a_cut_to(PAGES / 2 * PAGE, 0);
 }
 
 /* ---- Getting the file back ---- */
+
+/* Stand-ins and what comes back are made aside then: there is nothing in between for the others to meet. */
+static void eight_threads_survive_a_cut_while_pages_are_moved_in(void) {
+    threads_survive_a_cut_to(PAGE, MEMMAP_NO_DUMP);
+}
 
 static void writes_the_file_anew(void) {
     int fd = open("file", O_WRONLY | O_CLOEXEC);
@@ -443,6 +459,155 @@ static void without_a_descriptor_the_cause_is_unknown_and_nothing_comes_back(voi
     set_size("file", 4 * PAGE);
     CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_recover(handle));
     close_file();
+}
+
+/* Whether the page has all that MEMMAP_NO_DUMP, MEMMAP_LOCKED and the advice ask for. */
+static int has_all_that_was_asked_for(uint64_t page, const char *advice) {
+    const uint8_t *at = address_of(handle) + page * PAGE;
+    return CHECK(has_vm_flag(at, " dd")) && CHECK(has_vm_flag(at, " lo")) && CHECK(has_vm_flag(at, advice));
+}
+
+static void loses_and_recovers_what_was_asked_for(uint32_t flags, uint32_t advice, const char *flag) {
+    const uint32_t asked = flags | MEMMAP_NO_DUMP | MEMMAP_LOCKED;
+    handle = guarded(8, OPTIONS(.access = MEMMAP_READ_WRITE, .flags = asked, .advice = advice));
+    has_all_that_was_asked_for(1, flag);
+    set_size("file", PAGE);
+    CHECK_EQUAL(0, load(address_of(handle) + 4 * PAGE));
+    has_all_that_was_asked_for(0, flag);
+    has_all_that_was_asked_for(1, flag);
+    has_all_that_was_asked_for(7, flag);
+    set_size("file", 8 * PAGE);
+    CHECK_OK(memmap_recover(handle));
+    has_all_that_was_asked_for(1, flag);
+    has_all_that_was_asked_for(7, flag);
+    CHECK_EQUAL(8 * PAGE, area_at(address_of(handle)).rss); /* Locked, and so there. */
+    pretend_a_fault(BUS_MCEERR_AR, address_of(handle) + 2 * PAGE);
+    CHECK_LOST(MEMMAP_FAULT_IO, 2 * PAGE, PAGE, handle);
+    has_all_that_was_asked_for(2, flag);
+    CHECK_OK(memmap_recover(handle));
+    has_all_that_was_asked_for(2, flag);
+    close_file();
+}
+
+static void stand_ins_and_what_comes_back_have_what_the_options_ask_for(void) {
+    loses_and_recovers_what_was_asked_for(0, MEMMAP_ADVICE_RANDOM, " rr");
+    loses_and_recovers_what_was_asked_for(0, MEMMAP_ADVICE_SEQUENTIAL, " sr");
+    loses_and_recovers_what_was_asked_for(0, MEMMAP_ADVICE_DONT_FORK, " dc");
+    loses_and_recovers_what_was_asked_for(MEMMAP_HUGE_PAGES, MEMMAP_ADVICE_NORMAL, " hg");
+}
+
+/* Nobody remembers for which pages: it holds for all that come in the place of others. */
+static void what_a_dump_or_a_child_was_not_to_have_has_no_stand_ins_that_they_have(void) {
+    uint8_t *data;
+    handle = guarded(8, OPTIONS(.access = MEMMAP_READ_WRITE));
+    data = address_of(handle);
+    CHECK_OK(memmap_advise(handle, 6 * PAGE, 1, MEMMAP_ADVICE_DONT_DUMP));
+    set_size("file", 4 * PAGE);
+    load(data + 5 * PAGE);
+    CHECK(has_vm_flag(data + 4 * PAGE, " dd") && has_vm_flag(data + 7 * PAGE, " dd"));
+    CHECK(!has_vm_flag(data + 4 * PAGE, " dc") && !has_vm_flag(data + PAGE, " dd"));
+    CHECK_OK(memmap_advise(handle, PAGE, 1, MEMMAP_ADVICE_DONT_FORK));
+    set_size("file", 8 * PAGE);
+    CHECK_OK(memmap_recover(handle));
+    CHECK(has_vm_flag(data + 4 * PAGE, " dd") && has_vm_flag(data + 7 * PAGE, " dd"));
+    CHECK(has_vm_flag(data + 4 * PAGE, " dc"));
+    pretend_a_fault(BUS_MCEERR_AR, data + 3 * PAGE);
+    CHECK(has_vm_flag(data + 3 * PAGE, " dd") && has_vm_flag(data + 3 * PAGE, " dc"));
+    CHECK(!has_vm_flag(data + 2 * PAGE, " dd"));
+    close_file();
+}
+
+static void what_cannot_be_locked_again_stays_lost(void) {
+    handle = guarded(8, OPTIONS(.access = MEMMAP_READ_WRITE, .flags = MEMMAP_LOCKED));
+    set_size("file", PAGE);
+    load(address_of(handle) + 4 * PAGE);
+    set_size("file", 8 * PAGE);
+    become_nobody();
+    CHECK(limit(RLIMIT_MEMLOCK, 2 * PAGE));
+    CHECK_STATUS(MEMMAP_ERR_LIMIT, memmap_recover(handle));
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_check(handle, 4 * PAGE, 1));
+    CHECK(limit(RLIMIT_MEMLOCK, 8 * PAGE));
+    CHECK_OK(memmap_recover(handle));
+    CHECK_WHOLE(handle);
+    CHECK(has_vm_flag(address_of(handle) + 4 * PAGE, " lo"));
+    CHECK_OK(memmap_close(handle));
+}
+
+enum { MANY = 512 << 20 };
+
+/* A file of so many bytes that it has none of, with room for all of them. */
+static void map_sparse(uint64_t size) {
+    int fd = open("file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    CHECK_OK(memmap_guard_install());
+    CHECK(fd >= 0 && ftruncate(fd, (off_t)size) == 0);
+    close(fd);
+    CHECK_OK(memmap_open("file", OPTIONS(.access = MEMMAP_READ_WRITE), &handle));
+}
+
+static void where_the_whole_process_is_locked_stand_ins_take_no_memory_until_they_are_touched(void) {
+    struct area stand_ins;
+    map_sparse(MANY);
+    if (mlockall(MCL_FUTURE) != 0) {
+        skip("the process can't be locked");
+    } else {
+        set_size("file", 10);
+        CHECK_EQUAL(0, load(address_of(handle) + MANY / 2));
+        CHECK_LOST(MEMMAP_FAULT_TRUNCATED, 10, MANY - 10, handle);
+        stand_ins = area_at(address_of(handle) + MANY / 2);
+        CHECK(stand_ins.rss < MANY / 100);
+        CHECK(strstr(stand_ins.flags, " lo") != NULL); /* As all of the process is. */
+        store(address_of(handle) + MANY - 1, 'l');
+        CHECK_EQUAL('l', load(address_of(handle) + MANY - 1));
+        CHECK(munlockall() == 0);
+    }
+    close_file();
+}
+
+/* From here on no more than `most` bytes can be mapped at once by this process, as with vm.overcommit_memory=2
+ * where so little may still be promised; 0 where that can't be had. RLIMIT_DATA and RLIMIT_AS don't count what is
+ * mapped over something else. */
+static int allow_to_map(uint32_t most) {
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_MAP, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, most, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog filter = {sizeof rules / sizeof rules[0], rules};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+static void where_large_stand_ins_are_refused_small_ones_are_put_there(uint64_t size, uint32_t most) {
+    const uint64_t step = size / 8;
+    uint8_t *data;
+    uint64_t at;
+    map_sparse(size);
+    data = address_of(handle);
+    if (!allow_to_map(most)) {
+        skip("no seccomp filter can be installed");
+    } else {
+        set_size("file", 10);
+        for (at = step / 2; at < size; at += step) {
+            CHECK_EQUAL(0, load(data + at));
+            store(data + at, 'l');
+        }
+        CHECK_EQUAL('l', load(data + step / 2));
+        CHECK_LOST(MEMMAP_FAULT_TRUNCATED, 10, size - 10, handle); /* All of it, though most isn't replaced. */
+        CHECK_EQUAL(8, fault_of(handle).count);
+        CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_check(handle, 11, 1));
+        CHECK_EQUAL(PAGE, area_at(data + step / 2).end - area_at(data + step / 2).start);
+    }
+    close_file();
+}
+
+static void where_a_large_stand_in_is_refused_a_small_one_is_put_there(void) {
+    where_large_stand_ins_are_refused_small_ones_are_put_there(64 << 20, 1 << 20);
+}
+
+static void where_more_than_a_page_is_refused_a_page_is_put_there(void) {
+    where_large_stand_ins_are_refused_small_ones_are_put_there(64 << 20, (uint32_t)PAGE);
 }
 
 static void touches_behind_the_length(void) {
@@ -776,6 +941,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(eight_threads_survive_a_file_cut_to_nothing),
         BEHAVIOUR(eight_threads_survive_a_file_cut_in_a_page),
         BEHAVIOUR(eight_threads_survive_a_file_cut_in_half),
+        BEHAVIOUR(eight_threads_survive_a_cut_while_pages_are_moved_in),
         BEHAVIOUR(recovering_shows_what_others_wrote_and_nothing_that_was_written_meanwhile),
         BEHAVIOUR(what_is_lost_again_after_recovering_is_told_again),
         BEHAVIOUR(a_file_that_was_cut_again_loses_more),
@@ -786,6 +952,12 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_copy_on_write_mapping_loses_its_own_changes_too),
         BEHAVIOUR(a_window_at_an_odd_offset_loses_what_the_file_loses),
         BEHAVIOUR(without_a_descriptor_the_cause_is_unknown_and_nothing_comes_back),
+        BEHAVIOUR(stand_ins_and_what_comes_back_have_what_the_options_ask_for),
+        BEHAVIOUR(what_a_dump_or_a_child_was_not_to_have_has_no_stand_ins_that_they_have),
+        BEHAVIOUR(what_cannot_be_locked_again_stays_lost),
+        BEHAVIOUR(where_the_whole_process_is_locked_stand_ins_take_no_memory_until_they_are_touched),
+        BEHAVIOUR(where_a_large_stand_in_is_refused_a_small_one_is_put_there),
+        BEHAVIOUR(where_more_than_a_page_is_refused_a_page_is_put_there),
         BEHAVIOUR(behind_the_length_a_touch_is_the_programs_own_fault),
         BEHAVIOUR(a_full_tmpfs_under_a_sparse_file_is_survived),
         BEHAVIOUR(a_full_ext4_under_a_sparse_file_is_survived),
