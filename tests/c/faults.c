@@ -223,13 +223,13 @@ static void recover_among_others(void) {
     CHECK_OK(status);
 }
 
-static void threads_survive_a_cut_to(uint64_t size, uint32_t flags) {
+static void threads_survive_a_cut_to(uint64_t size) {
     pthread_t threads[THREADS];
     memmap_stats stats = {0};
     uint8_t *data;
     int numbers[THREADS], i, round;
     CHECK(pthread_barrier_init(&line, NULL, THREADS + 1) == 0);
-    handle = guarded(PAGES, OPTIONS(.access = MEMMAP_READ_WRITE, .flags = flags));
+    handle = guarded(PAGES, OPTIONS(.access = MEMMAP_READ_WRITE));
     data = address_of(handle);
     for (i = 0; i < THREADS; i++) {
         numbers[i] = i * 3;
@@ -261,22 +261,45 @@ static void threads_survive_a_cut_to(uint64_t size, uint32_t flags) {
 }
 
 static void eight_threads_survive_a_file_cut_to_nothing(void) {
-    threads_survive_a_cut_to(0, 0);
+    threads_survive_a_cut_to(0);
 }
 
 static void eight_threads_survive_a_file_cut_in_a_page(void) {
-    threads_survive_a_cut_to(PAGE / 2, 0);
+    threads_survive_a_cut_to(PAGE / 2);
 }
 
 static void eight_threads_survive_a_file_cut_in_half(void) {
-    threads_survive_a_cut_to(PAGES / 2 * PAGE, 0);
+    threads_survive_a_cut_to(PAGES / 2 * PAGE);
 }
 
 /* ---- Getting the file back ---- */
 
-/* Stand-ins and what comes back are made aside then: there is nothing in between for the others to meet. */
-static void eight_threads_survive_a_cut_while_pages_are_moved_in(void) {
-    threads_survive_a_cut_to(PAGE, MEMMAP_NO_DUMP);
+static void *load_all_the_time(void *data) {
+    const uint8_t *pages = data;
+    unsigned page = 0;
+    while (!__atomic_load_n(&done, __ATOMIC_RELAXED))
+        load(pages + (++page % PAGES) * PAGE);
+    return NULL;
+}
+
+/* Stand-ins and what comes back are made aside here, and moved in: nobody finds a gap in between. */
+static void threads_that_read_while_pages_are_moved_in_find_no_gap(void) {
+    enum { READERS = 2, CUTS = 1000 };
+    pthread_t threads[READERS];
+    int i;
+    handle = guarded(PAGES, OPTIONS(.access = MEMMAP_READ_WRITE, .flags = MEMMAP_NO_DUMP));
+    for (i = 0; i < READERS; i++)
+        CHECK(pthread_create(&threads[i], NULL, load_all_the_time, address_of(handle)) == 0);
+    for (i = 0; i < CUTS; i++) {
+        set_size("file", PAGE);
+        load(address_of(handle) + 5 * PAGE);
+        set_size("file", PAGES * PAGE);
+        recover_among_others();
+    }
+    __atomic_store_n(&done, 1, __ATOMIC_RELAXED);
+    for (i = 0; i < READERS; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    close_file();
 }
 
 static void writes_the_file_anew(void) {
@@ -941,7 +964,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(eight_threads_survive_a_file_cut_to_nothing),
         BEHAVIOUR(eight_threads_survive_a_file_cut_in_a_page),
         BEHAVIOUR(eight_threads_survive_a_file_cut_in_half),
-        BEHAVIOUR(eight_threads_survive_a_cut_while_pages_are_moved_in),
+        BEHAVIOUR(threads_that_read_while_pages_are_moved_in_find_no_gap),
         BEHAVIOUR(recovering_shows_what_others_wrote_and_nothing_that_was_written_meanwhile),
         BEHAVIOUR(what_is_lost_again_after_recovering_is_told_again),
         BEHAVIOUR(a_file_that_was_cut_again_loses_more),
