@@ -284,22 +284,25 @@ static void *load_all_the_time(void *data) {
 
 /* Stand-ins and what comes back are made aside here, and moved in: nobody finds a gap in between. */
 static void threads_that_read_while_pages_are_moved_in_find_no_gap(void) {
-    enum { READERS = 2, CUTS = 1000 };
+    enum { READERS = 2, CUTS = 200 };
     pthread_t threads[READERS];
-    int i;
-    handle = guarded(PAGES, OPTIONS(.access = MEMMAP_READ_WRITE, .flags = MEMMAP_NO_DUMP));
+    int i, fd = memfd_create("file", MFD_CLOEXEC);
+    CHECK_OK(memmap_guard_install());
+    CHECK(fd >= 0 && ftruncate(fd, PAGES * PAGE) == 0);
+    CHECK_OK(memmap_from_fd(fd, OPTIONS(.access = MEMMAP_READ_WRITE, .flags = MEMMAP_NO_DUMP), &handle));
     for (i = 0; i < READERS; i++)
         CHECK(pthread_create(&threads[i], NULL, load_all_the_time, address_of(handle)) == 0);
     for (i = 0; i < CUTS; i++) {
-        set_size("file", PAGE);
+        CHECK(ftruncate(fd, PAGE) == 0);
         load(address_of(handle) + 5 * PAGE);
-        set_size("file", PAGES * PAGE);
+        CHECK(ftruncate(fd, PAGES * PAGE) == 0);
         recover_among_others();
     }
     __atomic_store_n(&done, 1, __ATOMIC_RELAXED);
     for (i = 0; i < READERS; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);
-    close_file();
+    CHECK_OK(memmap_close(handle));
+    close(fd);
 }
 
 static void writes_the_file_anew(void) {
