@@ -397,6 +397,69 @@ static void errno_survives_a_repair(void) {
     unlink("file"); /* The handle goes with the process: its descriptor is closed already. */
 }
 
+static const uint32_t *fault_count;
+static uint32_t faults_at_the_other_signal;
+
+static void look_at_the_count(int signal) {
+    (void)signal;
+    faults_at_the_other_signal = *fault_count;
+}
+
+/* Both come at once: the kernel enters the handler of the fault first, and the other one's before it has done anything,
+ * unless that has to wait. */
+static void other_signals_wait_until_a_repair_is_done(void) {
+    struct sigaction action;
+    sigset_t both;
+    handle = guarded(4, OPTIONS(.access = MEMMAP_READ_WRITE));
+    CHECK_OK(memmap_fault_counter(handle, &fault_count));
+    memset(&action, 0, sizeof action);
+    action.sa_handler = look_at_the_count;
+    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+    sigemptyset(&both);
+    sigaddset(&both, SIGBUS);
+    sigaddset(&both, SIGUSR1);
+    CHECK(pthread_sigmask(SIG_BLOCK, &both, NULL) == 0);
+    CHECK(pthread_kill(pthread_self(), SIGUSR1) == 0);
+    pretend_a_fault(BUS_MCEERR_AR, address_of(handle) + PAGE);
+    CHECK_EQUAL(0, *fault_count);
+    CHECK(pthread_sigmask(SIG_UNBLOCK, &both, NULL) == 0);
+    CHECK_EQUAL(1, *fault_count);
+    CHECK_EQUAL(1, faults_at_the_other_signal);
+    close_ours();
+}
+
+static void give_an_alternate_stack(void);
+
+static void is_as_before_a_repair(uint32_t flags) {
+    sigset_t mask, mask_after;
+    stack_t stack, stack_after;
+    int signal;
+    handle = guarded(4, OPTIONS(.access = MEMMAP_READ_WRITE, .flags = flags));
+    set_size("file", PAGE);
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGHUP);
+    CHECK(pthread_sigmask(SIG_SETMASK, &mask, NULL) == 0);
+    CHECK(sigaltstack(NULL, &stack) == 0);
+    errno = EDOM;
+    load(address_of(handle) + 3 * PAGE);
+    CHECK_EQUAL(EDOM, errno);
+    CHECK(sigaltstack(NULL, &stack_after) == 0);
+    CHECK(stack.ss_sp == stack_after.ss_sp && stack.ss_size == stack_after.ss_size && stack.ss_flags == stack_after.ss_flags);
+    CHECK(pthread_sigmask(SIG_BLOCK, NULL, &mask_after) == 0);
+    for (signal = 1; signal < 65; signal++)
+        CHECK_EQUAL(sigismember(&mask, signal), sigismember(&mask_after, signal));
+    CHECK(fault_of(handle).count > 0);
+    close_ours();
+}
+
+static void a_repair_leaves_errno_mask_and_alternate_stack_as_they_were(void) {
+    is_as_before_a_repair(0);
+    is_as_before_a_repair(MEMMAP_NO_DUMP | MEMMAP_LOCKED);
+    give_an_alternate_stack();
+    is_as_before_a_repair(0);
+    is_as_before_a_repair(MEMMAP_NO_DUMP | MEMMAP_LOCKED);
+}
+
 static void a_misaligned_access_to_ours_is_not_for_the_guard(void) {
     handle_with(note, 0, 0);
     handle = guarded(4, OPTIONS(.access = MEMMAP_READ_WRITE));
@@ -679,6 +742,8 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_handler_after_ours_that_passes_on_leaves_both_working),
         BEHAVIOUR(installing_twice_is_installing_once),
         BEHAVIOUR(errno_survives_a_repair),
+        BEHAVIOUR(other_signals_wait_until_a_repair_is_done),
+        BEHAVIOUR(a_repair_leaves_errno_mask_and_alternate_stack_as_they_were),
         BEHAVIOUR(a_misaligned_access_to_ours_is_not_for_the_guard),
         BEHAVIOUR(memory_that_broke_where_nobody_was_is_not_for_the_guard),
         BEHAVIOUR(memory_that_broke_under_an_access_is_replaced_and_comes_back),
