@@ -5,6 +5,7 @@ use crate::handles::{self, Pinned, pin};
 use crate::lost::Causes;
 use crate::mapping::Mapping;
 use crate::memory::{Backing, Pages};
+use crate::poison;
 use crate::range::{addressable, page_size};
 use crate::regions::Region;
 use crate::slot::{Span, Views};
@@ -104,6 +105,8 @@ pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle
     if region.pages.protection & libc::PROT_READ == 0 {
         return Err(Error::Access);
     }
+    // It takes the same turn, and the first mapping of a process would do it below.
+    poison::heed_environment();
     let _turn = turn(Handle(0)); // Of two threads at the same page one is told.
     if handles::any_in(span) {
         return Err(Error::Busy);

@@ -306,6 +306,26 @@ static void ended_before_the_first_mapping(void) {
     unlink("file");
 }
 
+static void starts_with_poison_and_guards(void) {
+    setenv("MEMMAP_POISON", "1", 1);
+    start_anew("a_region_is_the_first_mapping");
+}
+
+static void a_region_is_the_first_mapping(void) {
+    uint8_t *region = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    alarm(5); /* What waits for itself waits for ever. */
+    CHECK_OK(memmap_guard_region(region, PAGE, -1, &handle));
+    CHECK_OK(memmap_close(handle));
+    CHECK(mapping_at(region, (char[5]){0})); /* It is its owner's. */
+    make_file("file", PAGE, 'x');
+    CHECK(is_kept(closed(1)));
+    unlink("file");
+}
+
+static void the_environment_is_heeded_also_where_a_region_is_guarded_first(void) {
+    in_child(starts_with_poison_and_guards);
+}
+
 static void a_call_has_the_last_word_over_the_environment(void) {
     in_child(starts_with_poison_and_ends_it);
 }
@@ -328,12 +348,14 @@ int main(int argc, char **argv) {
         BEHAVIOUR(what_is_kept_costs_no_memory),
         BEHAVIOUR(threads_that_close_at_once_keep_no_more_than_the_budget),
         BEHAVIOUR(the_environment_asks_for_it_too),
+        BEHAVIOUR(the_environment_is_heeded_also_where_a_region_is_guarded_first),
         BEHAVIOUR(a_call_has_the_last_word_over_the_environment),
     };
     static const struct behaviour by_environment[] = {
         BEHAVIOUR(poisoned),
         BEHAVIOUR(poisoned_with_a_budget),
         BEHAVIOUR(ended_before_the_first_mapping),
+        BEHAVIOUR(a_region_is_the_first_mapping),
     };
     itself = argv[0];
     if (getenv("MEMMAP_POISON") != NULL)
