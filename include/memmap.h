@@ -1165,7 +1165,9 @@ memmap_status memmap_get_seals(memmap_handle handle, uint32_t *seals);
  * F_OFD_SETLK, and exclude others that are taken so, or by F_SETLK.
  *
  * Among those who lock by one handle, who comes first is served first. Between handles and processes
- * the system decides: shared locks that keep coming can keep an exclusive one waiting for ever.
+ * the system decides: shared locks that keep coming can keep an exclusive one waiting for ever. Who waits for
+ * another process looks again and again, and has the range a sixteenth of the time that it has waited after it
+ * came free at the latest, and no more than 5 ms (with hundreds who wait in this process, 100 ms).
  *
  * There is no upgrade. Who has a range shared and asks for it exclusive waits for itself: give it back first,
  * and look again at what was read once the other is had. Nor does anything look for processes that
@@ -1177,7 +1179,7 @@ memmap_status memmap_get_seals(memmap_handle handle, uint32_t *seals);
  * Statuses: MEMMAP_ERR_TIMEOUT; MEMMAP_ERR_RANGE when the range lies outside the mapping;
  * MEMMAP_ERR_ACCESS for an exclusive lock unless the file was opened for writing (MEMMAP_READ_WRITE);
  * MEMMAP_ERR_UNSUPPORTED for anonymous memory, and with MEMMAP_NO_DESCRIPTOR; MEMMAP_ERR_HANDLE also when
- * the handle is closed while it waits; MEMMAP_ERR_INVALID for an unknown mode or a timeout below -1; EACCES when
+ * the handle is closed while it waits, for whomever; MEMMAP_ERR_INVALID for an unknown mode or a timeout below -1; EACCES when
  * this process may not open the file any more; ENOENT without /proc; EMFILE; ENOLCK; EBADF when somebody
  * closed a descriptor of the mapping.
  */

@@ -17,23 +17,17 @@ struct Claim {
     ticket: u64,
     range: Range<u64>,
     how: Lock,
-    state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Somebody before it is in the way.
-    Waiting,
-    /// The system is being asked, and may have locked it.
-    Asking,
-    /// It has its range.
-    Held,
+    /// Whether it has its range; else it waits.
+    held: bool,
 }
 
 impl Claim {
+    fn overlaps(&self, other: &Claim) -> bool {
+        self.range.start < other.range.end && other.range.start < self.range.end
+    }
+
     fn conflicts(&self, other: &Claim) -> bool {
-        let overlap = self.range.start < other.range.end && other.range.start < self.range.end;
-        overlap && (self.how == Lock::Exclusive || other.how == Lock::Exclusive)
+        self.overlaps(other) && (self.how == Lock::Exclusive || other.how == Lock::Exclusive)
     }
 }
 
@@ -45,63 +39,60 @@ impl Claims {
             ticket: self.tickets,
             range,
             how,
-            state: State::Waiting,
+            held: false,
         });
         self.tickets
     }
 
-    /// Whether nobody who came before is in the way any more, so that the system may be asked.
-    pub fn may_ask(&mut self, ticket: u64) -> bool {
+    /// What the system is to be asked for, if nobody who came before is in the way any more.
+    pub fn next(&self, ticket: u64) -> Option<(&Range<u64>, Lock)> {
         let place = self.place_of(ticket);
-        let (before, rest) = self.all.split_at_mut(place);
-        let claim = &mut rest[0];
-        let next = !before.iter().any(|other| claim.conflicts(other));
-        if next {
-            claim.state = State::Asking;
-        }
-        next
+        let claim = &self.all[place];
+        let free = !self.all[..place].iter().any(|other| claim.conflicts(other));
+        free.then_some((&claim.range, claim.how))
     }
 
     /// The system has locked it.
     pub fn hold(&mut self, ticket: u64) {
         let place = self.place_of(ticket);
-        self.all[place].state = State::Held;
+        self.all[place].held = true;
     }
 
-    /// Takes a claim back; what the system is to unlock for it.
-    pub fn withdraw(&mut self, ticket: u64) -> Vec<Range<u64>> {
+    /// Takes a claim back; whether anybody has waited for that.
+    pub fn withdraw(&mut self, ticket: u64) -> bool {
         let place = self.place_of(ticket);
-        let parts = self.parts_of_its_own(place);
-        self.all.remove(place);
-        parts
+        let claim = self.all.remove(place);
+        self.all[place..].iter().any(|other| claim.conflicts(other))
     }
 
-    /// A claim that holds exactly `range`, and what the system is to unlock for it before it is withdrawn.
-    pub fn held(&self, range: &Range<u64>) -> Option<(u64, Vec<Range<u64>>)> {
-        let held = |claim: &Claim| claim.state == State::Held && claim.range == *range;
-        let place = self.all.iter().position(held)?;
-        Some((self.all[place].ticket, self.parts_of_its_own(place)))
+    /// A claim that holds exactly `range`.
+    pub fn held(&self, range: &Range<u64>) -> Option<u64> {
+        let held = |claim: &&Claim| claim.held && claim.range == *range;
+        self.all.iter().find(held).map(|claim| claim.ticket)
+    }
+
+    /// What the system is to unlock when a claim goes: for it all claims are one owner's, who would lose what
+    /// others hold of the same bytes. Who waits has none of them yet, and keeps none locked.
+    pub fn parts_of_its_own(&self, ticket: u64) -> Vec<Range<u64>> {
+        let claim = &self.all[self.place_of(ticket)];
+        let others = self
+            .all
+            .iter()
+            .filter(|other| other.ticket != ticket && other.held && other.overlaps(claim));
+        without(
+            claim.range.clone(),
+            others.map(|other| other.range.clone()).collect(),
+        )
+    }
+
+    /// Whether anybody has not got its range so far.
+    pub fn anybody_waits(&self) -> bool {
+        self.all.iter().any(|claim| !claim.held)
     }
 
     fn place_of(&self, ticket: u64) -> usize {
         let place = self.all.iter().position(|claim| claim.ticket == ticket);
         place.expect("only who has joined has a ticket")
-    }
-
-    /// For the system all claims are one owner's, who would lose what they share with this one.
-    fn parts_of_its_own(&self, place: usize) -> Vec<Range<u64>> {
-        let claim = &self.all[place];
-        if claim.state == State::Waiting {
-            return Vec::new();
-        }
-        let others = self
-            .all
-            .iter()
-            .filter(|other| other.ticket != claim.ticket && other.state != State::Waiting);
-        without(
-            claim.range.clone(),
-            others.map(|other| other.range.clone()).collect(),
-        )
     }
 }
 
@@ -160,16 +151,30 @@ mod tests {
         let writer = claims.join(0..10, Lock::Exclusive);
         let late = claims.join(5..15, Lock::Shared);
         let elsewhere = claims.join(20..30, Lock::Exclusive);
-        assert!(claims.may_ask(reader) && claims.may_ask(elsewhere));
+        assert_eq!(claims.next(reader), Some((&(0..10), Lock::Shared)));
+        assert_eq!(claims.next(elsewhere), Some((&(20..30), Lock::Exclusive)));
         claims.hold(reader);
-        assert!(!claims.may_ask(writer) && !claims.may_ask(late));
-        assert_eq!(claims.withdraw(writer), [], "it never asked the system");
-        assert!(claims.may_ask(late));
-        claims.hold(late);
-        let (ticket, parts) = claims.held(&(0..10)).expect("the reader's");
-        assert_eq!((ticket, parts), (reader, ranges(&[(0, 5)])));
-        assert!(claims.held(&(0..10)).is_some(), "nobody has withdrawn it");
-        assert_eq!(claims.withdraw(ticket), ranges(&[(0, 5)]));
+        assert_eq!((claims.next(writer), claims.next(late)), (None, None));
+        assert!(claims.withdraw(writer), "the late one waited for it");
+        assert_eq!(claims.next(late), Some((&(5..15), Lock::Shared)));
+        assert!(!claims.withdraw(elsewhere), "nobody waited for it");
+        assert!(claims.anybody_waits());
+        assert_eq!(claims.held(&(0..10)), Some(reader));
+        assert_eq!(claims.held(&(5..15)), None, "it was not given it so far");
+    }
+
+    #[test]
+    fn what_is_unlocked_is_what_nobody_else_holds() {
+        let mut claims = Claims::default();
+        let reader = claims.join(0..10, Lock::Shared);
+        let waiting = claims.join(5..15, Lock::Shared);
+        claims.hold(reader);
+        assert_eq!(claims.parts_of_its_own(reader), ranges(&[(0, 10)]));
+        claims.hold(waiting);
+        assert_eq!(claims.parts_of_its_own(reader), ranges(&[(0, 5)]));
+        assert!(!claims.withdraw(reader), "nobody waited for it");
         assert_eq!(claims.held(&(0..10)), None);
+        assert_eq!(claims.parts_of_its_own(waiting), ranges(&[(5, 15)]));
+        assert!(!claims.anybody_waits());
     }
 }

@@ -20,10 +20,28 @@ pub enum Kind {
     Character,
 }
 
+/// A descriptor of ours, closed when dropped. Others may have closed it before, such as a daemon that closes
+/// all descriptors: for that an OwnedFd would end the process, in a build with debug assertions.
+#[derive(Debug)]
+struct Descriptor(RawFd);
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        // SAFETY: nobody uses it through this any more. What it answers changes nothing: it is closed in any case.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+impl From<OwnedFd> for Descriptor {
+    fn from(fd: OwnedFd) -> Descriptor {
+        Descriptor(fd.into_raw_fd())
+    }
+}
+
 /// An open file and what it was when it was opened.
 #[derive(Debug)]
 pub struct File {
-    fd: OwnedFd,
+    fd: Descriptor,
     /// The device that it is on, as its status has it.
     pub device: u64,
     /// Its number there.
@@ -36,7 +54,9 @@ pub struct File {
 
 impl From<File> for OwnedFd {
     fn from(file: File) -> OwnedFd {
-        file.fd
+        let fd = ManuallyDrop::new(file.fd).0;
+        // SAFETY: it is open, and from here on the caller's.
+        unsafe { OwnedFd::from_raw_fd(fd) }
     }
 }
 
@@ -210,8 +230,7 @@ impl File {
             inode,
             kind,
             page_size: page_size_of(fd, &status),
-            // SAFETY: it is never closed by this, unless who owns it takes the file.
-            fd: unsafe { OwnedFd::from_raw_fd(fd) },
+            fd: Descriptor(fd), // Never closed by this, unless who owns it takes the file.
         });
         let size = file.size_in(&status)?;
         Ok((file, size))
@@ -226,7 +245,7 @@ impl File {
                 let request = libc::_IOR::<usize>(0x12, 114);
                 let mut bytes = 0u64;
                 // SAFETY: this request writes one 64-bit number.
-                system(|| unsafe { libc::ioctl(self.fd.as_raw_fd(), request, &mut bytes) })?;
+                system(|| unsafe { libc::ioctl(self.fd(), request, &mut bytes) })?;
                 Ok(bytes)
             }
         }
@@ -234,7 +253,7 @@ impl File {
 
     /// The descriptor, for mapping.
     pub fn fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+        self.fd.0
     }
 
     /// Writes the path that the file has now into `text`; how long it is. A signal handler may call it.
@@ -259,10 +278,19 @@ impl File {
     /// What the system says of our file by `fd`; EBADF when that is another one.
     fn status_by(&self, fd: RawFd) -> Result<libc::stat64> {
         let status = status_of(fd)?;
-        match (status.st_dev, status.st_ino) == (self.device, self.inode) {
+        match self.is_of(&status) {
             true => Ok(status),
             false => Err(Error::System(libc::EBADF)),
         }
+    }
+
+    fn is_of(&self, status: &libc::stat64) -> bool {
+        (status.st_dev, status.st_ino) == (self.device, self.inode)
+    }
+
+    /// Whether the descriptor is known to be another file's by now, which is not ours to close.
+    pub fn is_anothers(&self) -> bool {
+        status_of(self.fd()).is_ok_and(|status| !self.is_of(&status))
     }
 
     /// A second descriptor of the same open file description. It is the duplicate that is compared: what
@@ -277,7 +305,7 @@ impl File {
     /// permission as for any opening.
     pub fn opened_again(&self, access: i32) -> Result<File> {
         let again = File {
-            fd: open(&link_of(self.fd()), access | ALWAYS, 0)?,
+            fd: open(&link_of(self.fd()), access | ALWAYS, 0)?.into(),
             ..*self
         };
         self.status_by(again.fd())?;

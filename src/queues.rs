@@ -3,33 +3,21 @@
 
 use crate::claims::Claims;
 use crate::fork;
-use crate::record::{self, Deadline, FOR_EVER, Locker, left};
-use crate::status::Result;
+use crate::record::{self, Deadline, Lock, Locker, Pace, left, still_looking};
+use crate::status::{Error, Result};
 use crate::table::Handle;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Handles share these by their number.
 const SHARDS: usize = 64;
 
 /// Some of the queues.
-pub struct Shard {
-    queues: Mutex<Vec<Queue>>,
-    /// Somebody has left a queue, or a queue is gone.
-    moved: Condvar,
-    /// How many threads wait for that, written while the queues are locked: telling them is a system
-    /// call also where there are none.
-    waiting: AtomicUsize,
-}
+pub struct Shard(Mutex<Vec<Arc<Queue>>>);
 
-static ALL: [Shard; SHARDS] = [const {
-    Shard {
-        queues: Mutex::new(Vec::new()),
-        moved: Condvar::new(),
-        waiting: AtomicUsize::new(0),
-    }
-}; SHARDS];
+static ALL: [Shard; SHARDS] = [const { Shard(Mutex::new(Vec::new())) }; SHARDS];
 
 #[used]
 static HOOKS: &extern "C" fn() = &fork::AT_LOAD;
@@ -39,20 +27,153 @@ static QUEUES: AtomicUsize = AtomicUsize::new(0);
 
 /// What one handle locks by, and who wants or has what.
 pub struct Queue {
-    pub handle: Handle,
-    pub file: Arc<Locker>,
+    handle: Handle,
+    file: Locker,
     /// What the file was opened for: O_RDONLY or O_RDWR.
     pub access: i32,
-    pub claims: Claims,
+    line: Mutex<Line>,
+    /// Somebody has left whom another one waits for, or the handle is closed.
+    moved: Condvar,
+}
+
+/// Who stands in a queue. The system is asked while nobody else can look at it: so what it has locked is what
+/// the claims that are held cover, and no more, whenever somebody looks.
+struct Line {
+    claims: Claims,
+    /// Until the handle is closed.
+    open: bool,
 }
 
 impl Queue {
+    /// Of nobody so far.
+    pub fn new(handle: Handle, file: Locker, access: i32) -> Queue {
+        let claims = Claims::default();
+        Queue {
+            handle,
+            file,
+            access,
+            line: Mutex::new(Line { claims, open: true }),
+            moved: Condvar::new(),
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // Nothing here panics between two changes that belong together.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks a range as soon as nobody is in the way who came before, and the system gives it.
+    pub fn lock(&self, range: &Range<u64>, how: Lock, deadline: Deadline) -> Result<()> {
+        let mut line = self.line();
+        let ticket = line.claims.join(range.clone(), how);
+        let (mut line, answer) = self.wait(line, ticket, deadline);
+        match answer {
+            Ok(()) => line.claims.hold(ticket),
+            Err(_) => self.withdraw(&mut line, ticket),
+        }
+        answer
+    }
+
+    /// Waits until the system has locked what is claimed.
+    fn wait<'l>(
+        &'l self,
+        mut line: MutexGuard<'l, Line>,
+        ticket: u64,
+        deadline: Deadline,
+    ) -> (MutexGuard<'l, Line>, Result<()>) {
+        let mut pace = None;
+        loop {
+            let pause = match self.ask(&line, ticket) {
+                Ok(Asked::Locked) => return (line, Ok(())),
+                Ok(Asked::Refused) => Some(pace.get_or_insert_with(Pace::begin).pause()),
+                Ok(Asked::NotYet) => None,
+                Err(error) => return (line, Err(error)),
+            };
+            line = match deadline.map(left).transpose() {
+                Ok(left) => self.wait_for_a_move(line, pause.into_iter().chain(left).min()),
+                Err(error) => return (line, Err(error)),
+            };
+        }
+    }
+
+    /// Asks the system for what is claimed, if its turn has come.
+    fn ask(&self, line: &Line, ticket: u64) -> Result<Asked> {
+        if !line.open {
+            return Err(Error::Handle); // And its locks went with it.
+        }
+        let Some((range, how)) = line.claims.next(ticket) else {
+            return Ok(Asked::NotYet);
+        };
+        match record::lock(&self.file, range, how) {
+            Ok(true) => Ok(Asked::Locked),
+            Ok(false) => Ok(Asked::Refused),
+            Err(error) => {
+                // It failed half way, as far as anybody knows. The failure is the one to tell.
+                let _ = self.release(line.claims.parts_of_its_own(ticket));
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits to be told, so long at the most.
+    fn wait_for_a_move<'l>(
+        &self,
+        line: MutexGuard<'l, Line>,
+        most: Option<Duration>,
+    ) -> MutexGuard<'l, Line> {
+        let told = match most {
+            None => self.moved.wait(line),
+            Some(most) => match self.moved.wait_timeout(line, most) {
+                Ok((line, _)) => Ok(line),
+                Err(poisoned) => return poisoned.into_inner().0,
+            },
+        };
+        told.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a claim back, and tells those who have waited for that.
+    fn withdraw(&self, line: &mut Line, ticket: u64) {
+        if line.claims.withdraw(ticket) {
+            self.moved.notify_all();
+        }
+    }
+
+    /// Lets a range go that is held.
+    pub fn unlock(&self, range: &Range<u64>) -> Result<()> {
+        let mut line = self.line();
+        let ticket = line.claims.held(range).ok_or(Error::Invalid)?;
+        self.release(line.claims.parts_of_its_own(ticket))?;
+        self.withdraw(&mut line, ticket);
+        Ok(())
+    }
+
     /// Has the system unlock these.
-    pub fn release(&self, parts: Vec<Range<u64>>) -> Result<()> {
+    fn release(&self, parts: Vec<Range<u64>>) -> Result<()> {
         parts
             .iter()
             .try_for_each(|part| record::unlock(&self.file, part))
     }
+
+    /// Lets everything go, and sends away who waits.
+    fn close(&self) {
+        let mut line = self.line();
+        line.open = false;
+        // Who waits keeps the description open until it is awake; what was locked goes now.
+        self.file.release_all();
+        if line.claims.anybody_waits() {
+            self.moved.notify_all();
+        }
+    }
+}
+
+/// What came of asking.
+enum Asked {
+    /// It is locked.
+    Locked,
+    /// Another open file description has some of it.
+    Refused,
+    /// Somebody who came before is in the way.
+    NotYet,
 }
 
 /// Where the queue of a handle is, if it has one.
@@ -61,90 +182,71 @@ pub fn shard_of(handle: Handle) -> &'static Shard {
 }
 
 impl Shard {
-    /// The queues, for the caller alone.
-    pub fn queues(&self) -> MutexGuard<'_, Vec<Queue>> {
+    fn queues(&self) -> MutexGuard<'_, Vec<Arc<Queue>>> {
         // Nothing here panics between two changes that belong together.
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells those who wait that somebody has left, for who has the queues locked.
-    pub fn tell(&self) {
-        // Relaxed, here and below: it is changed by who has the queues locked.
-        if self.waiting.load(Ordering::Relaxed) != 0 {
-            self.moved.notify_all();
+    /// The queue of a handle, if it has one.
+    pub fn queue_of(&self, handle: Handle) -> Option<Arc<Queue>> {
+        let queues = self.queues();
+        place_of(&queues, handle).map(|place| Arc::clone(&queues[place]))
+    }
+
+    /// The queue of a handle, made by `make` if need be. Nobody forks meanwhile: a child closes what stands
+    /// in a queue.
+    ///
+    /// [`forget`] finds what is made: who closes the handle looks for one afterwards, or `is_open` does not
+    /// find it open here.
+    pub fn open_queue(
+        &self,
+        handle: Handle,
+        make: impl FnOnce() -> Result<Queue>,
+        is_open: impl FnOnce() -> Result<()>,
+    ) -> Result<Arc<Queue>> {
+        let mut queues = self.queues();
+        if let Some(place) = place_of(&queues, handle) {
+            return Ok(Arc::clone(&queues[place]));
         }
-    }
-
-    /// Waits to be told.
-    pub fn wait<'s>(
-        &'s self,
-        queues: MutexGuard<'s, Vec<Queue>>,
-        deadline: Deadline,
-    ) -> Result<MutexGuard<'s, Vec<Queue>>> {
-        let left = deadline.map(left).transpose()?;
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        let queues = match left {
-            None => self
-                .moved
-                .wait(queues)
-                .unwrap_or_else(PoisonError::into_inner),
-            Some(left) => {
-                let waited = self.moved.wait_timeout(queues, left);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        Ok(queues)
+        let queue = Arc::new(make()?);
+        queues.push(Arc::clone(&queue));
+        QUEUES.fetch_add(1, Ordering::Relaxed); // The fence orders it.
+        // SeqCst: of two that each write one thing and read the other, one sees what the other wrote.
+        fence(Ordering::SeqCst);
+        if let Err(error) = is_open() {
+            queues.pop();
+            QUEUES.fetch_sub(1, Ordering::Relaxed);
+            return Err(error);
+        }
+        Ok(queue)
     }
 }
 
-/// The queue of a handle, if it has one.
-pub fn queue_of(queues: &mut [Queue], handle: Handle) -> Option<&mut Queue> {
-    queues.iter_mut().find(|queue| queue.handle == handle)
-}
-
-/// Takes a queue in, which [`forget`] finds: who closes the handle looks for one afterwards, or `is_open`
-/// does not find it open here.
-pub fn insert(
-    queues: &mut Vec<Queue>,
-    queue: Queue,
-    is_open: impl FnOnce() -> Result<()>,
-) -> Result<&mut Queue> {
-    queues.push(queue);
-    QUEUES.fetch_add(1, Ordering::Relaxed); // The fence orders it.
-    // SeqCst: of two that each write one thing and read the other, one sees what the other wrote.
-    fence(Ordering::SeqCst);
-    if let Err(error) = is_open() {
-        queues.pop();
-        QUEUES.fetch_sub(1, Ordering::Relaxed);
-        return Err(error);
-    }
-    Ok(queues.last_mut().expect("it was pushed just now"))
+fn place_of(queues: &[Arc<Queue>], handle: Handle) -> Option<usize> {
+    queues.iter().position(|queue| queue.handle == handle)
 }
 
 /// Lets go of everything that a handle which was closed has locked, and sends away who waits.
 pub fn forget(handle: Handle) {
-    fence(Ordering::SeqCst); // See `insert`.
-    // Relaxed: the fence orders it; below, and where `insert` takes its own back, it is a number.
+    fence(Ordering::SeqCst); // See `open_queue`.
+    // Relaxed: the fence orders it; below, and where `open_queue` takes its own back, it is a number.
     if QUEUES.load(Ordering::Relaxed) == 0 {
         return;
     }
-    let shard = shard_of(handle);
-    let mut queues = shard.queues();
-    let Some(place) = queues.iter().position(|queue| queue.handle == handle) else {
+    let mut queues = shard_of(handle).queues();
+    let Some(place) = place_of(&queues, handle) else {
         return;
     };
     let queue = queues.swap_remove(place);
     QUEUES.fetch_sub(1, Ordering::Relaxed);
-    // A thread that waits in the system keeps the description open; what was locked goes now.
-    let _ = record::unlock(&queue.file, &(0..FOR_EVER));
-    shard.tell();
+    queue.close(); // Before anybody forks, whose child would not find it any more.
 }
 
 /// All queues, for a process that forks: whole, and by nobody else's hand.
-pub struct Frozen(Vec<MutexGuard<'static, Vec<Queue>>>);
+pub struct Frozen(Vec<MutexGuard<'static, Vec<Arc<Queue>>>>);
 
-/// Waits until no queue is being changed, and keeps it so until the answer is dropped.
+/// Waits until no queue comes or goes, and keeps it so until the answer is dropped. Who stands in one goes on:
+/// of that the child takes nothing over.
 pub fn freeze() -> Frozen {
     Frozen(ALL.iter().map(Shard::queues).collect())
 }
@@ -156,12 +258,9 @@ impl Frozen {
         for queue in self.0.iter_mut().flat_map(|queues| queues.drain(..)) {
             // SAFETY: it is forgotten here, and by the threads that the child does not have.
             unsafe { queue.file.close() };
-            std::mem::forget(queue.file);
+            std::mem::forget(queue);
         }
-        // Relaxed, both: the child has one thread.
-        QUEUES.store(0, Ordering::Relaxed);
-        for shard in &ALL {
-            shard.waiting.store(0, Ordering::Relaxed);
-        }
+        QUEUES.store(0, Ordering::Relaxed); // Relaxed: the child has one thread.
+        still_looking(0);
     }
 }

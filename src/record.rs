@@ -4,8 +4,9 @@
 
 use crate::file::File;
 use crate::status::{Error, Result, system};
-use std::ops::Range;
-use std::thread::sleep;
+use std::mem::ManuallyDrop;
+use std::ops::{Range, RangeInclusive};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// The end of a range that reaches to the end of the file, however far that moves.
@@ -36,10 +37,56 @@ pub fn left(deadline: Instant) -> Result<Duration> {
     }
 }
 
+/// How many threads look again and again whether the system gives them a range.
+static LOOKING: AtomicUsize = AtomicUsize::new(0);
+
+/// So many are left of them, in a child of fork.
+pub fn still_looking(threads: usize) {
+    LOOKING.store(threads, Ordering::Relaxed); // A number, here and below.
+}
+
+/// How often a thread looks whether another process has let go.
+///
+/// It comes a sixteenth of the time too late that it has waited. There is a longest pause, so that also who has
+/// waited for hours gets the range in a few milliseconds; with many who wait it grows, so that all of a process look
+/// ten thousand times a second at the most: that takes a twentieth of a processor.
+pub struct Pace {
+    since: Instant,
+}
+
+impl Pace {
+    const SHORTEST: Duration = Duration::from_micros(50);
+    const EACH: Duration = Duration::from_micros(100);
+    const LONGEST: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(100);
+
+    /// From now on.
+    pub fn begin() -> Pace {
+        LOOKING.fetch_add(1, Ordering::Relaxed);
+        Pace {
+            since: Instant::now(),
+        }
+    }
+
+    /// Until the next look.
+    pub fn pause(&self) -> Duration {
+        let all = u32::try_from(LOOKING.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+        let (least, most) = (*Pace::LONGEST.start(), *Pace::LONGEST.end());
+        let longest = Pace::EACH.saturating_mul(all).clamp(least, most);
+        (self.since.elapsed() / 16).clamp(Pace::SHORTEST, longest)
+    }
+}
+
+impl Drop for Pace {
+    fn drop(&mut self) {
+        LOOKING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A file, open by a description that nobody else has, to lock ranges by.
 #[derive(Debug)]
 pub struct Locker {
-    file: File,
+    /// Closed when this is dropped, if it is still ours.
+    file: ManuallyDrop<File>,
     /// The description's position, if it could be put there: a place where no other's is.
     mark: Option<i64>,
 }
@@ -51,17 +98,28 @@ impl Locker {
         let mark = 1 << 42 | (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24) as i64;
         let marked = file.set_position(mark).is_ok() && file.position() == mark;
         Locker {
-            file,
+            file: ManuallyDrop::new(file),
             mark: marked.then_some(mark),
         }
     }
 
-    /// EBADF when the descriptor is another file's by now, which must not be locked in place of ours. Asking
-    /// for the position takes half the time of asking for device and inode.
+    /// Asking for the position takes half the time of asking for device and inode.
+    fn is_marked(&self) -> bool {
+        self.mark.is_some_and(|mark| self.file.position() == mark)
+    }
+
+    /// EBADF when the descriptor is another file's by now, which must not be locked in place of ours.
     fn still_ours(&self) -> Result<()> {
-        match self.mark {
-            Some(mark) if self.file.position() == mark => Ok(()),
-            _ => self.file.still_ours(),
+        match self.is_marked() {
+            true => Ok(()),
+            false => self.file.still_ours(),
+        }
+    }
+
+    /// Unlocks everything. What came of it doesn't matter: the descriptor is closed next.
+    pub fn release_all(&self) {
+        if self.is_marked() || !self.file.is_anothers() {
+            let _ = set(self, libc::F_UNLCK, &(0..FOR_EVER));
         }
     }
 
@@ -71,43 +129,43 @@ impl Locker {
     ///
     /// The Locker is used and dropped no more.
     pub unsafe fn close(&self) {
-        if self.still_ours().is_ok() {
+        if self.is_marked() || !self.file.is_anothers() {
             // SAFETY: the descriptor is ours, and nobody uses it any more.
             unsafe { libc::close(self.file.fd()) };
         }
     }
 }
 
-/// Locks a range against other open file descriptions, as soon as it is free.
-pub fn lock(file: &Locker, range: &Range<u64>, how: Lock, deadline: Deadline) -> Result<()> {
-    // Unlocking needs no such care: it does nothing to a file of which nothing is locked by that
-    // description.
+impl Drop for Locker {
+    fn drop(&mut self) {
+        // SAFETY: nobody can use it any more.
+        unsafe { self.close() };
+    }
+}
+
+/// Locks a range against other open file descriptions; false if one of them has some of it.
+///
+/// It never waits in the system (F_OFD_SETLKW): from there nobody can be called away whose handle is closed, and
+/// what it gives comes at a moment at which another thread may just unlock the same bytes for the same owner.
+pub fn lock(file: &Locker, range: &Range<u64>, how: Lock) -> Result<bool> {
     file.still_ours()?;
     let kind = match how {
         Lock::Shared => libc::F_RDLCK,
         Lock::Exclusive => libc::F_WRLCK,
     };
-    let mut pause = Duration::from_micros(50);
-    loop {
-        match set(file, libc::F_OFD_SETLK, kind, range) {
-            Err(Error::System(libc::EAGAIN | libc::EACCES)) => {}
-            answer => return answer,
-        }
-        let Some(deadline) = deadline else {
-            return set(file, libc::F_OFD_SETLKW, kind, range);
-        };
-        // The system waits for a lock, or doesn't; so who waits for a time looks again and again.
-        sleep(pause.min(left(deadline)?));
-        pause = (pause * 2).min(Duration::from_millis(2));
+    match set(file, kind, range) {
+        Err(Error::System(libc::EAGAIN | libc::EACCES)) => Ok(false),
+        answer => answer.map(|()| true),
     }
 }
 
 /// Lets a range go.
 pub fn unlock(file: &Locker, range: &Range<u64>) -> Result<()> {
-    set(file, libc::F_OFD_SETLK, libc::F_UNLCK, range)
+    file.still_ours()?; // Another user of such locks may have the number by now.
+    set(file, libc::F_UNLCK, range)
 }
 
-fn set(file: &Locker, command: i32, kind: i32, range: &Range<u64>) -> Result<()> {
+fn set(file: &Locker, kind: i32, range: &Range<u64>) -> Result<()> {
     let place = |at| i64::try_from(at).map_err(|_| Error::Range);
     let len = match range.end {
         FOR_EVER => 0, // As fcntl says it.
@@ -121,7 +179,7 @@ fn set(file: &Locker, command: i32, kind: i32, range: &Range<u64>) -> Result<()>
         l_pid: 0,
     };
     // SAFETY: the struct is there for the call.
-    system(|| unsafe { fcntl_of_64_bits(file.file.fd(), command, &lock) }).map(drop)
+    system(|| unsafe { fcntl_of_64_bits(file.file.fd(), libc::F_OFD_SETLK, &lock) }).map(drop)
 }
 
 /// # Safety

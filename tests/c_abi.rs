@@ -42,6 +42,14 @@ fn a_fork_finds_nothing_locked_also_by_a_static_library_of_many_objects() {
     behaves("locks", Some(locking), Library::StaticDebug);
 }
 
+#[test]
+fn a_descriptor_that_others_have_closed_ends_no_program_also_by_a_library_with_assertions() {
+    let closed = "what_cannot_be_locked_says_so";
+    let replaced = "another_file_under_the_number_of_ours_is_never_locked";
+    behaves("locks", Some(closed), Library::StaticDebug);
+    behaves("locks", Some(replaced), Library::StaticDebug);
+}
+
 fn passes(name: &str, library: Library) {
     behaves(name, None, library);
 }

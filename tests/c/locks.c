@@ -133,7 +133,17 @@ static void what_cannot_be_locked_says_so(void) {
     unlink("file");
 }
 
+/* Whether anybody has locked bytes of the file. */
+static int has_locks(const char *name) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open(name, O_RDWR | O_CLOEXEC);
+    CHECK(fcntl(fd, F_OFD_GETLK, &lock) == 0);
+    close(fd);
+    return lock.l_type != F_UNLCK;
+}
+
 static void another_file_under_the_number_of_ours_is_never_locked(void) {
+    struct flock theirs = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int first, second, wrong;
     make_file("wrong", 100, 'w');
     open_both();
@@ -146,7 +156,13 @@ static void another_file_under_the_number_of_ours_is_never_locked(void) {
     CHECK_EQUAL(second, wrong);
     CHECK_STATUS(EBADF, memmap_lock(handle, 50, 1, EXCLUSIVE, 0));
     IS_FREE(other, 50, 1, EXCLUSIVE); /* And nothing of the attempt is left. */
+    CHECK(fcntl(wrong, F_OFD_SETLK, &theirs) == 0);
+    CHECK_STATUS(EBADF, memmap_unlock(handle, 0, 1)); /* Nor unlocked, */
+    CHECK(has_locks("wrong"));
     close_both();
+    CHECK(has_locks("wrong")); /* nor closed. */
+    close(wrong);
+    CHECK(!has_locks("wrong"));
     unlink("wrong");
 }
 
@@ -330,6 +346,162 @@ static void the_locks_of_a_dead_process_are_free_although_its_child_lives(void) 
     close(left[1]);
 }
 
+/* What a thread locks, until when it waits, and what came of it. */
+struct waiter {
+    pthread_t thread;
+    uint64_t offset, len;
+    uint32_t mode;
+    int64_t timeout;
+    memmap_status status;
+};
+
+static void *wait_as_told(void *argument) {
+    struct waiter *own = argument;
+    own->status = memmap_lock(handle, own->offset, own->len, own->mode, own->timeout);
+    return argument;
+}
+
+/* Starts it, and waits until it stands in the queue: until then byte `at` of what it asks for is free. */
+static void starts_to_wait(struct waiter *waiter, uint64_t at) {
+    CHECK(pthread_create(&waiter->thread, NULL, wait_as_told, waiter) == 0);
+    while (memmap_lock(handle, at, 1, EXCLUSIVE, 0) == 0) {
+        UNLOCKS(handle, at, 1);
+        sched_yield();
+    }
+}
+
+static void ends_with(memmap_status expected, struct waiter *waiter) {
+    CHECK(pthread_join(waiter->thread, NULL) == 0);
+    CHECK_STATUS(expected, waiter->status);
+}
+
+static void what_is_unlocked_is_free_although_a_thread_waits_for_a_part_of_it(void) {
+    struct waiter waiter = {.offset = 5, .len = 20, .mode = SHARED, .timeout = FOR_EVER};
+    open_both();
+    LOCKS(other, 10, 10, EXCLUSIVE); /* As another process does. */
+    LOCKS(handle, 0, 10, SHARED);
+    starts_to_wait(&waiter, 20);
+    IS_LOCKED(other, 5, 1, EXCLUSIVE);
+    UNLOCKS(handle, 0, 10);
+    IS_FREE(other, 0, 10, EXCLUSIVE); /* Of what it waits for, it has nothing. */
+    UNLOCKS(other, 10, 10);
+    ends_with(0, &waiter);
+    IS_LOCKED(other, 5, 1, EXCLUSIVE);
+    IS_LOCKED(other, 24, 1, EXCLUSIVE);
+    IS_FREE(other, 0, 5, EXCLUSIVE);
+    UNLOCKS(handle, 5, 20);
+    IS_FREE(other, 0, 100, EXCLUSIVE);
+    close_both();
+}
+
+enum { ROUNDS = 300 };
+
+/* Whoever has just got a shared range has it, whatever others give back that overlaps. */
+static void *lock_and_look(void *from) {
+    const uint64_t offset = *(uint64_t *)from;
+    int i;
+    for (i = 0; i < ROUNDS; i++) {
+        LOCKS(handle, offset, 10, SHARED);
+        IS_LOCKED(other, offset, 10, EXCLUSIVE);
+        UNLOCKS(handle, offset, 10);
+    }
+    return NULL;
+}
+
+static void what_was_just_got_is_not_given_back_by_who_had_a_part_of_it(void) {
+    pthread_t threads[3];
+    uint64_t from[3] = {0, 5, 9};
+    int i;
+    open_both();
+    for (i = 0; i < 3; i++)
+        CHECK(pthread_create(&threads[i], NULL, lock_and_look, &from[i]) == 0);
+    for (i = 0; i < 3; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    IS_FREE(other, 0, 100, EXCLUSIVE);
+    close_both();
+}
+
+static void who_waits_for_another_process_when_the_handle_is_closed_is_told(void) {
+    struct waiter for_ever = {.len = 20, .mode = EXCLUSIVE, .timeout = FOR_EVER};
+    struct waiter for_long = {.offset = 30, .len = 20, .mode = SHARED, .timeout = 3600000};
+    struct waiter behind = {.offset = 15, .len = 10, .mode = EXCLUSIVE, .timeout = FOR_EVER};
+    alarm(10);
+    open_both();
+    LOCKS(other, 0, 10, EXCLUSIVE);
+    LOCKS(other, 40, 10, EXCLUSIVE);
+    starts_to_wait(&for_ever, 12);
+    starts_to_wait(&for_long, 30);
+    starts_to_wait(&behind, 20);
+    CHECK_OK(memmap_close(handle));
+    ends_with(MEMMAP_ERR_HANDLE, &for_ever);
+    ends_with(MEMMAP_ERR_HANDLE, &for_long);
+    ends_with(MEMMAP_ERR_HANDLE, &behind);
+    IS_FREE(other, 15, 20, EXCLUSIVE);
+    CHECK_OK(memmap_close(other));
+    unlink("file");
+}
+
+static void who_waits_behind_one_that_gives_up_is_let_in(void) {
+    struct waiter asks = {.len = 20, .mode = EXCLUSIVE, .timeout = 200};
+    struct waiter behind = {.offset = 10, .len = 20, .mode = SHARED, .timeout = FOR_EVER};
+    struct waiter queues = {.offset = 25, .len = 10, .mode = EXCLUSIVE, .timeout = 200};
+    struct waiter last = {.offset = 30, .len = 20, .mode = SHARED, .timeout = FOR_EVER};
+    alarm(10);
+    open_both();
+    LOCKS(other, 0, 10, EXCLUSIVE);
+    starts_to_wait(&asks, 10);   /* The system says no, */
+    starts_to_wait(&behind, 20); /* and this one's turn comes when that one gives up. */
+    ends_with(MEMMAP_ERR_TIMEOUT, &asks);
+    ends_with(0, &behind);
+    starts_to_wait(&queues, 32); /* The same behind one that hasn't asked the system yet. */
+    starts_to_wait(&last, 40);
+    ends_with(MEMMAP_ERR_TIMEOUT, &queues);
+    ends_with(0, &last);
+    CHECK_OK(memmap_close(handle));
+    IS_FREE(other, 10, 90, EXCLUSIVE);
+    CHECK_OK(memmap_close(other));
+    unlink("file");
+}
+
+/* The descriptor of the locks is closed by others while they wait: each is told, one after the other. */
+static void who_waits_behind_one_that_fails_comes_next(void) {
+    struct waiter fails = {.len = 20, .mode = EXCLUSIVE, .timeout = FOR_EVER};
+    struct waiter behind = {.offset = 15, .len = 20, .mode = SHARED, .timeout = FOR_EVER};
+    int locks;
+    alarm(10);
+    open_both();
+    LOCKS(other, 0, 10, EXCLUSIVE);
+    IS_FREE(handle, 50, 1, EXCLUSIVE);
+    CHECK_EQUAL(4, descriptors_of("file", &locks)); /* The last is that of the handle's locks. */
+    starts_to_wait(&fails, 12);
+    starts_to_wait(&behind, 25);
+    close(locks);
+    ends_with(EBADF, &fails);
+    ends_with(EBADF, &behind);
+    close_both();
+}
+
+static void has_its_own_queue(void) {
+    LOCKS(handle, 50, 1, EXCLUSIVE);
+    UNLOCKS(handle, 50, 1);
+    IS_LOCKED(handle, 0, 1, SHARED); /* By the parent's other handle; */
+    IS_FREE(handle, 12, 1, EXCLUSIVE); /* and the parent's waiter isn't the child's. */
+    CHECK_OK(memmap_close(handle));
+}
+
+static void a_child_has_nobody_who_waits_in_its_parent(void) {
+    struct waiter waiter = {.len = 20, .mode = EXCLUSIVE, .timeout = FOR_EVER};
+    alarm(10);
+    open_both();
+    LOCKS(other, 0, 10, EXCLUSIVE);
+    starts_to_wait(&waiter, 12);
+    in_child(has_its_own_queue);
+    UNLOCKS(other, 0, 10);
+    ends_with(0, &waiter);
+    IS_LOCKED(other, 0, 1, SHARED);
+    close_both();
+}
+
 enum { PROCESSES = 8, THREADS = 4, COUNTS = 100 };
 
 /* Adds one, as slowly as can be: what is read is written back after everyone else had a chance. */
@@ -423,6 +595,12 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_process_waits_until_another_lets_go),
         BEHAVIOUR(a_child_has_no_locks_and_is_excluded_as_anybody),
         BEHAVIOUR(the_locks_of_a_dead_process_are_free_although_its_child_lives),
+        BEHAVIOUR(what_is_unlocked_is_free_although_a_thread_waits_for_a_part_of_it),
+        BEHAVIOUR(what_was_just_got_is_not_given_back_by_who_had_a_part_of_it),
+        BEHAVIOUR(who_waits_for_another_process_when_the_handle_is_closed_is_told),
+        BEHAVIOUR(who_waits_behind_one_that_gives_up_is_let_in),
+        BEHAVIOUR(who_waits_behind_one_that_fails_comes_next),
+        BEHAVIOUR(a_child_has_nobody_who_waits_in_its_parent),
         BEHAVIOUR(eight_processes_of_four_threads_lose_no_count),
         BEHAVIOUR(a_fork_while_another_thread_locks_finds_nothing_locked),
     };
