@@ -246,6 +246,7 @@ static void until_a_thread_waits(void) {
 
 static void threads_of_one_handle_exclude_each_other_first_come_first_served(void) {
     pthread_t thread;
+    alarm(10);
     CHECK(pipe(told) == 0);
     open_both();
     LOCKS(handle, 0, 10, SHARED);
@@ -266,6 +267,7 @@ static void threads_of_one_handle_exclude_each_other_first_come_first_served(voi
 
 static void who_waits_when_the_handle_is_closed_is_told(void) {
     pthread_t thread;
+    alarm(10);
     CHECK(pipe(told) == 0);
     open_both();
     LOCKS(handle, 0, 10, SHARED);
@@ -539,7 +541,7 @@ static void eight_processes_of_four_threads_lose_no_count(void) {
     for (i = 0; i < PROCESSES; i++) {
         if (fork() == 0) {
             failures = 0;
-            alarm(60);
+            alarm(20);
             count_in_threads();
             _exit(failures == 0 ? 0 : 1);
         }
