@@ -67,7 +67,8 @@
 #define MEMMAP_EXCLUSIVE (1 << 0)
 
 /**
- * Flag: let new bytes of the file be holes instead of reserving blocks. A full disk is then met by
+ * Flag: let new bytes of the file be holes instead of reserving blocks; where memmap_resize makes it longer, but for
+ * the last one. A full disk is then met by
  * the program that first writes there, as SIGBUS (or MEMMAP_ERR_FAULT, see memmap_guard_install), instead of
  * by memmap_create or memmap_resize, as ENOSPC.
  */
@@ -729,7 +730,8 @@ memmap_status memmap_open(const char *path,
  * SIGBUS later. A file system without fallocate has zeros written instead. MEMMAP_SPARSE reserves
  * nothing. A call that fails leaves no new file behind; what an existing file held is kept when space
  * or a limit is what was missing (on tmpfs, and where there is no fallocate, it may be gone; with
- * MEMMAP_SPARSE only a limit is noticed beforehand).
+ * MEMMAP_SPARSE only a limit is noticed beforehand); blocks that it has reserved behind the end of such a file stay
+ * there while somebody else has it open.
  *
  * `*out` is a handle that must eventually be given to memmap_close. `path` and `options` are not
  * kept; NULL options are the defaults: mode 0600, and the name not yet durable (MEMMAP_DURABLE).
@@ -916,17 +918,19 @@ memmap_status memmap_rfind(memmap_handle handle,
  * what was written and not the whole. Nothing else makes a write durable, closing included.
  *
  * A MEMMAP_FLUSH_SYNC that failed is remembered, since the kernel tells it once and may drop the pages:
- * every later flush of the mapping answers the same, until memmap_recover acknowledges it.
+ * every later flush of the file (device and inode) by any mapping that this process had then fails with the same, until
+ * memmap_recover acknowledges it for that mapping. For the same reason a MEMMAP_FLUSH_SYNC waits for those of the same file
+ * that are under way in other threads when it is done: the kernel may have told them of bytes that this one wrote.
  *
  * A mapping that was opened read-only may be flushed: MEMMAP_FLUSH_SYNC then makes durable what others wrote
- * to the file, and costs what was written anywhere in it (fdatasync(2)).
+ * to the file, and costs what was written anywhere in it (fdatasync(2)); without a descriptor
+ * (MEMMAP_NO_DESCRIPTOR) it does what msync(2) does there, which is nothing.
  *
  * Statuses: EIO, ENOSPC, EDQUOT when the write-back fails; EBUSY from MEMMAP_FLUSH_INVALIDATE of
  * memory that is locked; MEMMAP_ERR_FAULT when anything of the mapping was lost, in which case the rest
  * has been written back; MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS on a copy-on-write mapping, of which
- * nothing ever becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory, and from MEMMAP_FLUSH_SYNC of
- * a read-only mapping without a descriptor; MEMMAP_ERR_INVALID for an unknown mode; EBADF when somebody
- * closed the descriptor of a read-only mapping.
+ * nothing ever becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory; MEMMAP_ERR_INVALID for an unknown mode;
+ * EBADF when somebody closed the descriptor of a read-only mapping.
  */
 memmap_status memmap_flush(memmap_handle handle,
                            uint64_t offset,
@@ -937,20 +941,33 @@ memmap_status memmap_flush(memmap_handle handle,
 
 /**
  * `memmap_resize` gives the mapping, and its file with it, the length `new_len`. Bytes that stay keep
- * their contents; bytes that the file did not have are zero, and their blocks are reserved unless the
- * mapping was opened with MEMMAP_SPARSE.
+ * their contents; bytes that the file did not have are zero, and their blocks are reserved; with
+ * MEMMAP_SPARSE that of the last one only.
  *
  * Up to the capacity (see memmap_get_info) growing moves nothing and may happen while others hold
  * pins; they see the new bytes when they pin again. Beyond it the mapping may move, and shrinking
- * cuts it: for both it must not be pinned, and calls that use it meanwhile are waited for.
+ * cuts it: for both it must not be pinned, and calls that use it meanwhile are waited for. Pages that come
+ * have what the options ask for (MEMMAP_NO_DUMP, MEMMAP_LOCKED, huge pages, advice), and pages that move keep what they
+ * were advised or locked.
  *
  * Of a mapping that ends before its file does, only the mapping shrinks: the bytes behind it are not
  * this mapping's, and growing takes them in before it makes the file longer.
  *
- * Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT when anything of the mapping was lost: recover it first;
+ * Others may write to the file meanwhile. Growing loses nothing of theirs: it never makes the file shorter, and
+ * changes no byte of it. So what somebody wrote through a mapping behind the end of the file, in its last page,
+ * may be there when the file has grown; on tmpfs, memfds and shared memory it is. Shrinking cuts what is appended
+ * between the look at the size and the cut, an instant: writers that append beside it need a lock (memmap_lock).
+ * A call that fails leaves size and contents as they were; the address may be another one. Where the file system has no fallocate(2), new bytes are
+ * written as zeros behind the end, and stay there if the call fails for want of space. Blocks that a failed call has
+ * reserved are given back if nobody else has the file open; else they stay, behind the end, until the file grows or
+ * is cut.
+ *
+ * Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT when anything of the mapping was lost: recover it first; and when the
+ * file has become too short for the bytes that stay: memmap_refresh takes the size that it has;
  * MEMMAP_ERR_ACCESS unless the mapping is read-write; MEMMAP_ERR_UNSUPPORTED
- * for devices, and with MEMMAP_NO_DESCRIPTOR whatever the access; ENOSPC, EDQUOT, EFBIG; EPERM when a seal forbids it;
- * EBADF when somebody closed the mapping's descriptor; MEMMAP_ERR_LIMIT when RLIMIT_FSIZE, address
+ * for devices, with MEMMAP_NO_DESCRIPTOR whatever the access, and on a Linux before 5.13 for growing beyond the
+ * capacity what was advised or locked in part; ENOSPC, EDQUOT, EFBIG; EPERM when a seal forbids it;
+ * EBADF when somebody closed the mapping's descriptor; MEMMAP_ERR_LIMIT when RLIMIT_FSIZE, RLIMIT_MEMLOCK, address
  * space or memory has no room.
  */
 memmap_status memmap_resize(memmap_handle handle,
@@ -963,7 +980,7 @@ memmap_status memmap_resize(memmap_handle handle,
  *
  * The rules of memmap_resize hold: in place up to the capacity, else not while pinned. A mapping that was
  * opened with a length reaches to the end of the file afterwards, too; if the file ends before its
- * offset, the length is 0.
+ * offset, the length is 0. The size is that at the moment in which the mapping changes, after what is waited for.
  *
  * Statuses: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT as memmap_resize; MEMMAP_ERR_UNSUPPORTED without a file or
  * its descriptor, and for a character device; EBADF;

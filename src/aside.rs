@@ -3,6 +3,7 @@
 
 use crate::slot::Span;
 use crate::status::{Error, Result, system};
+use crate::wishes;
 use libc::c_void;
 use std::mem;
 use std::ptr;
@@ -31,7 +32,7 @@ impl Aside {
         // Nothing is brought in that nobody may touch.
         let zeros = Aside::map(len, libc::PROT_NONE, flags, -1, 0)?;
         if zeros.are_locked() {
-            lock_on_fault(zeros.0).or_else(|_| zeros.unlock())?;
+            wishes::lock_on_fault(zeros.0).or_else(|_| wishes::unlock(zeros.0))?;
         }
         let (start, len) = zeros.memory();
         // SAFETY: nobody knows of them.
@@ -73,12 +74,6 @@ impl Aside {
         // SAFETY: there is nothing to write back.
         unsafe { libc::msync(start, len, libc::MS_INVALIDATE) == -1 }
     }
-
-    fn unlock(&self) -> Result<()> {
-        let (start, len) = self.memory();
-        // SAFETY: no byte changes.
-        system(|| unsafe { libc::munlock(start, len) }).map(drop)
-    }
 }
 
 impl Drop for Aside {
@@ -87,13 +82,4 @@ impl Drop for Aside {
         // SAFETY: it was mapped by `map`, and nobody else knows of it.
         unsafe { libc::munmap(start, len) };
     }
-}
-
-/// Locks pages as each of them is touched (mlock2(2)), so that it takes no memory now.
-pub fn lock_on_fault(pages: Span) -> Result<()> {
-    const MLOCK_ONFAULT: libc::c_uint = 1;
-    let (start, len) = (pages.start as *mut c_void, pages.end - pages.start);
-    // SAFETY: no byte changes. Not every C library has a function for it.
-    let lock = || unsafe { libc::syscall(libc::SYS_mlock2, start, len, MLOCK_ONFAULT) as i32 };
-    system(lock).map(drop)
 }

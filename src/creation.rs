@@ -74,7 +74,7 @@ impl Creation {
     /// Gives the file its size, all zero; durable, name included, if the options say so.
     pub fn fill(&self, file: &File, size: u64, flags: Flags) -> Result<()> {
         match self.new {
-            true => file.grow(0, size, flags)?,
+            true => file.fill(size, flags)?,
             false => file.renew(self.old_size, size, flags)?,
         }
         if flags.has(Flags::DURABLE) {

@@ -1,5 +1,6 @@
 //! Faults: what was lost of a mapping, getting it back, and guarding what others have mapped.
 
+use crate::changes;
 use crate::file::{File, Kind};
 use crate::handles::{self, Pinned, pin};
 use crate::lost::Causes;
@@ -52,17 +53,18 @@ pub fn fault(handle: Handle) -> Result<Fault> {
 /// Maps the file's pages back where they were lost, and forgets the losses and a flush that failed.
 /// [`Error::Fault`] while the file is still too short for the mapping.
 pub fn recover(handle: Handle) -> Result<()> {
-    let _turn = turn(handle);
-    let mut mapping = pin(handle)?;
+    let turn = turn(handle);
+    let mut mapping = turn.pin()?;
     if mapping.slot().faults() != 0 {
         refuse_unless_whole(&mapping)?;
         // Those who view it keep their addresses; handlers of faults under way are waited for, so that
         // none puts a stand-in page over what is mapped back.
         let mut alone = mapping.alone(Views::Allowed)?;
+        let _change = changes::begin();
         alone.change(map_back)?;
         alone.forget_faults();
     }
-    mapping.forget_failed_flush();
+    mapping.acknowledge_failures();
     Ok(())
 }
 

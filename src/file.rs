@@ -1,6 +1,8 @@
 //! The file behind a mapping: opened so that it cannot block, and validated.
 
 use crate::advice::Advice;
+use crate::failures::Identity;
+use crate::fork;
 use crate::options::{Access, Flags, Options};
 use crate::range::page_size;
 use crate::status::{Error, Result, system};
@@ -8,6 +10,7 @@ use std::ffi::{CStr, CString};
 use std::io::Write;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,9 @@ pub struct File {
     pub kind: Kind,
     /// The unit in which it is mapped, in bytes.
     pub page_size: usize,
+    /// The number of forks, and one more, when it was opened by a description that nobody else has; 0 when
+    /// others may have it.
+    sole: AtomicU32,
 }
 
 impl From<File> for OwnedFd {
@@ -174,7 +180,14 @@ impl File {
 
     /// A descriptor of our own for what `fd` names, with its size (0 for a character device).
     pub fn from_fd(fd: RawFd) -> Result<(File, u64)> {
-        File::validated(duplicate(fd)?)
+        File::received(duplicate(fd)?)
+    }
+
+    /// What somebody else has opened.
+    fn received(fd: OwnedFd) -> Result<(File, u64)> {
+        let (file, size) = File::validated(fd)?;
+        file.share_description();
+        Ok((file, size))
     }
 
     /// The same for what is sealed against shrinking, which is asked before its size is: no seal is ever
@@ -182,7 +195,7 @@ impl File {
     pub fn from_sealed_fd(fd: RawFd) -> Result<(File, u64)> {
         let own = duplicate(fd)?;
         match seals_of(own.as_raw_fd()) {
-            Ok(seals) if seals & libc::F_SEAL_SHRINK != 0 => File::validated(own),
+            Ok(seals) if seals & libc::F_SEAL_SHRINK != 0 => File::received(own),
             // EINVAL is what files say that can't be sealed (fcntl(2)).
             Ok(_) | Err(Error::System(libc::EINVAL)) => Err(Error::Unsealed),
             Err(error) => Err(error),
@@ -210,8 +223,9 @@ impl File {
 
     /// What has just been opened, with its size.
     pub fn validated(fd: OwnedFd) -> Result<(File, u64)> {
-        let (file, size) = File::lent(fd.as_raw_fd())?;
+        let (mut file, size) = File::lent(fd.as_raw_fd())?;
         let _ = fd.into_raw_fd(); // From here on it is the file's.
+        file.sole = AtomicU32::new(fork::count().wrapping_add(1));
         Ok((ManuallyDrop::into_inner(file), size))
     }
 
@@ -230,6 +244,7 @@ impl File {
             inode,
             kind,
             page_size: page_size_of(fd, &status),
+            sole: AtomicU32::new(0),
             fd: Descriptor(fd), // Never closed by this, unless who owns it takes the file.
         });
         let size = file.size_in(&status)?;
@@ -275,6 +290,31 @@ impl File {
         self.size_in(&self.status_by(self.fd())?)
     }
 
+    /// Which file it is.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            device: self.device,
+            inode: self.inode,
+        }
+    }
+
+    /// How many bytes of blocks the file has, also behind its end.
+    pub fn allocated(&self) -> Result<u64> {
+        let status = self.status_by(self.fd())?;
+        Ok((status.st_blocks as u64).saturating_mul(512)) // The unit of st_blocks (stat(3type)).
+    }
+
+    /// Whether nobody else has the open file description: it was opened here, no duplicate was handed out, and no
+    /// child was forked that has it too.
+    pub fn is_sole(&self) -> bool {
+        // Relaxed, here and below: a number.
+        self.sole.load(Ordering::Relaxed) == fork::count().wrapping_add(1)
+    }
+
+    fn share_description(&self) {
+        self.sole.store(0, Ordering::Relaxed);
+    }
+
     /// What the system says of our file by `fd`; EBADF when that is another one.
     fn status_by(&self, fd: RawFd) -> Result<libc::stat64> {
         let status = status_of(fd)?;
@@ -296,6 +336,7 @@ impl File {
     /// A second descriptor of the same open file description. It is the duplicate that is compared: what
     /// becomes of ours meanwhile, nobody gets another file.
     pub fn duplicate(&self) -> Result<OwnedFd> {
+        self.share_description();
         let duplicate = duplicate(self.fd())?;
         self.status_by(duplicate.as_raw_fd())?;
         Ok(duplicate)
@@ -306,6 +347,7 @@ impl File {
     pub fn opened_again(&self, access: i32) -> Result<File> {
         let again = File {
             fd: open(&link_of(self.fd()), access | ALWAYS, 0)?.into(),
+            sole: AtomicU32::new(0),
             ..*self
         };
         self.status_by(again.fd())?;

@@ -1,10 +1,15 @@
 //! Fork: whatever is locked in the library is held by the thread that forks, so that the child finds it
-//! whole and nobody's (pthread_atfork(3)). That is the turns of those who resize, and the queues of those
-//! who lock ranges.
+//! whole and nobody's (pthread_atfork(3)): the changes under way, the lists of turns and of flushes, and the
+//! queues of those who lock ranges. None of it is ever held by who waits.
 
-use crate::queues::{self, Frozen};
-use crate::turn::{self, Turn};
+use crate::changes;
+use crate::failures;
+use crate::handles;
+use crate::queues;
+use crate::turn;
 use std::cell::UnsafeCell;
+use std::sync::RwLockWriteGuard;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Registers the hooks before main, or before dlopen answers. Any later, a fork could come between a
 /// thread's first turn and the hooks, and its child would wait for ever.
@@ -27,8 +32,25 @@ unsafe extern "C" {
     ) -> i32;
 }
 
+/// How many forks began.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// How often this process, and those that it was forked from, have forked.
+pub fn count() -> u32 {
+    COUNT.load(Ordering::Relaxed) // Relaxed, as below: a number.
+}
+
+/// All that is locked.
+struct All {
+    turns: turn::Frozen,
+    flushes: failures::Frozen,
+    queues: queues::Frozen,
+    /// Given back last: what was changing is whole.
+    _changes: RwLockWriteGuard<'static, ()>,
+}
+
 /// All that is locked, held by the thread that forks.
-struct Held(UnsafeCell<Option<(Vec<Turn>, Frozen)>>);
+struct Held(UnsafeCell<Option<All>>);
 
 // SAFETY: only who holds every lock touches it: the thread that forks, in the parent and, as the only
 // one, in the child.
@@ -37,8 +59,15 @@ unsafe impl Sync for Held {}
 static HELD: Held = Held(UnsafeCell::new(None));
 
 extern "C" fn before_fork() {
-    // In the order in which everyone takes them.
-    let all = (turn::all(), queues::freeze());
+    // In this order everywhere: who changes a mapping takes none of the others meanwhile.
+    let changes = changes::none();
+    let all = All {
+        turns: turn::freeze(),
+        flushes: failures::freeze(),
+        queues: queues::freeze(),
+        _changes: changes,
+    };
+    COUNT.fetch_add(1, Ordering::Relaxed);
     // SAFETY: every lock is held, see `Held`.
     unsafe { *HELD.0.get() = Some(all) };
 }
@@ -51,7 +80,12 @@ extern "C" fn in_parent() {
 
 extern "C" fn in_child() {
     // SAFETY: as in the parent.
-    if let Some((_turns, frozen)) = unsafe { (*HELD.0.get()).take() } {
-        frozen.in_child();
+    if let Some(all) = unsafe { (*HELD.0.get()).take() } {
+        all.flushes.in_child();
+        all.queues.in_child();
+        // Last: what they pinned may be closed since, and is unmapped now.
+        for taken in all.turns.in_child() {
+            handles::abandon(taken.handle, taken.pinned);
+        }
     }
 }

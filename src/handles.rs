@@ -116,6 +116,11 @@ pub fn pin_at(address: usize) -> Option<Pinned> {
     lent
 }
 
+/// Ends, in a child of fork, the change of a mapping that a thread of the parent had begun and not come to.
+pub fn abandon(handle: Handle, pinned: bool) {
+    TABLE.abandon(handle, pinned);
+}
+
 /// Whether there is a mapping that has pages of `span`.
 pub fn any_in(span: Span) -> bool {
     TABLE

@@ -247,11 +247,13 @@ impl Map {
         access::flush(self.0, offset, len, how)
     }
 
-    /// Gives the mapping and its file another length; new bytes are zero.
+    /// Gives the mapping and its file another length; new bytes are zero. Growing loses nothing that others append
+    /// meanwhile.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] when it is pinned and would be moved or cut.
+    /// [`Error::Busy`] when it is pinned and would be moved or cut, [`Error::Fault`] when pages are lost or the file
+    /// has become too short for the bytes that stay.
     pub fn resize(&self, len: u64) -> Result<()> {
         size::resize(self.0, len)
     }

@@ -1,6 +1,8 @@
 //! One mapping: the memory, and what it is a mapping of.
 
-use crate::aside::{Aside, lock_on_fault};
+use crate::areas;
+use crate::aside::Aside;
+use crate::failures::{self, Identity};
 use crate::file::{File, Kind};
 use crate::lost::Lost;
 use crate::memory::{Backing, Memory, Pages, pages_of, usable_size};
@@ -14,7 +16,7 @@ use crate::wishes::{self, Wishes};
 use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// How a flush is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,13 +50,18 @@ pub struct Mapping {
     pub pages: Pages,
     /// What is asked of each of them, also of those that come later.
     pub wishes: Wishes,
+    /// Whether any of them was ever locked.
+    locks: AtomicBool,
     /// What is mapped.
     pub backing: Backing,
     /// What stand-in pages have taken the place of.
     pub lost: Lost,
-    /// The errno of the first durable flush that failed, 0 when none did. The kernel tells it once and
-    /// may drop the pages, so that the next flush would succeed without them.
-    failed_flush: AtomicI32,
+    /// Of which file it is.
+    file: Identity,
+    /// How many failures of the file's write-back it does not answer for: those before it was made, and those that
+    /// were acknowledged. The kernel tells each once and may drop the pages, so that the next flush would succeed
+    /// without them.
+    acknowledged: AtomicU32,
 }
 
 // SAFETY: who lends memory answers for it from any thread, as for memory of our own.
@@ -66,14 +73,15 @@ impl Mapping {
     /// The mapping of `len` bytes of `file` that `memory` is.
     pub fn of_file(memory: Memory, file: File, len: u64, options: &Options) -> Mapping {
         match options.flags.has(Flags::NO_DESCRIPTOR) {
-            true => Mapping::without_descriptor(memory, len, options),
+            true => Mapping::without_descriptor(memory, &file, len, options),
             false => Mapping::new(memory, len, Backing::File(file), options),
         }
     }
 
     /// The same, of a file whose descriptor is not kept.
-    pub fn without_descriptor(memory: Memory, len: u64, options: &Options) -> Mapping {
-        Mapping::new(memory, len, Backing::FileWithoutDescriptor, options)
+    pub fn without_descriptor(memory: Memory, file: &File, len: u64, options: &Options) -> Mapping {
+        let mapping = Mapping::new(memory, len, Backing::FileWithoutDescriptor, options);
+        mapping.of(file.identity())
     }
 
     /// Maps `len` zero bytes that are this process's own.
@@ -106,6 +114,10 @@ impl Mapping {
 
     fn new(memory: Memory, len: u64, backing: Backing, options: &Options) -> Mapping {
         let pages = Pages::of(options, &backing);
+        let file = match &backing {
+            Backing::File(file) => file.identity(),
+            _ => Identity::unknown(memory.data() as usize),
+        };
         Mapping {
             memory: ManuallyDrop::new(memory),
             len: AtomicUsize::new(len as usize),
@@ -116,10 +128,18 @@ impl Mapping {
             keeps_capacity: options.capacity > len,
             lost: Lost::of_pages(pages.size),
             wishes: Wishes::of(options),
+            locks: AtomicBool::new(false),
             pages,
             backing,
-            failed_flush: AtomicI32::new(0),
+            file,
+            acknowledged: AtomicU32::new(failures::count(file)),
         }
+    }
+
+    fn of(mut self, file: Identity) -> Mapping {
+        self.file = file;
+        self.acknowledge_failures();
+        self
     }
 
     /// Where the mapping begins. Good while pinned.
@@ -131,9 +151,14 @@ impl Mapping {
     /// The pages of the length, which are those that the fault guard answers for: a fault behind them
     /// is a stray access of the program's own.
     pub fn span(&self) -> Span {
+        self.span_of(self.len())
+    }
+
+    /// The same for another length.
+    pub fn span_of(&self, len: usize) -> Span {
         let start = self.data() as usize;
         let page = self.pages.size;
-        match self.len() {
+        match len {
             0 => Span { start, end: start },
             len => Span {
                 start: start / page * page,
@@ -144,11 +169,22 @@ impl Mapping {
 
     /// All of its pages, those kept for growing included.
     pub fn reserved(&self) -> Span {
-        let data = self.data() as usize;
+        self.reserved_in(&self.memory)
+    }
+
+    fn reserved_in(&self, memory: &Memory) -> Span {
+        let (data, page) = (memory.data() as usize, self.pages.size);
         Span {
-            start: data - self.page_skip(),
-            end: (data + self.capacity()).next_multiple_of(self.pages.size),
+            start: data / page * page,
+            end: (data + memory.len()).next_multiple_of(page),
         }
+    }
+
+    /// Where, from the beginning of the mapping on, the first page begins that holds none of the bytes before
+    /// `position`.
+    pub fn first_page_behind(&self, position: usize) -> usize {
+        let data = self.data() as usize;
+        (data + position).next_multiple_of(self.pages.size) - data
     }
 
     /// How far into its first page the mapping begins.
@@ -199,61 +235,94 @@ impl Mapping {
             (_, Backing::Anonymous) => return Err(Error::Unsupported),
             _ => {}
         }
-        let failed = self.failed_flush.load(Ordering::Relaxed); // A number, and nothing else.
-        if failed != 0 {
-            return Err(Error::System(failed));
-        }
+        self.refuse_failure()?;
         if range.is_empty() {
             return Ok(());
         }
-        let flags = match how {
-            Flush::Sync => libc::MS_SYNC,
-            Flush::Async => libc::MS_ASYNC,
-            Flush::Invalidate => libc::MS_INVALIDATE,
-        };
-        let (first, len) = self.pages_of(range);
-        let file = self.file_to_flush(how)?;
-        // SAFETY: the pages are this mapping's own; their contents stay as they are.
-        let answer = system(|| unsafe { libc::msync(first, len, flags) })
-            .map(drop)
-            .and_then(|()| file.map_or(Ok(()), File::sync_data));
-        if let (Flush::Sync, Err(Error::System(errno))) = (how, answer) {
-            self.remember_failure(errno);
+        match how {
+            Flush::Sync => self.sync(range),
+            Flush::Async => self.msync(range, libc::MS_ASYNC),
+            Flush::Invalidate => self.msync(range, libc::MS_INVALIDATE),
         }
-        answer
+    }
+
+    fn sync(&self, range: Range<usize>) -> Result<()> {
+        let file = self.file_to_flush()?;
+        failures::watched(self.file, || {
+            self.msync(range, libc::MS_SYNC)?;
+            file.map_or(Ok(()), File::sync_data)
+        })?;
+        // The failure may have been told to another flush of the file, and not to this one.
+        self.refuse_failure()
+    }
+
+    fn msync(&self, range: Range<usize>, flags: i32) -> Result<()> {
+        let (first, len) = self.pages_of(range);
+        // SAFETY: the pages are this mapping's own; their contents stay as they are.
+        system(|| unsafe { libc::msync(first, len, flags) }).map(drop)
     }
 
     /// The file to flush where msync(2) does nothing: to the kernel the mapping of a descriptor that can't
-    /// write is not a shared one, whatever others write to the file.
-    fn file_to_flush(&self, how: Flush) -> Result<Option<&File>> {
-        if how != Flush::Sync || self.opened != Access::ReadOnly {
-            return Ok(None);
-        }
-        let file = self.file()?;
-        match file.kind {
-            Kind::Character => Ok(None), // It has no contents to write back.
-            Kind::Regular | Kind::Block => file.still_ours().map(|()| Some(file)),
-        }
-    }
-
-    fn remember_failure(&self, errno: i32) {
-        // What is said of the call, and not of the device (msync(2), fsync(2)).
-        let of_the_call = [libc::EBADF, libc::EBUSY, libc::EINVAL, libc::ENOMEM];
-        if !of_the_call.contains(&errno) {
-            self.failed_flush.store(errno, Ordering::Relaxed); // A number, and nothing else.
+    /// write is not a shared one, whatever others write to the file. Without a descriptor there is nothing that
+    /// could be flushed, and nothing of this mapping's own to flush.
+    fn file_to_flush(&self) -> Result<Option<&File>> {
+        match (&self.backing, self.opened) {
+            // A character device has no contents to write back.
+            (Backing::File(file), Access::ReadOnly) if file.kind != Kind::Character => {
+                file.still_ours().map(|()| Some(file))
+            }
+            _ => Ok(None),
         }
     }
 
-    /// Forgets a flush that failed.
-    pub fn forget_failed_flush(&self) {
-        self.failed_flush.store(0, Ordering::Relaxed); // As above.
+    /// The error of a write-back of the file that failed and was not acknowledged by this mapping.
+    fn refuse_failure(&self) -> Result<()> {
+        // Relaxed, here and below: a number.
+        failures::after(self.file, self.acknowledged.load(Ordering::Relaxed))
+    }
+
+    /// Forgets the flushes that failed.
+    pub fn acknowledge_failures(&self) {
+        let count = failures::count(self.file);
+        self.acknowledged.store(count, Ordering::Relaxed);
     }
 
     /// Gives the mapping room for `len` bytes, at another address if need be. Who calls it has the
     /// mapping for itself.
     pub fn remap(&mut self, len: usize) -> Result<()> {
-        self.memory
-            .resize(usable_size(self.offset, len, self.pages.size))
+        let room = usable_size(self.offset, len, self.pages.size);
+        match self.memory.resize(room) {
+            // The kernel makes no more than one area longer (mremap(2)), and what was advised, locked or protected
+            // of a part has made several of it.
+            Err(Error::System(libc::EFAULT)) if room > self.capacity() => self.remap_areas(room),
+            answer => answer,
+        }
+    }
+
+    /// The same for a mapping of several areas, each of which keeps what it is.
+    fn remap_areas(&mut self, room: usize) -> Result<()> {
+        let how = Options {
+            access: self.opened,
+            flags: self.flags,
+            offset: self.offset,
+            ..Options::default()
+        };
+        let memory = match &self.backing {
+            Backing::Anonymous => Memory::anonymous(room as u64, &how)?,
+            Backing::File(file) => Memory::of_file(file, room as u64, &how)?,
+            Backing::FileWithoutDescriptor => return Err(Error::Unsupported),
+        };
+        let (old, new) = (self.reserved(), self.reserved_in(&memory));
+        let (first, len) = (new.start as *mut libc::c_void, new.end - new.start);
+        // SAFETY: the pages were mapped just now, and nobody knows of them.
+        system(|| unsafe { libc::mprotect(first, len, self.pages.protection) })?;
+        self.wishes.apply(new)?;
+        let locks = self.locks.load(Ordering::Relaxed); // As in `note_lock`.
+        areas::move_to(old, new.start, locks)?;
+        // SAFETY: it is replaced at once; what is left at its addresses is unmapped with it.
+        unsafe { ManuallyDrop::drop(&mut self.memory) };
+        self.memory = ManuallyDrop::new(memory);
+        Ok(())
     }
 
     /// Gives back the address space behind `len`, unless it was asked for.
@@ -264,23 +333,38 @@ impl Mapping {
         }
     }
 
-    /// Zeroes anonymous memory from `from` to the present end and gives its pages back.
+    /// Zeroes anonymous memory from `from` to the present end and gives its pages back, as far as the system takes
+    /// them: it keeps those that are locked.
     pub fn discard(&self, from: usize) -> Result<()> {
         let end = usable_size(0, self.len(), page_size());
         let boundary = from.next_multiple_of(page_size()).min(end);
-        // SAFETY: from ≤ boundary ≤ end of what is mapped, and the memory is this process's own.
-        unsafe { self.data().add(from).write_bytes(0, boundary - from) };
-        let (pages, len) = self.pages_of(boundary..end);
-        if len == 0 {
-            return Ok(());
-        }
-        // SAFETY: as above; private anonymous pages come back as zeros (madvise(2)).
-        system(|| unsafe { libc::madvise(pages, len, libc::MADV_DONTNEED) }).map(drop)
+        let zeroed = match self.give_back(boundary..end) {
+            true => boundary,
+            false => end,
+        };
+        // SAFETY: from ≤ zeroed ≤ end of what is mapped, and the memory is this process's own.
+        unsafe { self.data().add(from).write_bytes(0, zeroed - from) };
+        Ok(())
+    }
+
+    /// Gives whole pages of anonymous memory back, which are zeros then (madvise(2)); false if the system won't.
+    fn give_back(&self, range: Range<usize>) -> bool {
+        let (pages, len) = self.pages_of(range);
+        // SAFETY: the pages are this process's own, and nobody else uses the mapping.
+        let given = |how| len == 0 || unsafe { libc::madvise(pages, len, how) } == 0;
+        // Locked ones only if they are meant, which kernels before 5.18 don't know.
+        given(libc::MADV_DONTNEED) || given(MADV_DONTNEED_LOCKED)
     }
 
     /// The pages that hold the bytes of `range`, as the system's calls take them.
     pub fn pages_of(&self, range: Range<usize>) -> (*mut libc::c_void, usize) {
         pages_of(self.data(), range)
+    }
+
+    /// Takes note that pages are going to be locked.
+    pub fn note_lock(&self) {
+        // Relaxed: who moves the mapping has it alone.
+        self.locks.store(true, Ordering::Relaxed);
     }
 
     /// Whether what is written here reaches nobody else.
@@ -334,7 +418,7 @@ impl Mapping {
         if put && self.wishes.locked() {
             // Not before they are in their place: what was locked there has counted up to now. If it fails, there
             // is nobody to tell.
-            let _ = lock_on_fault(block);
+            let _ = wishes::lock_on_fault(block);
         }
         put
     }
@@ -413,6 +497,9 @@ impl Mapping {
         }
     }
 }
+
+/// MADV_DONTNEED_LOCKED of <linux/mman.h>, which the libc crate does not name.
+const MADV_DONTNEED_LOCKED: libc::c_int = 24;
 
 impl Drop for Mapping {
     fn drop(&mut self) {

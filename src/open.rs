@@ -32,7 +32,8 @@ pub fn from_fd(fd: RawFd, options: &Options) -> Result<Handle> {
         // The caller's will do: duplicating and closing one costs a tenth of all of this.
         let (file, size) = File::lent(fd)?;
         let (memory, len) = memory_of(&file, size, &options)?;
-        return prepared(Mapping::without_descriptor(memory, len, &options), &options);
+        let mapping = Mapping::without_descriptor(memory, &file, len, &options);
+        return prepared(mapping, &options);
     }
     let (file, size) = match sealed {
         true => File::from_sealed_fd(fd)?,
@@ -67,7 +68,7 @@ fn prepared(mapping: Mapping, options: &Options) -> Result<Handle> {
 pub fn map_new(file: File, size: u64, options: &Options) -> Result<Handle> {
     let len = window(options, size)?;
     let memory = Memory::of_file(&file, len, options)?;
-    file.grow(0, size, options.flags)?;
+    file.fill(size, options.flags)?;
     let mapping = Mapping::of_file(memory, file, len, options);
     prepare(&mapping, options, Prefault::Write)?;
     insert(mapping)

@@ -20,7 +20,8 @@ pub enum Access {
 
 /// Flag of memmap_create: refuse a file that exists (EEXIST).
 pub const EXCLUSIVE: u32 = 1 << 0;
-/// Flag: let new bytes of the file be holes instead of reserving blocks. A full disk is then met by
+/// Flag: let new bytes of the file be holes instead of reserving blocks; where memmap_resize makes it longer, but for
+/// the last one. A full disk is then met by
 /// the program that first writes there, as SIGBUS (or MEMMAP_ERR_FAULT, see memmap_guard_install), instead of
 /// by memmap_create or memmap_resize, as ENOSPC.
 pub const SPARSE: u32 = 1 << 1;

@@ -2,6 +2,7 @@
 
 use crate::access::intact;
 use crate::advice::Advice;
+use crate::changes;
 use crate::handles::{Pinned, pin};
 use crate::mapping::Mapping;
 use crate::memory::{Backing, lots, page_count};
@@ -58,10 +59,10 @@ pub fn advise_pages(mapping: &Mapping, range: Range<usize>, advice: Advice) -> R
     if range.is_empty() {
         return Ok(());
     }
-    wishes::advise(pages_of(mapping, range), advice)
+    wishes::advise(area_of(mapping, range), advice)
 }
 
-fn pages_of(mapping: &Mapping, range: Range<usize>) -> Span {
+fn area_of(mapping: &Mapping, range: Range<usize>) -> Span {
     let (first, len) = mapping.pages_of(range);
     Span {
         start: first as usize,
@@ -174,26 +175,36 @@ pub fn lock_pages(mapping: &Mapping, range: Range<usize>) -> Result<()> {
     if range.is_empty() {
         return Ok(());
     }
-    wishes::lock(pages_of(mapping, range))
+    mapping.note_lock();
+    wishes::lock(area_of(mapping, range))
+}
+
+/// Keeps pages in memory from the moment on in which they come there; there need be no bytes behind them yet.
+pub fn lock_when_touched(mapping: &Mapping, range: Range<usize>) -> Result<()> {
+    mapping.note_lock();
+    wishes::lock_on_fault(area_of(mapping, range))
 }
 
 /// Lets them go again.
 pub fn unlock_memory(handle: Handle, offset: u64, len: u64) -> Result<()> {
     let (mapping, range) = pinned(handle, offset, len)?;
+    unlock_pages(&mapping, range)
+}
+
+/// The same for the pages of a range that was checked.
+pub fn unlock_pages(mapping: &Mapping, range: Range<usize>) -> Result<()> {
     if range.is_empty() {
         return Ok(());
     }
-    let (first, len) = mapping.pages_of(range);
-    // SAFETY: as above.
-    system(|| unsafe { libc::munlock(first, len) }).map(drop)
+    wishes::unlock(area_of(mapping, range))
 }
 
 /// Takes writing away from a mapping, or gives it back to one that was opened with it.
 pub fn protect(handle: Handle, access: Access) -> Result<()> {
-    let _turn = turn(handle);
-    let mut mapping = pin(handle)?;
+    let turn = turn(handle);
+    let mut mapping = turn.pin()?;
     // Who holds a pin may be writing by its pointer.
-    mapping
-        .alone(Views::Refused)?
-        .change(|mapping| mapping.protect(access))
+    let mut alone = mapping.alone(Views::Refused)?;
+    let _change = changes::begin();
+    alone.change(|mapping| mapping.protect(access))
 }

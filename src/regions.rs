@@ -22,7 +22,7 @@ impl Region {
     /// What is mapped in `span`. [`Error::Range`] when that is nothing at some address, and
     /// [`Error::Invalid`] when it is not one file, or piece of memory, mapped in one way.
     pub fn around(span: Span) -> Result<Region> {
-        let maps = maps()?;
+        let maps = list("maps")?;
         let mut answer: Option<Region> = None;
         let mut reached = span.start;
         for line in maps.lines() {
@@ -66,6 +66,41 @@ impl Region {
     }
 }
 
+/// The areas of `span`, each mapped in one way all over, in order.
+pub fn areas_of(span: Span) -> Result<Vec<Span>> {
+    let lines = list("maps")?;
+    let areas = lines
+        .lines()
+        .map(|line| parse(line).map(|(there, _)| there));
+    let known = areas.map(|there| there.ok_or(Error::Unsupported));
+    known
+        .filter_map(|there| there.map(|there| clipped(there, span)).transpose())
+        .collect()
+}
+
+/// Those of them that are locked, and whether only from the moment on in which their pages come (mlock2(2)). It
+/// takes the kernel a look at every page of the process.
+pub fn locked_areas_of(span: Span) -> Result<Vec<(Span, bool)>> {
+    let lines = list("smaps")?;
+    let mut area = None;
+    let mut locked = Vec::new();
+    for line in lines.lines() {
+        if let Some(flags) = line.strip_prefix("VmFlags:") {
+            let has = |flag| flags.split_ascii_whitespace().any(|has| has == flag);
+            locked.extend(area.filter(|_| has("lo")).map(|area| (area, has("lf"))));
+        } else if let Some((there, _)) = parse(line) {
+            area = clipped(there, span);
+        }
+    }
+    Ok(locked)
+}
+
+/// What of `there` lies in `span`, if anything does.
+fn clipped(there: Span, span: Span) -> Option<Span> {
+    let (start, end) = (there.start.max(span.start), there.end.min(span.end));
+    (start < end).then_some(Span { start, end })
+}
+
 /// A line such as `7f1c8a000000-7f1c8a021000 rw-s 00002000 08:01 1234   /path` (proc_pid_maps(5)).
 fn parse(line: &str) -> Option<(Span, Region)> {
     let mut words = line.split_ascii_whitespace();
@@ -105,9 +140,9 @@ fn parse(line: &str) -> Option<(Span, Region)> {
     ))
 }
 
-/// The kernel's list. Names of files need not be text, and nobody asks for them here.
-fn maps() -> Result<String> {
-    let bytes = std::fs::read("/proc/self/maps")?;
+/// One of the kernel's lists. Names of files need not be text, and nobody asks for them here.
+fn list(name: &str) -> Result<String> {
+    let bytes = std::fs::read(format!("/proc/self/{name}"))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -202,6 +202,22 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
         slot.faults() == 0 && slot.leave_view_at_once(handle.generation())
     }
 
+    /// Lets everyone in again who waits for a change that nobody will make any more, and gives back the pin of who
+    /// was to make it, if there is one.
+    pub fn abandon(&self, handle: Handle, pinned: bool) {
+        let Ok(slot) = self.slot(handle) else {
+            return;
+        };
+        if pinned {
+            slot.share(); // Only who has pinned it can have closed the gate.
+            drop(Pinned {
+                table: self,
+                slot,
+                handle,
+            });
+        }
+    }
+
     /// Makes the handle invalid at once, and drops the value as soon as nothing pins it.
     pub fn close(&self, handle: Handle) -> Result<()> {
         let slot = self.slot(handle)?;
@@ -375,6 +391,13 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Pinned<'_, T, CHUNKS, CHUNK_
         self.slot.set_span(span);
     }
 
+    /// Has the value span more memory, which `show` shows to others: by then the fault handler knows it, since who
+    /// sees it may touch it.
+    pub fn widen(&self, span: Span, show: impl FnOnce(&T)) {
+        self.set_span(span);
+        show(self);
+    }
+
     /// Has the value for this operation alone, to change it in place: newcomers wait until the
     /// answer is dropped, and no signal handler runs on this thread meanwhile.
     ///
@@ -417,6 +440,11 @@ pub struct Alone<'p, T, const CHUNKS: usize = 4096, const CHUNK_BITS: u32 = 12> 
 }
 
 impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Alone<'_, T, CHUNKS, CHUNK_BITS> {
+    /// The value.
+    pub fn get(&self) -> &T {
+        self.pinned
+    }
+
     /// Calls `change` with the value.
     pub fn change<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
         // SAFETY: `isolate` has let this operation in alone.

@@ -1,35 +1,128 @@
-//! Turns: one thread at a time resizes a mapping, and none does while the process forks.
+//! Turns: one thread at a time changes a mapping's length, pages or protection.
 //!
-//! A resize changes the file, the mapping and its length one after the other; a child forked in
-//! between would find a mapping that is half changed, and a lock whose holder it does not have. So
-//! fork waits until every turn is over ([`fork`](crate::fork)).
+//! A turn is of one handle, so that who waits for the end of an operation, or for a device, keeps nobody waiting
+//! who changes another mapping. Nor does a fork wait for it: see [`changes`](crate::changes).
 
+use crate::changes;
 use crate::fork;
+use crate::handles::{self, Pinned};
+use crate::monitor::{Entered, Monitor};
+use crate::status::Result;
 use crate::table::Handle;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
 
-/// Mappings share these locks by their handle: more of them would only be idle.
-const LOCKS: usize = 64;
+/// Handles share these by their number.
+const SHARDS: usize = 64;
 
-static TURNS: [Mutex<()>; LOCKS] = [const { Mutex::new(()) }; LOCKS];
+/// A turn that somebody has.
+#[derive(Clone, Copy)]
+pub struct Taken {
+    /// Of this handle.
+    pub handle: Handle,
+    /// Whether who has it has pinned the mapping.
+    pub pinned: bool,
+}
+
+static ALL: [Monitor<Vec<Taken>>; SHARDS] = [const { Monitor::new(Vec::new()) }; SHARDS];
 
 #[used]
 static HOOKS: &extern "C" fn() = &fork::AT_LOAD;
 
-/// Waits until no other thread resizes the mapping, and keeps it so until the answer is dropped.
-pub fn turn(handle: Handle) -> Turn {
-    lock(handle.0 as usize % LOCKS)
-}
-
 /// A turn, until it is dropped.
-pub type Turn = MutexGuard<'static, ()>;
+#[derive(Debug)]
+pub struct Turn(Handle);
 
-/// All turns at once, in an order of their own.
-pub fn all() -> Vec<Turn> {
-    (0..LOCKS).map(lock).collect()
+/// Waits until no other thread changes the mapping, and keeps it so until the answer is dropped.
+pub fn turn(handle: Handle) -> Turn {
+    let shard = shard_of(handle);
+    let mut taken = shard.enter();
+    while taken.iter().any(|taken| taken.handle == handle) {
+        taken = shard.wait(taken);
+    }
+    taken.push(Taken {
+        handle,
+        pinned: false,
+    });
+    Turn(handle)
 }
 
-fn lock(index: usize) -> Turn {
-    // A panic in a turn is answered as a status; the lock itself guards no data.
-    TURNS[index].lock().unwrap_or_else(PoisonError::into_inner)
+impl Turn {
+    /// Pins the mapping whose turn it is.
+    pub fn pin(&self) -> Result<InTurn<'_>> {
+        let _change = changes::begin(); // A child knows whether there is a pin of a thread that it doesn't have.
+        let pinned = handles::pin(self.0)?;
+        self.note(true);
+        Ok(InTurn {
+            pinned: ManuallyDrop::new(pinned),
+            turn: self,
+        })
+    }
+
+    fn note(&self, pinned: bool) {
+        let mut all = shard_of(self.0).enter();
+        let ours = all.iter_mut().find(|taken| taken.handle == self.0);
+        ours.expect("it stays until the turn is over").pinned = pinned;
+    }
+}
+
+/// A mapping that is pinned by who has its turn; unpinned when dropped.
+pub struct InTurn<'t> {
+    pinned: ManuallyDrop<Pinned>,
+    turn: &'t Turn,
+}
+
+impl Deref for InTurn<'_> {
+    type Target = Pinned;
+
+    fn deref(&self) -> &Pinned {
+        &self.pinned
+    }
+}
+
+impl DerefMut for InTurn<'_> {
+    fn deref_mut(&mut self) -> &mut Pinned {
+        &mut self.pinned
+    }
+}
+
+impl Drop for InTurn<'_> {
+    fn drop(&mut self) {
+        let _change = changes::begin(); // As in `pin`.
+        self.turn.note(false);
+        // SAFETY: it is dropped here and nowhere else.
+        unsafe { ManuallyDrop::drop(&mut self.pinned) };
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let shard = shard_of(self.0);
+        let mut taken = shard.enter();
+        taken.retain(|taken| taken.handle != self.0);
+        shard.tell();
+    }
+}
+
+fn shard_of(handle: Handle) -> &'static Monitor<Vec<Taken>> {
+    &ALL[handle.0 as usize % SHARDS]
+}
+
+/// All lists of turns, for a process that forks: whole, and by nobody else's hand.
+pub struct Frozen(Vec<Entered<Vec<Taken>>>);
+
+/// Waits until no list is being changed, and keeps it so until the answer is dropped.
+pub fn freeze() -> Frozen {
+    Frozen(ALL.iter().map(Monitor::enter).collect())
+}
+
+impl Frozen {
+    /// In the child: nobody has a turn, since it has no other thread. The turns that somebody had.
+    pub fn in_child(mut self) -> Vec<Taken> {
+        ALL.iter().for_each(Monitor::forget_waiters);
+        self.0
+            .iter_mut()
+            .flat_map(|taken| taken.drain(..))
+            .collect()
+    }
 }

@@ -90,11 +90,37 @@ pub fn advise(pages: Span, advice: Advice) -> Result<()> {
 
 /// Keeps pages in memory, and brings them in.
 pub fn lock(pages: Span) -> Result<()> {
-    let (first, len) = (pages.start as *mut libc::c_void, pages.end - pages.start);
-    // SAFETY: they are a mapping's own, and hold afterwards what they hold.
-    match system(|| unsafe { libc::mlock(first, len) }) {
+    let (first, len) = memory(pages);
+    // SAFETY: they are a mapping's own, and hold afterwards what they hold, here and below.
+    locked(system(|| unsafe { libc::mlock(first, len) }))
+}
+
+/// Keeps each of the pages in memory once it is touched (mlock2(2)), so that it takes no memory now, and there need be
+/// no bytes behind it yet.
+pub fn lock_on_fault(pages: Span) -> Result<()> {
+    const MLOCK_ONFAULT: libc::c_uint = 1;
+    let (first, len) = memory(pages);
+    // By its number, since older C libraries don't have it.
+    // SAFETY: as above.
+    let lock = || unsafe { libc::syscall(libc::SYS_mlock2, first, len, MLOCK_ONFAULT) as i32 };
+    locked(system(lock))
+}
+
+fn locked(answer: Result<i32>) -> Result<()> {
+    match answer {
         // RLIMIT_MEMLOCK, or no memory (mlock(2)).
         Err(Error::System(libc::ENOMEM | libc::EAGAIN | libc::EPERM)) => Err(Error::Limit),
         answer => answer.map(drop),
     }
+}
+
+/// Lets pages go that were kept.
+pub fn unlock(pages: Span) -> Result<()> {
+    let (first, len) = memory(pages);
+    // SAFETY: as above.
+    system(|| unsafe { libc::munlock(first, len) }).map(drop)
+}
+
+fn memory(pages: Span) -> (*const libc::c_void, usize) {
+    (pages.start as *const libc::c_void, pages.end - pages.start)
 }

@@ -572,3 +572,45 @@ fn a_fault_in_a_slot_that_is_used_again_finds_the_new_value_or_none() {
         assert_eq!(world.drops(), 2);
     });
 }
+
+#[test]
+fn who_sees_the_length_that_a_value_has_grown_to_is_found_by_the_fault_handler() {
+    loom::model(|| {
+        let world = World::new();
+        let handle = world.insert(1);
+        let length = Arc::new(AtomicUsize::new(MEMORY.end));
+        let shown = length.clone();
+        let grows = spawn(&world.table, move |table| {
+            let grown = Span { end: 300, ..MEMORY };
+            let pinned = table.pin(handle).expect("it is open");
+            // Release: as the library shows a length.
+            pinned.widen(grown, |_| shown.store(grown.end, Ordering::Release));
+        });
+        // Acquire: as the library looks at it.
+        if length.load(Ordering::Acquire) == 300 {
+            assert!(world.table.pin_at(299).next().is_some(), "touched too soon");
+        }
+        grows.join().expect("it ends");
+        assert_eq!(world.table.close(handle), Ok(()));
+    });
+}
+
+#[test]
+fn what_a_thread_that_a_fork_left_behind_had_begun_keeps_nobody_out() {
+    loom::model(|| {
+        let world = World::new();
+        let (changing, waiting) = (world.insert(1), world.insert(2));
+        let mut pinned = world.table.pin(changing).expect("it is open");
+        std::mem::forget(pinned.alone(Views::Refused));
+        std::mem::forget(pinned);
+        std::mem::forget(world.table.pin(waiting));
+        for handle in [changing, waiting] {
+            world.table.abandon(handle, true);
+            let mut pinned = world.table.pin(handle).expect("nobody keeps it out");
+            assert!(pinned.alone(Views::Refused).is_ok(), "nobody else is there");
+            drop(pinned);
+            assert_eq!(world.table.close(handle), Ok(()));
+        }
+        assert_eq!(world.drops(), 2);
+    });
+}

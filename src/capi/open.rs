@@ -50,7 +50,8 @@ pub unsafe extern "C" fn memmap_open(
 /// SIGBUS later. A file system without fallocate has zeros written instead. MEMMAP_SPARSE reserves
 /// nothing. A call that fails leaves no new file behind; what an existing file held is kept when space
 /// or a limit is what was missing (on tmpfs, and where there is no fallocate, it may be gone; with
-/// MEMMAP_SPARSE only a limit is noticed beforehand).
+/// MEMMAP_SPARSE only a limit is noticed beforehand); blocks that it has reserved behind the end of such a file stay
+/// there while somebody else has it open.
 ///
 /// `*out` is a handle that must eventually be given to memmap_close. `path` and `options` are not
 /// kept; NULL options are the defaults: mode 0600, and the name not yet durable (MEMMAP_DURABLE).

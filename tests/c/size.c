@@ -36,11 +36,11 @@ static void growing_keeps_the_bytes_and_adds_zeros_with_blocks(void) {
     close_file();
 }
 
-static void growing_a_sparse_mapping_reserves_nothing(void) {
+static void growing_a_sparse_mapping_reserves_its_last_block(void) {
     CHECK_OK(memmap_create("file", 0, OPTIONS(.flags = MEMMAP_SPARSE), &handle));
     CHECK_OK(memmap_resize(handle, 1 << 20));
     CHECK_EQUAL(1 << 20, size_of("file"));
-    CHECK_EQUAL(0, status_of("file").st_blocks);
+    CHECK(status_of("file").st_blocks * 512 <= status_of("file").st_blksize);
     close_file();
 }
 
@@ -106,16 +106,17 @@ static void a_pin_forbids_moving_and_cutting_and_nothing_else(void) {
     close_file();
 }
 
-static void what_was_written_past_the_end_does_not_come_back(void) {
+/* Clearing it could hit what others append. */
+static void on_tmpfs_what_was_written_past_the_end_is_there_when_the_file_has_grown(void) {
     int fd = memfd_create("tmpfs", MFD_CLOEXEC);
     CHECK(ftruncate(fd, 100) == 0);
     CHECK_OK(memmap_from_fd(fd, OPTIONS(.access = MEMMAP_READ_WRITE), &handle));
     address_of(handle)[100] = 's'; /* In the last page, past the end of the file. */
-    address_of(handle)[4095] = 's';
     CHECK_OK(memmap_resize(handle, 10000));
-    CHECK(all_bytes(handle, 0, 10000, 0));
+    CHECK_EQUAL('s', byte_at(handle, 100));
+    CHECK(all_bytes(handle, 101, 9899, 0));
     CHECK_OK(memmap_fill(handle, 0, MEMMAP_TO_END, 'y'));
-    CHECK_OK(memmap_resize(handle, 5000)); /* The cut itself leaves nothing either. */
+    CHECK_OK(memmap_resize(handle, 5000)); /* A cut leaves nothing behind. */
     CHECK_OK(memmap_resize(handle, 10000));
     CHECK(all_bytes(handle, 0, 5000, 'y') && all_bytes(handle, 5000, 5000, 0));
     CHECK_OK(memmap_close(handle));
@@ -271,12 +272,12 @@ static void a_descriptor_that_others_closed_or_took_is_ebadf_and_harms_no_file(v
 int main(int argc, char **argv) {
     static const struct behaviour behaviours[] = {
         BEHAVIOUR(growing_keeps_the_bytes_and_adds_zeros_with_blocks),
-        BEHAVIOUR(growing_a_sparse_mapping_reserves_nothing),
+        BEHAVIOUR(growing_a_sparse_mapping_reserves_its_last_block),
         BEHAVIOUR(shrinking_cuts_the_file_and_what_comes_back_is_zero),
         BEHAVIOUR(within_the_capacity_the_address_stays),
         BEHAVIOUR(shrinking_gives_address_space_back_unless_it_was_asked_for),
         BEHAVIOUR(a_pin_forbids_moving_and_cutting_and_nothing_else),
-        BEHAVIOUR(what_was_written_past_the_end_does_not_come_back),
+        BEHAVIOUR(on_tmpfs_what_was_written_past_the_end_is_there_when_the_file_has_grown),
         BEHAVIOUR(a_window_before_the_end_leaves_what_follows_it),
         BEHAVIOUR(only_a_read_write_mapping_with_its_descriptor_resizes),
         BEHAVIOUR(more_than_can_be_had_is_a_status_and_changes_nothing),

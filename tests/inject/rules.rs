@@ -137,6 +137,12 @@ const EXCEPTIONS: &[Exception] = &[
         "MEMMAP_ERR_LIMIT",
         "memmap_lock_memory",
     ),
+    (
+        "mlock2",
+        &["EAGAIN", "ENOMEM", "EPERM"],
+        "MEMMAP_ERR_LIMIT",
+        "memmap_resize",
+    ),
     ("futex", &["EFAULT"], "MEMMAP_ERR_FAULT", "memmap_wait"),
     (
         "futex",
@@ -191,7 +197,12 @@ impl Failed<'_> {
         // Another file's descriptor is left alone: as far as anybody knows, it is none.
         let closing =
             self.case == "memmap_close, locked" && self.call == "stat" && answer == AS_EVER;
-        answer == THAT_ERRNO || again || closing || EXCEPTIONS.iter().any(excepted)
+        // Pages that can't be given back are filled with zeros instead.
+        let zeroed = self.case == "memmap_resize, shorter without a file"
+            && self.call == "madvise"
+            && answer == AS_EVER;
+        let excepted_here = closing || zeroed || again;
+        answer == THAT_ERRNO || excepted_here || EXCEPTIONS.iter().any(excepted)
     }
 
     /// Whether something may be other than before although the call failed.
@@ -207,6 +218,15 @@ impl Failed<'_> {
             // "The first lock of a handle, also one that fails, opens the file once more".
             _ => self.case.starts_with("memmap_lock") && self.call != "openat",
         }
+    }
+
+    /// Whether the address may be another one, and blocks may be left behind the end of the file, although the call
+    /// failed.
+    pub fn may_move(&self) -> bool {
+        // "A call that fails leaves size and contents as they were; the address may be another one. Blocks that it
+        // has reserved are given back if nobody else has the file open", which is what fcntl would have told.
+        let late = ["fallocate", "pwritev2", "fcntl", "ftruncate", "stat"];
+        self.case.starts_with("memmap_resize, longer") && late.contains(&self.call)
     }
 
     /// Whether something may be other than after a call that succeeded although this one did, too.

@@ -1,0 +1,72 @@
+//! Areas: what the kernel has split a mapping into, where parts of it were advised, locked or protected
+//! each in its own way. mremap(2) takes one at a time.
+
+use crate::regions::{areas_of, locked_areas_of};
+use crate::slot::Span;
+use crate::status::{Error, Result};
+use crate::wishes;
+
+/// Moves the areas of `from` to where as much is mapped from `to` on, which they replace; all of them or none. What
+/// was there stays mapped, with nothing in it, so that nobody else is given these addresses before the caller
+/// unmaps them. `locks` says whether any may be locked.
+///
+/// [`Error::Unsupported`] for memory of files before Linux 5.13, and for other memory before 5.7.
+pub fn move_to(from: Span, to: usize, locks: bool) -> Result<()> {
+    // The kernel counts locked memory that is moved so twice, for ever: it is moved unlocked.
+    let locked = match locks {
+        true => locked_areas_of(from)?,
+        false => Vec::new(),
+    };
+    let all = areas_of(from)?;
+    locked
+        .iter()
+        .try_for_each(|(area, _)| wishes::unlock(*area))?;
+    let moved = move_all(&all, from.start, to);
+    let place = if moved.is_ok() { to } else { from.start };
+    let locked_again = locked.iter().try_for_each(|(area, when_touched)| {
+        let area = at(*area, from.start, place);
+        match when_touched {
+            true => wishes::lock_on_fault(area),
+            false => wishes::lock(area),
+        }
+    });
+    // It could be had before, and can now, unless somebody else has taken the limit in between.
+    moved.and(locked_again)
+}
+
+fn move_all(all: &[Span], from: usize, to: usize) -> Result<()> {
+    for (done, area) in all.iter().enumerate() {
+        let Err(error) = move_one(*area, at(*area, from, to).start) else {
+            continue;
+        };
+        for area in &all[..done] {
+            // Where it came from there is room for it.
+            move_one(at(*area, from, to), area.start)?;
+        }
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// An area of what begins at `from`, when that begins at `to`.
+fn at(area: Span, from: usize, to: usize) -> Span {
+    Span {
+        start: to + (area.start - from),
+        end: to + (area.end - from),
+    }
+}
+
+fn move_one(area: Span, to: usize) -> Result<()> {
+    const MREMAP_DONTUNMAP: libc::c_int = 4;
+    let (start, len) = (area.start as *mut libc::c_void, area.end - area.start);
+    let how = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | MREMAP_DONTUNMAP;
+    // SAFETY: nobody has a pointer to what is moved, and what is replaced is the caller's.
+    let moved = unsafe { libc::mremap(start, len, len, how, to as *mut libc::c_void) };
+    match moved {
+        libc::MAP_FAILED => match std::io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::EINVAL) => Err(Error::Unsupported),
+            error => Err(Error::of_mapping(error)),
+        },
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,56 @@
+//! A monitor: a value behind a lock, and threads that wait for it to change (Hoare 1974).
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// A value that one thread at a time looks at or changes, never for long.
+pub struct Monitor<T> {
+    value: Mutex<T>,
+    changed: Condvar,
+    /// How many threads wait, written while the value is locked: telling them is a system call also where there
+    /// are none.
+    waiting: AtomicUsize,
+}
+
+/// The value, for one thread.
+pub type Entered<T> = MutexGuard<'static, T>;
+
+impl<T> Monitor<T> {
+    pub const fn new(value: T) -> Monitor<T> {
+        Monitor {
+            value: Mutex::new(value),
+            changed: Condvar::new(),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits until no other thread is at the value.
+    pub fn enter(&'static self) -> Entered<T> {
+        // Nothing panics between two changes that belong together.
+        self.value.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits, for who is at the value, until another one has told that it has changed; now and then for nothing.
+    pub fn wait(&'static self, value: Entered<T>) -> Entered<T> {
+        // Relaxed, all: it is changed by who is at the value.
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let value = self
+            .changed
+            .wait(value)
+            .unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        value
+    }
+
+    /// Tells those who wait that the value has changed, for who is at it.
+    pub fn tell(&self) {
+        if self.waiting.load(Ordering::Relaxed) != 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    /// In a child of fork, for who is at the value: nobody waits.
+    pub fn forget_waiters(&self) {
+        self.waiting.store(0, Ordering::Relaxed);
+    }
+}
