@@ -7,30 +7,43 @@
 //! that are rare in texts of all kinds, and this text may have them together in every line. So in a long text
 //! a part of the needle is looked for, a *probe*, whose first and last byte don't stand that far apart
 //! anywhere in a sample of this text.
+//!
+//! A look at a sample costs as much as a search through many KiB. So what is near is searched first, without one; and
+//! memchr's two bytes are kept where the sample doesn't have them.
 
-use memchr::arch::all::packedpair::HeuristicFrequencyRank;
+use memchr::arch::all::packedpair::{HeuristicFrequencyRank, Pair};
 use memchr::memmem::{Finder, FinderBuilder};
 
 /// The length of the first block from the end, in positions: it doubles with every block that has
 /// nothing, so that what is near the end is found without looking far.
-const FIRST_BLOCK: usize = 4 << 10;
+const FIRST_BLOCK: usize = 128;
 /// The length from which on blocks don't grow: it fits into the cache of a core.
 const LAST_BLOCK: usize = 256 << 10;
 /// A block this short is not halved any more.
 const FEW: usize = 64;
 /// From this length on a text takes some hundred times as long as a look at its sample.
 const LONG: usize = 8 << 20;
+/// How many positions are searched before there is a look at a sample.
+const NEAR: usize = 16 << 10;
 const SAMPLE: usize = 2 << 10;
 /// The longest probe: memchr compares as many bytes at once.
 const PROBE: usize = 8;
 
 /// Where `needle` first begins in `hay`; an empty one at the beginning.
 pub fn first(hay: &[u8], needle: &[u8]) -> Option<usize> {
-    match needle {
-        [byte] => memchr::memchr(*byte, hay),
-        _ if hay.len() < LONG => Finder::new(needle).find(hay),
-        _ => Search::new(needle, &hay[..SAMPLE]).find(hay),
+    if let [byte] = needle {
+        return memchr::memchr(*byte, hay);
     }
+    let mut search = Search::new(needle);
+    if hay.len() < LONG {
+        return search.find(hay);
+    }
+    // What begins in there may end behind it.
+    let near = hay.len().min(NEAR - 1 + needle.len());
+    search.find(&hay[..near]).or_else(|| {
+        search.look_at(&hay[NEAR - SAMPLE..NEAR]);
+        search.find(&hay[NEAR..]).map(|found| NEAR + found)
+    })
 }
 
 /// Where `needle` last begins in `hay`; an empty one at the end.
@@ -38,8 +51,7 @@ pub fn last(hay: &[u8], needle: &[u8]) -> Option<usize> {
     match needle {
         [] => Some(hay.len()),
         [byte] => memchr::memrchr(*byte, hay),
-        _ if hay.len() < LONG => last_of_several(&Search::new(needle, &[]), hay),
-        _ => last_of_several(&Search::new(needle, &hay[hay.len() - SAMPLE..]), hay),
+        _ => last_of_several(Search::new(needle), hay),
     }
 }
 
@@ -52,19 +64,29 @@ struct Search<'n> {
 }
 
 impl<'n> Search<'n> {
-    /// To search texts like `sample`; where that is empty, any.
-    fn new(needle: &'n [u8], sample: &[u8]) -> Search<'n> {
-        let probe = probe_of(needle, sample).map(|(start, end)| {
-            let probe = &needle[start..end];
+    /// To search any text.
+    fn new(needle: &'n [u8]) -> Search<'n> {
+        Search {
+            needle,
+            whole: Finder::new(needle),
+            probe: None,
+        }
+    }
+
+    /// To search texts like `sample` from now on.
+    fn look_at(&mut self, sample: &[u8]) {
+        if has_its_rare_bytes(sample, self.needle) {
+            self.take_probe(sample);
+        }
+    }
+
+    fn take_probe(&mut self, sample: &[u8]) {
+        self.probe = probe_of(self.needle, sample).map(|(start, end)| {
+            let probe = &self.needle[start..end];
             let rank = Ends(probe[0], probe[probe.len() - 1]);
             let finder = FinderBuilder::new().build_forward_with_ranker(rank, probe);
             (finder, start)
         });
-        Search {
-            needle,
-            whole: Finder::new(needle),
-            probe,
-        }
     }
 
     /// Where the needle first begins.
@@ -90,6 +112,20 @@ impl<'n> Search<'n> {
             }
         }
     }
+}
+
+/// Whether the two bytes that memchr looks for stand as far apart as in the needle anywhere in the sample.
+fn has_its_rare_bytes(sample: &[u8], needle: &[u8]) -> bool {
+    let Some(pair) = Pair::new(needle) else {
+        return false;
+    };
+    let [one, other] = [pair.index1(), pair.index2()].map(usize::from);
+    let from = |at: usize| sample.get(at..).unwrap_or_default();
+    let both = from(one).iter().zip(from(other));
+    // All of them, without a way out: the compiler compares many at once.
+    both.fold(false, |had, (a, b)| {
+        had | (*a == needle[one]) & (*b == needle[other])
+    })
 }
 
 /// The first and the last byte of a probe count as rare, the others don't.
@@ -156,14 +192,20 @@ impl Pairs {
     }
 }
 
-fn last_of_several(search: &Search, hay: &[u8]) -> Option<usize> {
+fn last_of_several(mut search: Search, hay: &[u8]) -> Option<usize> {
     // Positions are where a needle may begin; what begins in a block may end behind it.
-    let mut end = (hay.len() + 1).checked_sub(search.needle.len())?;
+    let all = (hay.len() + 1).checked_sub(search.needle.len())?;
+    let mut end = all;
     let mut block = FIRST_BLOCK;
+    let mut near = hay.len() >= LONG;
     while end > 0 {
+        if near && all - end + block > NEAR {
+            near = false;
+            search.look_at(&hay[end..end + SAMPLE]);
+        }
         let start = end.saturating_sub(block);
-        if let Some(first) = find_between(search, hay, start, end) {
-            return Some(last_between(search, hay, first, end));
+        if let Some(first) = find_between(&search, hay, start, end) {
+            return Some(last_between(&search, hay, first, end));
         }
         end = start;
         block = (block * 2).min(LAST_BLOCK);
@@ -274,6 +316,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_needle_over_the_border_of_what_is_near_is_found() {
+        let mut hay = vec![b'.'; LONG];
+        for needle in [b"dog, twice".to_vec(), vec![b'-'; NEAR + 9]] {
+            for begins in [0, NEAR - 11, NEAR - 10, NEAR - 2, NEAR - 1, NEAR, NEAR + 1] {
+                hay[begins..begins + needle.len()].copy_from_slice(&needle);
+                assert_eq!(first(&hay, &needle), Some(begins));
+                hay[begins..begins + needle.len()].fill(b'.');
+
+                let begins = LONG - needle.len() - begins;
+                hay[begins..begins + needle.len()].copy_from_slice(&needle);
+                assert_eq!(last(&hay, &needle), Some(begins));
+                hay[begins..begins + needle.len()].fill(b'.');
+            }
+        }
+    }
+
+    #[test]
+    fn a_sample_is_asked_for_the_two_bytes_that_memchr_looks_for() {
+        let text = b"the quick brown fox jumps over the lazy dog, once, ".repeat(9);
+        assert!(has_its_rare_bytes(&text, b"jumps over the lazy cat"));
+        assert!(!has_its_rare_bytes(&text, b"ERROR"));
+        assert!(!has_its_rare_bytes(b"x", b"xyz"), "shorter than the needle");
+        assert!(!has_its_rare_bytes(&text, b""));
+    }
+
     proptest! {
         #[test]
         fn first_and_last_are_what_a_naive_search_finds(
@@ -296,9 +364,10 @@ mod tests {
         ) {
             let hay = [hay.repeat(repeats), needle.repeat(repeats % 3), hay].concat();
             let all = naive(&hay, &needle);
-            let search = Search::new(&needle, &sample);
+            let mut search = Search::new(&needle);
+            search.take_probe(&sample);
             prop_assert_eq!(search.find(&hay), all.first().copied());
-            prop_assert_eq!(last_of_several(&search, &hay), all.last().copied());
+            prop_assert_eq!(last_of_several(search, &hay), all.last().copied());
         }
     }
 }

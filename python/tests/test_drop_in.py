@@ -197,6 +197,22 @@ def test_searches_find_what_bytes_find():
             assert mapping.rfind(needle) == content.rfind(needle, mapping.tell())
 
 
+def test_what_is_near_is_found_without_a_call_into_the_library(monkeypatch):
+    def refused(*_):
+        raise AssertionError("the library is asked")
+
+    with memmap.mmap(-1, LONG) as mapping:
+        for at in (0, 100, 1000, LONG - 1100, LONG - 100):
+            mapping[at : at + 4] = b"near"
+        mapping[LONG // 2 : LONG // 2 + 3] = b"far"
+        assert mapping.find(b"far", 0) == mapping.rfind(b"far", 0) == LONG // 2
+        monkeypatch.setattr(memmap._library, "find", refused)
+        monkeypatch.setattr(memmap._library, "rfind", refused)
+        assert [mapping.find(b"near", start) for start in (0, 1, 101, -1100)] == [0, 100, 1000, LONG - 1100]
+        assert [mapping.find(b"near", 1, end) for end in (104, LONG, -1)] == [100, 100, 100]
+        assert [mapping.rfind(b"near", 0, end) for end in (LONG, -99, 1003, 103)] == [LONG - 100, LONG - 1100, 100, 0]
+
+
 AFTER_CLOSE = [
     "m[0]", "m[:]", "m.__setitem__(0, 1)", "len(m)", "m.read()", "m.write(b'x')", "m.find(b'x')", "m.rfind(b'x')",
     "m.seek(0)", "m.tell()", "m.flush()", "m.flush(range(1))", "m.resize(1)", "m.move(0, 1, 1)", "m.size()",

@@ -1,5 +1,8 @@
 /* Searching: memmap_find and memmap_rfind. */
 
+#include <signal.h>
+#include <sys/ptrace.h>
+
 #include "files.h"
 
 static memmap_handle handle;
@@ -92,6 +95,76 @@ static void a_search_that_looks_at_a_lost_page_is_a_fault(void) {
     unlink("file");
 }
 
+enum { HIT = 500, FAR_HIT = 2 << 10 };
+
+/* A mapping of that many lines' bytes, which has "near" and "further" twice, as far from either end. */
+static void open_log(uint64_t size) {
+    const char line[] = "2026-11-27 12:00:00 INFO the quick brown fox jumps over the lazy dog\n";
+    uint8_t *data;
+    uint64_t at, len;
+    CHECK_OK(memmap_anonymous(size, NULL, &handle));
+    CHECK_OK(memmap_data(handle, &data, &len));
+    for (at = 0; at + sizeof line <= size; at += sizeof line - 1)
+        memcpy(data + at, line, sizeof line - 1);
+    memcpy(data + HIT, "near", 4);
+    memcpy(data + FAR_HIT, "further", 7);
+    memcpy(data + size - HIT, "near", 4);
+    memcpy(data + size - FAR_HIT, "further", 7);
+}
+
+static uint64_t look(int backwards, const char *needle) {
+    uint64_t at = UNTOUCHED;
+    CHECK_OK((backwards ? memmap_rfind : memmap_find)(handle, 0, MEMMAP_TO_END, needle, strlen(needle), &at));
+    return at;
+}
+
+/* The instructions of a search, each of which the processor stops after; 0 where that isn't allowed. */
+static long steps_of(int backwards, const char *needle) {
+    long steps = 0;
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+            _exit(0);
+        raise(SIGSTOP);
+        look(backwards, needle);
+        _exit(0);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    /* A search takes some thousands; who takes more is not waited for. */
+    for (; WIFSTOPPED(status) && steps < 20000; steps++)
+        CHECK(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0 && waitpid(child, &status, 0) == child);
+    if (WIFSTOPPED(status))
+        CHECK(kill(child, SIGKILL) == 0 && waitpid(child, &status, 0) == child);
+    return steps;
+}
+
+/* Time would tell this too, now and then. */
+static void what_is_near_is_found_as_soon_in_a_long_text_as_in_a_short_one(void) {
+    const char *const needles[] = {"near", "further"};
+    const uint64_t sizes[] = {1 << 20, 16 << 20};
+    long steps[2];
+    int i, size, backwards;
+    for (i = 0; i < 2; i++) {
+        for (backwards = 0; backwards < 2; backwards++) {
+            for (size = 0; size < 2; size++) {
+                const uint64_t distance = i ? FAR_HIT : HIT;
+                open_log(sizes[size]);
+                CHECK_EQUAL(backwards ? sizes[size] - distance : distance, look(backwards, needles[i]));
+                steps[size] = steps_of(backwards, needles[i]);
+                CHECK_OK(memmap_close(handle));
+            }
+            if (steps[0] == 0) {
+                skip("no child can be traced");
+                return;
+            }
+            if (!CHECK(steps[1] < steps[0] + steps[0] / 4))
+                printf("%s %s: %ld instructions in 1 MiB, %ld in 16\n", backwards ? "rfind" : "find", needles[i], steps[0],
+                       steps[1]);
+        }
+    }
+}
+
 int main(int argc, char **argv) {
     const struct behaviour behaviours[] = {
         BEHAVIOUR(the_first_and_the_last_of_several_are_found),
@@ -99,6 +172,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(nothing_is_found_at_the_beginning_and_at_the_end),
         BEHAVIOUR(bounds_outside_the_mapping_are_refused),
         BEHAVIOUR(a_search_that_looks_at_a_lost_page_is_a_fault),
+        BEHAVIOUR(what_is_near_is_found_as_soon_in_a_long_text_as_in_a_short_one),
     };
     return RUN(argc, argv, behaviours);
 }
