@@ -39,11 +39,7 @@ fn wrong_preamble(text: &str) -> Option<&'static str> {
     let mut lines = text.lines();
     let mut after = |word: &str| lines.next()?.strip_prefix(word);
     let (bug, kind, test) = (after("Bug: "), after("Kind: "), after("Test: "));
-    let tests = [
-        "cargo test --",
-        "cd go && $GO test ",
-        "cd python && $PYTHON ",
-    ];
+    let tests = ["cargo test --", "$GO test ", "$PYTHON -m pytest "];
     match (bug, kind, test, lines.next()) {
         (None | Some(""), ..) => Some("the first line has to be Bug: and what it is"),
         (_, kind, ..) if !kind.is_some_and(|kind| KINDS.contains(&kind)) => {
@@ -62,7 +58,7 @@ fn refused(patch: &Path) -> Option<String> {
     let above = root().parent().expect("it is in a folder");
     let mut apply = Command::new("git");
     apply
-        .args(["apply", "--check"])
+        .args(["apply", "--check", "-C1"])
         .arg(patch)
         .env("GIT_CEILING_DIRECTORIES", above)
         .current_dir(root());
