@@ -275,7 +275,10 @@ typedef enum memmap_advice {
      */
     MEMMAP_ADVICE_PAGE_OUT = 8,
     /**
-     * A child of fork does not have them, and touching them there is SIGSEGV.
+     * A child of fork does not have them: touching them there by a pointer is SIGSEGV, or touches what is mapped there
+     * by then. Calls on the mapping are MEMMAP_ERR_FAULT there for a range that may not be there, and
+     * MEMMAP_ERR_UNSUPPORTED when they would change what is at its addresses; the guard leaves all of them alone, and
+     * memmap_close unmaps nothing. The library knows of it only by this advice: not by a madvise(2) of the program's own.
      */
     MEMMAP_ADVICE_DONT_FORK = 9,
     /**

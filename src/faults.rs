@@ -55,6 +55,7 @@ pub fn fault(handle: Handle) -> Result<Fault> {
 pub fn recover(handle: Handle) -> Result<()> {
     let turn = turn(handle);
     let mut mapping = turn.pin()?;
+    mapping.refuse_what_was_left_behind()?;
     if mapping.slot().faults() != 0 {
         refuse_unless_whole(&mapping)?;
         // Those who view it keep their addresses; handlers of faults under way are waited for, so that
@@ -84,6 +85,23 @@ fn map_back(mapping: &mut Mapping) -> Result<()> {
     }
     mapping.lost.clear();
     Ok(())
+}
+
+/// For the only thread of a child of fork: what it may not have counts as lost, and the guard leaves what is at its
+/// addresses alone.
+pub fn begin_child() {
+    handles::each_in_child(|mapping, slot| {
+        if let Some(missing) = mapping.wishes.absence.begin() {
+            let all = mapping.reserved();
+            let missing = missing.start..missing.end.min(all.end - all.start);
+            // No memory is mapped here: it would come to lie where the pages were.
+            mapping
+                .lost
+                .note_hull(missing, all.end - all.start, Causes::UNKNOWN);
+            slot.note_fault();
+            slot.set_span(Span::default());
+        }
+    });
 }
 
 /// Takes `len` bytes from `data` on, which somebody else has mapped and will unmap, under guard. `fd`

@@ -4,6 +4,7 @@
 
 use crate::changes;
 use crate::failures;
+use crate::faults;
 use crate::handles;
 use crate::queues;
 use crate::turn;
@@ -83,6 +84,8 @@ extern "C" fn in_child() {
     if let Some(all) = unsafe { (*HELD.0.get()).take() } {
         all.flushes.in_child();
         all.queues.in_child();
+        // Before anything is unmapped here that this process may not have.
+        faults::begin_child();
         // Last: what they pinned may be closed since, and is unmapped now.
         for taken in all.turns.in_child() {
             handles::abandon(taken.handle, taken.pinned);

@@ -121,6 +121,12 @@ pub fn abandon(handle: Handle, pinned: bool) {
     TABLE.abandon(handle, pinned);
 }
 
+/// Calls `look` with each mapping that is there, and its slot, for the only thread of a child of fork.
+pub fn each_in_child(look: impl FnMut(&Mapping, &Slot<Mapping>)) {
+    // SAFETY: there is no other thread, and fork waited for all that change a mapping.
+    unsafe { TABLE.each(look) };
+}
+
 /// Whether there is a mapping that has pages of `span`.
 pub fn any_in(span: Span) -> bool {
     TABLE

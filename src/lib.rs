@@ -14,6 +14,7 @@
 //!    copied, or handed out as a pointer that is [pinned](Map::pin).
 //! 5. `capi` converts, calls and stores, and has no logic; nothing else has an `extern "C"` export.
 
+mod absence;
 mod access;
 mod advice;
 mod areas;

@@ -111,6 +111,16 @@ impl Lost {
         }
     }
 
+    /// The same, without mapping memory for it: what lies between two blocks counts as lost too.
+    pub fn note_hull(&self, block: Range<usize>, total: usize, cause: Causes) {
+        let nothing = ptr::null_mut();
+        // Relaxed, both: NOWHERE is no address, and a map that is there is looked at by who acquires it.
+        let _ = self
+            .pages
+            .compare_exchange(nothing, NOWHERE, Ordering::Relaxed, Ordering::Relaxed);
+        self.note_block(block, total, cause);
+    }
+
     fn note_cause(&self, cause: Causes) {
         self.causes.fetch_or(cause.0, Ordering::Release); // As above.
     }
@@ -400,6 +410,22 @@ mod tests {
             assert_eq!(lost.check(&(9 * page..16 * page)), Ok(()));
             assert_eq!(lost.runs(16 * page), vec![page..9 * page]);
         }
+    }
+
+    #[test]
+    fn what_is_noted_without_mapping_memory_takes_none_and_leaves_a_map_that_is_there() {
+        let page = page_size();
+        let (before, lost) = (taken(), Lost::of_pages(page));
+        lost.note_hull(page..2 * page, 1 << 40, Causes::UNKNOWN);
+        assert_eq!(lost.runs(16 * page), vec![page..2 * page]);
+        assert!(taken() < before + (1 << 24), "a map of 32 MiB was made");
+        let lost = Lost::of_pages(page);
+        lost.note_block(page..2 * page, 16 * page, Causes::IO);
+        lost.note_hull(8 * page..9 * page, 16 * page, Causes::UNKNOWN);
+        assert_eq!(
+            lost.runs(16 * page),
+            vec![page..2 * page, 8 * page..9 * page]
+        );
     }
 
     #[test]

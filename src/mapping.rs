@@ -167,6 +167,13 @@ impl Mapping {
         }
     }
 
+    /// The pages that hold the bytes of a range, as bytes from the first page on.
+    pub fn positions(&self, range: &Range<usize>) -> Range<usize> {
+        let (skip, page) = (self.page_skip(), self.pages.size);
+        let (start, end) = (range.start + skip, range.end + skip);
+        start / page * page..end.next_multiple_of(page)
+    }
+
     /// All of its pages, those kept for growing included.
     pub fn reserved(&self) -> Span {
         self.reserved_in(&self.memory)
@@ -401,9 +408,18 @@ impl Mapping {
         }
     }
 
-    /// Whether somebody else has mapped it, and is to unmap it.
+    /// Whether it is not this process's to resize and to unmap: somebody else has mapped it and will unmap it, or
+    /// it was left behind.
     pub fn is_lent(&self) -> bool {
-        self.memory.is_lent()
+        self.memory.is_lent() || self.wishes.absence.is_here()
+    }
+
+    /// Refuses to change what is at the addresses of a mapping that this process, a child, may not have.
+    pub fn refuse_what_was_left_behind(&self) -> Result<()> {
+        match self.wishes.absence.is_here() {
+            true => Err(Error::Unsupported),
+            false => Ok(()),
+        }
     }
 
     /// Puts zero pages, private to this process, where the pages of `block` (addresses) were; false
@@ -412,6 +428,9 @@ impl Mapping {
         /// What it may take at once where the whole process is locked (mlockall(2)), so that the many small
         /// blocks take one system call each.
         const SMALL: usize = 256 << 10;
+        let first = self.reserved().start;
+        self.wishes
+            .note_new(&(block.start - first..block.end - first));
         let aside = self.wishes.any() || block.end - block.start > SMALL;
         // More than is said above if it must be: twice the areas, or the address space, may not be had.
         let put = aside && self.move_stand_ins_in(block).is_ok() || self.map_stand_ins(block);
@@ -450,6 +469,7 @@ impl Mapping {
             start: first + run.start,
             end: first + run.end,
         };
+        self.wishes.note_new(run);
         if !self.wishes.any() || self.move_back(run, place).is_err() {
             self.map_in_place(run, place)?;
         }
@@ -503,6 +523,9 @@ const MADV_DONTNEED_LOCKED: libc::c_int = 24;
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        if self.wishes.absence.is_here() {
+            return; // What is at its addresses is somebody else's, and the rest goes with the process.
+        }
         let kept = !self.is_lent() && poison::keep(self.reserved(), self.file().ok());
         if !kept {
             // SAFETY: it is dropped here and nowhere else.

@@ -28,6 +28,7 @@ pub enum Prefault {
 
 fn pinned(handle: Handle, offset: u64, len: u64) -> Result<(Pinned, Range<usize>)> {
     let mapping = pin(handle)?;
+    mapping.refuse_what_was_left_behind()?;
     let range = checked_to_end(offset, len, mapping.len() as u64)?;
     Ok((mapping, in_memory(range)))
 }
@@ -41,7 +42,7 @@ pub fn advise(handle: Handle, offset: u64, len: u64, advice: Advice) -> Result<(
     if advice == Advice::DontNeed && mapping.is_private() {
         return Err(Error::Access);
     }
-    mapping.wishes.note(advice);
+    mapping.wishes.note(advice, &mapping.positions(&range));
     advise_pages(&mapping, range.clone(), advice)?;
     if let (Advice::PageOut, Backing::File(file)) = (advice, &mapping.backing) {
         // Out of this mapping, then out of the page cache, where pages stay that others map or that
@@ -203,6 +204,7 @@ pub fn unlock_pages(mapping: &Mapping, range: Range<usize>) -> Result<()> {
 pub fn protect(handle: Handle, access: Access) -> Result<()> {
     let turn = turn(handle);
     let mut mapping = turn.pin()?;
+    mapping.refuse_what_was_left_behind()?;
     // Who holds a pin may be writing by its pointer.
     let mut alone = mapping.alone(Views::Refused)?;
     let _change = changes::begin();

@@ -163,6 +163,19 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
             .map(|(_, slot)| slot.span())
     }
 
+    /// Calls `look` with each value that is open, or closed and still pinned, and its slot.
+    ///
+    /// # Safety
+    ///
+    /// No other thread is here, and nobody has a value alone.
+    pub unsafe fn each(&self, mut look: impl FnMut(&T, &Slot<T>)) {
+        self.chunks()
+            .flat_map(|(number, _)| self.slots_of(number))
+            .filter(|(_, slot)| slot.is_alive())
+            // SAFETY: the caller's: nobody drops it meanwhile.
+            .for_each(|(_, slot)| unsafe { slot.with(|value| look(value, slot)) });
+    }
+
     /// Pins the value until [`Table::unview`], and shows it to `look` meanwhile.
     pub fn view<R>(&self, handle: Handle, look: impl FnOnce(&T) -> R) -> Result<R> {
         let slot = self.slot(handle)?;

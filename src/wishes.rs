@@ -1,10 +1,12 @@
 //! Wishes: what the options ask of every page that the mapping ever has, also of those that it grows into, of
 //! the stand-ins of lost pages, and of what is mapped back. What later advice keeps from others is among them.
 
+use crate::absence::Absence;
 use crate::advice::Advice;
 use crate::options::{Flags, Options};
 use crate::slot::Span;
 use crate::status::{Error, Result, system};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// What is asked of every page. [`Wishes::apply`] is for a signal handler too.
@@ -15,10 +17,13 @@ pub struct Wishes {
     /// What was asked for a part of the mapping since it was opened, a bit for each of [`LATER`]. Nobody
     /// remembers for which part, so new pages have it wherever they come.
     later: AtomicU8,
+    /// What a child of fork is without.
+    pub absence: Absence,
 }
 
 /// The advice that keeps pages from others, which new pages must not lack; no advice takes it back.
 const LATER: [Advice; 3] = [Advice::DontDump, Advice::DontFork, Advice::WipeOnFork];
+const DONT_FORK: usize = 1; // Of those.
 
 impl Wishes {
     /// Those of the options.
@@ -27,14 +32,30 @@ impl Wishes {
             flags: options.flags,
             advice: options.advice,
             later: AtomicU8::new(0),
+            absence: match options.advice {
+                Advice::DontFork => Absence::of_everything(),
+                _ => Absence::of_nothing(),
+            },
         }
     }
 
-    /// Takes note of advice that is given now, before the pages have it: new ones are not without it.
-    pub fn note(&self, advice: Advice) {
+    /// Takes note of advice that is given now for the bytes at `positions`, before they have it: new pages are not
+    /// without it.
+    pub fn note(&self, advice: Advice, positions: &Range<usize>) {
+        if advice == Advice::DontFork {
+            self.absence.note(positions);
+        }
         if let Some(bit) = LATER.iter().position(|keeps| *keeps == advice) {
             // Relaxed: advice orders nothing; who gives it beside a fault gives it before or after that.
             self.later.fetch_or(1 << bit, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note of pages that come in the place of others, at `positions`.
+    pub fn note_new(&self, positions: &Range<usize>) {
+        let later = self.later.load(Ordering::Relaxed); // As in `note`.
+        if later & 1 << DONT_FORK != 0 {
+            self.absence.note(positions);
         }
     }
 

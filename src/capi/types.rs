@@ -68,7 +68,10 @@ pub enum RawAdvice {
     /// They go now: out of this mapping, and out of the page cache unless somebody else maps them or
     /// they are yet to be written back (flush first).
     MemmapAdvicePageOut = 8,
-    /// A child of fork does not have them, and touching them there is SIGSEGV.
+    /// A child of fork does not have them: touching them there by a pointer is SIGSEGV, or touches what is mapped there
+    /// by then. Calls on the mapping are MEMMAP_ERR_FAULT there for a range that may not be there, and
+    /// MEMMAP_ERR_UNSUPPORTED when they would change what is at its addresses; the guard leaves all of them alone, and
+    /// memmap_close unmaps nothing. The library knows of it only by this advice: not by a madvise(2) of the program's own.
     MemmapAdviceDontFork = 9,
     /// A child of fork finds zeros; for anonymous memory only.
     MemmapAdviceWipeOnFork = 10,

@@ -771,6 +771,85 @@ static void a_fork_inherits_the_guard_and_its_zero_pages_are_its_own(void) {
 
 /* ---- Closing ---- */
 
+/* ---- Pages that a child of fork doesn't have ---- */
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+static uint64_t missing, missing_end; /* Of 8 pages, those that were advised about. */
+
+/* Memory of somebody else where the pages were, which are not there. */
+static uint8_t *put_theirs(int flags, int fd) {
+    uint8_t *place = address_of(handle) + missing * PAGE;
+    uint8_t *put = mmap(place, (missing_end - missing) * PAGE, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE, fd, 0);
+    CHECK(put == place);
+    return put;
+}
+
+static void uses_and_closes_what_it_has_not(void) {
+    char byte = 'b';
+    uint64_t len;
+    uint8_t *put = put_theirs(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    memset(put, 't', (missing_end - missing) * PAGE);
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_read(handle, missing * PAGE, &byte, 1));
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_write(handle, missing_end * PAGE - 1, "w", 1));
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_fill(handle, 0, MEMMAP_TO_END, 'w'));
+    CHECK_EQUAL('b', byte);
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_recover(handle));
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_protect(handle, MEMMAP_READ_ONLY));
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_advise(handle, missing * PAGE, 1, MEMMAP_ADVICE_DONT_NEED));
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_resize(handle, PAGE));
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_refresh(handle, &len));
+    if (missing > 0)
+        CHECK_EQUAL('x', byte_at(handle, missing * PAGE - 1));
+    if (missing_end < 8)
+        CHECK_EQUAL('x', byte_at(handle, missing_end * PAGE));
+    CHECK_OK(memmap_close(handle));
+    for (len = 0; len < (missing_end - missing) * PAGE; len++)
+        if (put[len] != 't')
+            break;
+    CHECK_EQUAL((missing_end - missing) * PAGE, len);
+}
+
+/* A loss of theirs, at an address that is ours in the parent. */
+static void loses_what_is_theirs(void) {
+    int fd = memfd_create("theirs", MFD_CLOEXEC);
+    CHECK(fd >= 0 && ftruncate(fd, 8 * PAGE) == 0);
+    put_theirs(MAP_SHARED, fd);
+    CHECK(ftruncate(fd, 0) == 0);
+    load(address_of(handle) + missing * PAGE);
+}
+
+static void a_child_leaves_alone_what_it_has_not(uint32_t advice) {
+    handle = guarded(8, OPTIONS(.access = MEMMAP_READ_WRITE, .advice = advice));
+    missing = advice == 0 ? 3 : 0;
+    missing_end = advice == 0 ? 5 : 8;
+    if (advice == 0)
+        CHECK_OK(memmap_advise(handle, 3 * PAGE + 7, PAGE, MEMMAP_ADVICE_DONT_FORK));
+    in_child(uses_and_closes_what_it_has_not);
+    CHECK_EQUAL(SIGBUS, killed_by(loses_what_is_theirs));
+    CHECK_WHOLE(handle);
+    CHECK(all_bytes(handle, 0, 8 * PAGE, 'x'));
+}
+
+static void what_a_child_has_not_it_neither_touches_nor_unmaps(void) {
+    a_child_leaves_alone_what_it_has_not(MEMMAP_ADVICE_DONT_FORK);
+    close_file();
+    a_child_leaves_alone_what_it_has_not(0);
+    set_size("file", 2 * PAGE); /* What takes the place of others isn't there either. */
+    load(address_of(handle) + 5 * PAGE);
+    set_size("file", 8 * PAGE);
+    CHECK_OK(memmap_recover(handle));
+    missing = 2;
+    missing_end = 8;
+    CHECK_OK(memmap_fill(handle, 0, MEMMAP_TO_END, 'x'));
+    in_child(uses_and_closes_what_it_has_not);
+    CHECK_OK(memmap_poison_closed(1 << 30));
+    in_child(uses_and_closes_what_it_has_not);
+    close_file();
+}
+
 static void *use_until_closed(void *unused) {
     memmap_status status;
     memmap_view view;
@@ -989,6 +1068,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_full_ext4_under_a_sparse_file_is_survived),
         BEHAVIOUR(of_two_processes_that_map_a_file_one_may_cut_it),
         BEHAVIOUR(a_fork_inherits_the_guard_and_its_zero_pages_are_its_own),
+        BEHAVIOUR(what_a_child_has_not_it_neither_touches_nor_unmaps),
         BEHAVIOUR(a_fault_while_another_thread_closes_the_handle_is_survived),
         BEHAVIOUR(closed_but_still_pinned_it_is_guarded),
         BEHAVIOUR(an_address_that_was_ours_a_moment_ago_is_not_ours_any_more),
