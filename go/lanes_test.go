@@ -17,6 +17,11 @@ func TestWhatHoldsForOneWordHoldsForLanes(t *testing.T) {
 		"busy":       TestWhatWouldMoveOrCutAViewIsBusy,
 		"capacity":   TestWithinTheCapacityAViewIsNoObstacle,
 		"at once":    TestUsingResizingAndClosingAtOnce,
+		"waiting":    TestAResizeThatWaitsComesThroughViewsThatOverlap,
+		"in turn":    TestAViewThatComesAfterAResizeThatWaitsIsServedAfterIt,
+		"nested":     TestAViewInAViewComesThroughWhileAResizeWaits,
+		"gives up":   TestWhoGivesUpWaitingKeepsNobodyElseWaiting,
+		"close all":  TestClosingEndsAllWaiting,
 	} {
 		t.Run(name, test)
 	}

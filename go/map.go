@@ -23,6 +23,7 @@ type Map struct {
 	*origin
 	recovered atomic.Pointer[FaultError] // What was lost when it was last recovered.
 	sizing    sync.Mutex                 // One resize or recovery at a time.
+	turns     turns                      // Of those who wait for views to end.
 	cleanup   runtime.Cleanup
 	meetings  meetings // Whether there ought to be lanes.
 }

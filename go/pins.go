@@ -1,6 +1,7 @@
 package memmap
 
 import (
+	"context"
 	"runtime"
 	"time"
 )
@@ -14,6 +15,7 @@ import (
 //     several times; setting reclaimed happens once.
 //   - gate keeps newcomers waiting while one operation moves, cuts or recovers the mapping. Nobody unmaps
 //     meanwhile; whoever opens it looks.
+//   - held keeps new views waiting while somebody waits for those that there are: see turns.go.
 //
 // A Map that nobody has opened, the zero value, lacks the bit that every other has from newMap on, and so everybody
 // who enters finds another state than he hopes for: that costs no look of its own.
@@ -27,6 +29,7 @@ const (
 	views             = (view - 1) * view
 	counts            = operations | views
 	reclaimed  uint64 = 1 << 60
+	held       uint64 = 1 << 61
 	gate       uint64 = 1 << 62
 	closed     uint64 = 1 << 63
 )
@@ -72,20 +75,29 @@ func (m *Map) uncount(unit uint64) uint64 {
 
 // enterLate is enter for who is counted, but not alone in the state.
 func (m *Map) enterLate(unit, state uint64) bool {
+	return m.enterUntil(context.Background(), unit, state) == nil
+}
+
+// enterUntil is enterLate for who does not wait longer than for ctx. Its error is that of ctx, or why there is no mapping
+// to enter.
+func (m *Map) enterUntil(ctx context.Context, unit, state uint64) error {
 	if state&made == 0 {
 		if m != nil {
 			m.uncount(unit)
 		}
-		return false
+		return ErrInvalid
 	}
 	var patience backoff
-	for state >= gate {
+	for state&closed != 0 || keepsOut(unit, state) {
 		m.leave(unit)
-		for state = m.state.Load(); state&gate != 0 && state&closed == 0; state = m.state.Load() {
+		for state = m.state.Load(); state&closed == 0 && keepsOut(unit, state); state = m.state.Load() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			patience.wait()
 		}
 		if state&closed != 0 {
-			return false
+			return ErrClosed
 		}
 		state = m.count(unit)
 	}
@@ -93,7 +105,12 @@ func (m *Map) enterLate(unit, state uint64) bool {
 	if (unit == view || state&operations != operation) && m.meetings.add(clock) {
 		m.lanes.CompareAndSwap(nil, new(lanes))
 	}
-	return true
+	return nil
+}
+
+// keepsOut says whether newcomers of this unit have to wait.
+func keepsOut(unit, state uint64) bool {
+	return state&gate != 0 || unit == view && state&held != 0
 }
 
 // underWay is how many operations and views are counted. With closed or gate set it is never less than
@@ -139,7 +156,7 @@ func (m *Map) openGate() {
 func (m *Map) reclaim() error {
 	for {
 		state := m.state.Load()
-		if state&^counts != made|closed || m.underWay() != 0 {
+		if state&^(counts|held) != made|closed || m.underWay() != 0 {
 			return nil
 		}
 		if m.state.CompareAndSwap(state, state|reclaimed) {

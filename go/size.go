@@ -1,13 +1,17 @@
 package memmap
 
-import "math"
+import (
+	"context"
+	"math"
+)
 
 // Resize gives the mapping, and its file with it, the length n. Bytes that stay keep their contents,
 // new ones are zero, and their blocks are reserved unless the Map was opened with [Sparse].
 //
 // Up to the capacity (see [Map.Info]) growing moves nothing and happens also while the Map is viewed;
 // the next view has the new bytes. Beyond it the mapping may move, and shrinking cuts it: both are
-// [ErrBusy] while it is viewed, and end the life of every slice that [Map.Bytes] gave.
+// [ErrBusy] while it is viewed, and end the life of every slice that [Map.Bytes] gave. [Map.ResizeContext] waits
+// for the views to end.
 //
 // It is [ErrAccess] unless the mapping is read-write, [ErrUnsupported] for devices and with
 // [NoDescriptor], and [ErrFault] when anything of the mapping was lost: [Map.Recover] it first.
@@ -17,6 +21,16 @@ func (m *Map) Resize(n int64) error {
 	}
 	_, err := m.setLength("resize", uint64(n))
 	return err
+}
+
+// ResizeContext is Resize for who waits until the Map is not viewed, or ctx is done, which is ctx.Err(), and nothing
+// has changed.
+//
+// It is served however many views others begin: theirs wait meanwhile, each for a second at most. Views that overlap
+// without end and are longer than that may keep it waiting. A View in which it is called waits for itself until ctx is
+// done. Of several who wait, the first to come is the first to be served.
+func (m *Map) ResizeContext(ctx context.Context, n int64) error {
+	return m.whenUnviewed(ctx, "resize", func() error { return m.Resize(n) })
 }
 
 // Grow makes the mapping n bytes longer, and its file with it, and answers the offset at which the new
@@ -42,11 +56,29 @@ func (m *Map) Grow(n int64) (int64, error) {
 	return before, nil
 }
 
+// GrowContext is Grow for who waits as with [Map.ResizeContext].
+func (m *Map) GrowContext(ctx context.Context, n int64) (offset int64, err error) {
+	err = m.whenUnviewed(ctx, "grow", func() (err error) {
+		offset, err = m.Grow(n)
+		return err
+	})
+	return offset, err
+}
+
 // Refresh takes the size that the file has now, for files that others grow or cut, and answers the
 // new length: the mapping reaches from its offset to the end of the file. It never touches the file,
 // so it works on read-only mappings too. The rules of [Map.Resize] hold: in place up to the capacity,
 // else not while the Map is viewed.
 func (m *Map) Refresh() (int64, error) { return m.setLength("refresh", toEnd) }
+
+// RefreshContext is Refresh for who waits as with [Map.ResizeContext].
+func (m *Map) RefreshContext(ctx context.Context) (length int64, err error) {
+	err = m.whenUnviewed(ctx, "refresh", func() (err error) {
+		length, err = m.Refresh()
+		return err
+	})
+	return length, err
+}
 
 func (m *Map) setLength(op string, length uint64) (int64, error) {
 	if m.unopened() {

@@ -16,19 +16,21 @@ func (m *Map) Wait(ctx context.Context, offset int64, expected uint32) error {
 		if err := ctx.Err(); err != nil {
 			return m.fail("wait", err)
 		}
-		status, err := m.waitFor(offset, expected, patience)
+		status, err := m.waitFor(ctx, offset, expected, patience)
 		if err != nil || status != statusTimeout {
 			return firstOf(err, m.outcome("wait", status))
 		}
 	}
 }
 
-func (m *Map) waitFor(offset int64, expected uint32, milliseconds int64) (int32, error) {
+func (m *Map) waitFor(ctx context.Context, offset int64, expected uint32, milliseconds int64) (int32, error) {
 	if offset < 0 {
 		return 0, m.refused("wait", ErrRange)
 	}
-	if !m.enter(view) {
-		return 0, m.fail("wait", ErrClosed)
+	if state := m.count(view); state != made+view {
+		if err := m.enterUntil(ctx, view, state); err != nil {
+			return 0, m.fail("wait", err)
+		}
 	}
 	defer m.leave(view)
 	return waitWord(m.handle, uint64(offset), expected, milliseconds), nil
