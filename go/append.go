@@ -1,8 +1,10 @@
 package memmap
 
 import (
+	"context"
 	"errors"
 	"io"
+	"syscall"
 )
 
 // An Appender writes behind the end of a Map. It makes the Map longer ahead of what is written, twice as
@@ -15,11 +17,12 @@ import (
 //
 // It is for one goroutine at a time, and nobody else may resize the Map meanwhile; reading and viewing it
 // is fine. With a Capacity that suffices, views are no obstacle to its growth, though they are to the cut
-// at the end.
+// at the end; the Appender of [Map.AppenderContext] waits for them.
 type Appender struct {
 	m      *Map
 	end    int64
-	err    error // The first that occurred: nothing is written after it.
+	resize func(int64) error
+	last   error // Of the last Write.
 	closed bool
 }
 
@@ -32,26 +35,48 @@ const (
 	mostAhead = 1 << 30
 )
 
-// Appender is a new appender at the end of the mapping.
-func (m *Map) Appender() *Appender { return &Appender{m: m, end: m.Len()} }
+// Appender is a new appender at the end of the mapping. Where it would have to wait for views to end, Write and Close
+// are [ErrBusy].
+func (m *Map) Appender() *Appender { return &Appender{m: m, end: m.Len(), resize: m.Resize} }
+
+// AppenderContext is an Appender that waits for views to end, as [Map.ResizeContext] does, until ctx is done: then Write
+// and Close are ctx.Err() where they would have to wait. In a View of the same goroutine it would wait for that.
+func (m *Map) AppenderContext(ctx context.Context) *Appender {
+	resize := func(n int64) error { return m.ResizeContext(ctx, n) }
+	return &Appender{m: m, end: m.Len(), resize: resize}
+}
 
 // Len is how many bytes of the mapping are written: those that it had, and what was appended. The next
 // write goes there.
 func (a *Appender) Len() int64 { return a.end }
 
-// Write appends p: all of it, or nothing and an error, which every later Write answers too. The errors are
-// those of [Map.Resize] and [Map.WriteAt].
+// Write appends p: all of it, or nothing and an error. The errors are those of [Map.Resize] and [Map.WriteAt].
+//
+// After an error that may pass, such as [ErrBusy] or a full disk, the next Write tries again, at the same place. One that
+// puts in doubt what was appended before, every later Write returns too: [ErrFault]; [ErrRange], which is somebody who
+// has cut the Map; EIO.
 func (a *Appender) Write(p []byte) (int, error) {
 	if a.closed {
 		return 0, a.m.fail("append", ErrClosed)
 	}
-	if a.err == nil {
-		a.err = a.write(p)
+	if !stays(a.last) {
+		a.last = a.write(p)
 	}
-	if a.err != nil {
-		return 0, a.err
+	if a.last != nil {
+		return 0, a.last
 	}
 	return len(p), nil
+}
+
+// stays says whether nobody knows what is left of what was appended before an error. Other errors say that nothing has
+// changed.
+func stays(err error) bool {
+	for _, doubtful := range []error{ErrFault, ErrRange, ErrPanic, syscall.EIO} {
+		if errors.Is(err, doubtful) {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *Appender) write(p []byte) error {
@@ -69,13 +94,16 @@ func (a *Appender) makeRoom(needed int64) error {
 		return nil
 	}
 	info, err := a.m.Info()
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case info.Length < a.end:
+		return a.m.fail("append", ErrRange)
 	}
 	ahead := ahead(info, needed)
-	err = a.m.Resize(ahead)
-	if err != nil && ahead > needed {
-		return a.m.Resize(needed) // There may be room for this much.
+	err = a.resize(ahead)
+	if err != nil && ahead > needed && !stays(err) {
+		return a.resize(needed) // There may be room for this much.
 	}
 	return err
 }
@@ -89,8 +117,8 @@ func ahead(now Info, needed int64) int64 {
 	return length
 }
 
-// Close cuts the mapping and its file to what was written, and answers the error that a Write answered, if
-// any. The Map stays open.
+// Close cuts the mapping and its file to what was written, and returns the error of the last Write, if it failed. The
+// Map stays open.
 //
 // Where the cut is not possible it answers why, and may be called again: [ErrBusy] is a Map that is viewed.
 // After it has succeeded it is [ErrClosed].
@@ -98,9 +126,19 @@ func (a *Appender) Close() error {
 	if a.closed {
 		return a.m.fail("append", ErrClosed)
 	}
-	if err := a.m.Resize(min(a.end, a.m.Len())); err != nil {
-		return errors.Join(err, a.err)
+	if err := a.cut(); err != nil {
+		return errors.Join(err, a.last)
 	}
 	a.closed = true
-	return a.err
+	if a.last == nil && a.m.Len() < a.end {
+		a.last = a.m.fail("append", ErrRange)
+	}
+	return a.last
+}
+
+func (a *Appender) cut() error {
+	if a.resize == nil {
+		return a.m.fail("append", ErrInvalid) // Nobody's appender.
+	}
+	return a.resize(min(a.end, a.m.Len()))
 }

@@ -2,6 +2,7 @@ package memmap
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Whatever is written in whatever pieces is what the file holds in the end, and no more.
@@ -91,7 +93,40 @@ func TestAnAppenderThatCantCutMayBeClosedAgain(t *testing.T) {
 	}
 }
 
-func TestTheErrorOfAnAppenderStays(t *testing.T) {
+// Nothing was written, so that the next Write may go where this one would have gone.
+func TestAnErrorThatPassesIsNotTheEndOfAnAppender(t *testing.T) {
+	path := newFile(t, "Hello")
+	m := open(t, path, writable)
+	a := m.Appender()
+	write := func(text string) error {
+		n, err := a.Write([]byte(text))
+		if n != 0 && err != nil {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+		return err
+	}
+	succeeds(t, "View", m.View(func([]byte) error {
+		for range 2 {
+			wants(t, "viewed", write(zeros(int(page))), ErrBusy)
+		}
+		return nil
+	}))
+	if m.Len() != 5 || a.Len() != 5 || contents(t, path) != "Hello" {
+		t.Errorf("%d bytes, %d appended", m.Len(), a.Len())
+	}
+	succeeds(t, "afterwards", write(", mmap"))
+	succeeds(t, "Protect", m.Protect(ReadOnly))
+	wants(t, "protected", write("!"), ErrAccess)
+	wants(t, "Close", a.Close(), ErrAccess)
+	succeeds(t, "Protect", m.Protect(ReadWrite))
+	succeeds(t, "afterwards", write("!"))
+	succeeds(t, "Close", a.Close())
+	if text := contents(t, path); text != "Hello, mmap!" {
+		t.Errorf("the file holds %q", text)
+	}
+}
+
+func TestCloseReturnsTheErrorOfTheLastWrite(t *testing.T) {
 	a := open(t, newFile(t, "Hello"), nil).Appender()
 	for range 2 {
 		n, err := a.Write([]byte("!"))
@@ -109,8 +144,6 @@ func TestTheErrorOfAnAppenderStays(t *testing.T) {
 		wants(t, "viewed", err, ErrBusy)
 		return nil
 	}))
-	_, err := a.Write([]byte("!"))
-	wants(t, "afterwards", err, ErrBusy)
 	wants(t, "Close", a.Close(), ErrBusy)
 	if m.Len() != 5 {
 		t.Errorf("%d bytes", m.Len())
@@ -118,9 +151,98 @@ func TestTheErrorOfAnAppenderStays(t *testing.T) {
 
 	a = m.Appender()
 	succeeds(t, "Close of the Map", m.Close())
-	_, err = a.Write([]byte("!"))
+	_, err := a.Write([]byte("!"))
 	wants(t, "closed Map", err, ErrClosed)
 	wants(t, "Close", a.Close(), ErrClosed)
+}
+
+// What was appended is gone in part, and no later success may hide that.
+func TestAnErrorThatPutsInDoubtWhatWasAppendedStays(t *testing.T) {
+	path, m := paged(t, 4, writable)
+	a := m.Appender()
+	_, err := a.Write(make([]byte, page))
+	succeeds(t, "Write", err)
+	setSize(t, path, page)
+	_, err = a.Write(make([]byte, 64))
+	wants(t, "cut by somebody else", err, ErrFault)
+	setSize(t, path, m.Len())
+	succeeds(t, "Recover", m.Recover())
+	for range 2 {
+		_, err = a.Write([]byte("!"))
+		wants(t, "afterwards", err, ErrFault)
+	}
+	wants(t, "Close", a.Close(), ErrFault)
+
+	m = anonymous(t, 5, nil)
+	for _, length := range []int64{0, 6} {
+		a = m.Appender()
+		_, err = a.Write(make([]byte, 20))
+		succeeds(t, "Write", err)
+		succeeds(t, "Resize", m.Resize(length))
+		_, err = a.Write([]byte("!"))
+		wants(t, "cut here", err, ErrRange)
+		succeeds(t, "Resize", m.Resize(1000))
+		_, err = a.Write([]byte("!"))
+		wants(t, "afterwards", err, ErrRange)
+		wants(t, "Close", a.Close(), ErrRange)
+	}
+	a = m.Appender()
+	_, err = a.Write(make([]byte, 20))
+	succeeds(t, "Write", err)
+	succeeds(t, "Resize", m.Resize(5))
+	wants(t, "Close of what was cut", a.Close(), ErrRange)
+	wants(t, "Close again", a.Close(), ErrClosed)
+}
+
+// Views are no error for an appender that waits, beyond the capacity too.
+func TestAnAppenderThatWaitsIsServedUnderViews(t *testing.T) {
+	path := newFile(t, "")
+	m := open(t, path, writable)
+	stop := make(chan bool)
+	viewers := []<-chan error{}
+	for range 2 {
+		viewers = append(viewers, later(func() error {
+			for {
+				select {
+				case <-stop:
+					return nil
+				default:
+					m.View(func([]byte) error { time.Sleep(time.Millisecond); return nil })
+				}
+			}
+		}))
+	}
+	a := m.AppenderContext(t.Context())
+	record := strings.Repeat("x", 30_000)
+	for range 40 {
+		if n, err := a.Write([]byte(record)); n != len(record) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	succeeds(t, "Close", a.Close())
+	close(stop)
+	for _, viewer := range viewers {
+		<-viewer
+	}
+	if contents(t, path) != strings.Repeat(record, 40) {
+		t.Error("the file holds something else")
+	}
+}
+
+func TestAnAppenderThatWaitsEndsWithItsContext(t *testing.T) {
+	m := anonymous(t, 5, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	a := m.AppenderContext(ctx)
+	end := viewing(t, m)
+	written := later(func() error { _, err := a.Write(make([]byte, page)); return err })
+	untilHeld(m)
+	cancel()
+	wants(t, "Write", <-written, context.Canceled)
+	wants(t, "Close", a.Close(), context.Canceled)
+	end()
+	if m.Len() != 5 || a.Len() != 5 {
+		t.Errorf("%d bytes, %d appended", m.Len(), a.Len())
+	}
 }
 
 // smallDisk mounts a file system of that many bytes.

@@ -44,7 +44,8 @@
 // [Map.Find] and [Map.FindLast] search at the speed of memory, [Map.Matches] and [Map.Lines] go through a
 // file without copying it. A file that is read in no order wants [AdviceRandom], one that is read once
 // [AdviceSequential]; what must not wait later, [Prefault] or [Map.Prefault]. What grows wants a Capacity:
-// [Map.Grow] and [Map.Appender] then move nothing, and views are no obstacle. Address space is plentiful; who
+// [Map.Grow] and [Map.Appender] then move nothing, and views are no obstacle; without, [Map.ResizeContext] and its like
+// wait for views to end. Address space is plentiful; who
 // still wants to map a part at a time has [Map.Window] and [Map.Windows].
 //
 // # Sharing between processes
