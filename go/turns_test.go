@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -231,12 +232,33 @@ func TestAWaitThatIsHeldBackEndsWithItsContext(t *testing.T) {
 	m, end := viewed(t, newFile(t, zeros(8)))
 	resized := later(func() error { return m.ResizeContext(t.Context(), 1<<20) })
 	untilHeld(m)
-	ctx, cancel := context.WithCancel(t.Context())
+	inner, cancel := context.WithCancel(t.Context())
+	ctx := &askedContext{Context: inner}
 	waited := later(func() error { return m.Wait(ctx, 0, 0) })
+	for tries := 0; ctx.asked.Load() < 2; tries++ { // Once before it is held back.
+		if time.Sleep(time.Millisecond); tries == 5000 {
+			t.Error("it does not ask its context")
+			break
+		}
+	}
 	cancel()
+	if ctx.asked.Load() < 2 {
+		end()
+	}
 	wants(t, "Wait", <-waited, context.Canceled)
 	end()
 	succeeds(t, "ResizeContext", <-resized)
+}
+
+// An askedContext counts how often it was asked whether it is done.
+type askedContext struct {
+	context.Context
+	asked atomic.Int32
+}
+
+func (c *askedContext) Err() error {
+	c.asked.Add(1)
+	return c.Context.Err()
 }
 
 // What can't be done is said at once, however much the Map is viewed.
