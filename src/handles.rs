@@ -78,6 +78,11 @@ pub fn pin(handle: Handle) -> Result<Pinned> {
     TABLE.pin(handle)
 }
 
+/// The same for one that is over at once, and waits for nobody but who is changing the mapping just now.
+pub fn pin_past_gate(handle: Handle) -> Result<Pinned> {
+    TABLE.pin_past_gate(handle)
+}
+
 /// Keeps the mapping in place until [`unview`], and answers where it is and how long.
 pub fn view(handle: Handle) -> Result<(*mut u8, usize)> {
     TABLE.view(handle, |mapping| (mapping.data(), mapping.len()))
@@ -193,6 +198,39 @@ mod tests {
                 .change(|value| *value = 2);
         });
         assert_eq!(table.pin(handle).map(|pinned| *pinned), Ok(2));
+    }
+
+    #[test]
+    fn who_passes_the_gate_does_not_wait_for_a_change_that_waits_itself() {
+        let (table, pinned) = (table(), Barrier::new(2));
+        let handle = table.insert(1, Span::default()).expect("there is room");
+        let gate_is_open = || match table.view_at_once(handle, |_| ()) {
+            Some(()) => table.unview(handle).is_ok(),
+            None => false,
+        };
+        scope(|scope| {
+            let slow = table.pin(handle).expect("it is open");
+            let change = scope.spawn(|| {
+                let mut mine = table.pin(handle).expect("it is open");
+                pinned.wait();
+                mine.alone(Views::Allowed).map(|_| ())
+            });
+            pinned.wait();
+            while gate_is_open() {
+                std::thread::yield_now();
+            }
+            // The gate opens for a moment every now and then, and who waits for that finds it open.
+            let passed = (0..20).filter(|_| {
+                let inside = table.pin_past_gate(handle).expect("it is open");
+                let closed = !gate_is_open();
+                drop(inside);
+                closed
+            });
+            let passed = passed.count();
+            drop(slow);
+            assert_eq!(change.join().expect("it ends"), Ok(()));
+            assert!(passed > 10, "{passed} of 20");
+        });
     }
 
     #[test]

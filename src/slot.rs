@@ -14,7 +14,8 @@
 //!   both counts to zero, which happens once.
 //! * GATE keeps newcomers waiting while one operation waits to have the value alone; CHANGING says
 //!   that it has it. The fault handler may run in the middle of an operation that is being waited
-//!   for, so it passes the gate and waits only for the end of a change.
+//!   for, so it passes the gate and waits only for the end of a change. So does who wakes others, after a
+//!   while: that is over at once.
 //!
 //! Beside the word stands what the fault handler reads of values that it has not pinned: the memory
 //! that the value spans, and how many faults were met there. Nothing of the value itself.
@@ -37,6 +38,9 @@ const GENERATION_SHIFT: u32 = OPERATION_BITS + VIEW_BITS + 3;
 
 /// A slot that has seen this generation rests for ever, so that no handle is ever issued twice.
 pub const LAST_GENERATION: u64 = (1 << GENERATION_BITS) - 1;
+
+/// How often who passes a gate looks first whether it opens by itself.
+const LOOKS: u32 = 16;
 
 fn generation(state: u64) -> u64 {
     state >> GENERATION_SHIFT
@@ -219,6 +223,36 @@ impl<T> Slot<T> {
             } else {
                 // Whoever holds the gate lets go in bounded time, so patience is not asked.
                 backoff.wait();
+            }
+        }
+    }
+
+    /// Pins the value for an operation that is over at once, and that others need not wait for nor have wait: it
+    /// leaves those who want to be alone some time to get their turn, then passes their gate, and waits only
+    /// for the end of a change that is under way.
+    pub fn enter_past_gate(&self, wanted: u64) -> Result<()> {
+        let mut backoff = Backoff::default();
+        let mut looks = 0;
+        loop {
+            // Relaxed: only the exchange decides.
+            let state = self.state.load(Ordering::Relaxed);
+            if generation(state) != wanted || state & OPEN == 0 {
+                return Err(Error::Handle);
+            }
+            if !Pin::Operation.fits(state) {
+                return Err(Error::Limit);
+            }
+            if state & CHANGING != 0 {
+                backoff.wait(); // As in `enter_at`.
+            } else if state & GATE != 0 && looks < LOOKS {
+                looks += 1;
+                backoff.wait();
+            } else if state & GATE != 0 && looks == LOOKS {
+                // Threads that do nothing but this leave a gap in which nobody is inside.
+                looks += 1;
+                backoff.rest();
+            } else if self.add(state, Pin::Operation) {
+                return Ok(());
             }
         }
     }

@@ -134,6 +134,17 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
         })
     }
 
+    /// The same for an operation that is over at once: see [`Slot::enter_past_gate`].
+    pub fn pin_past_gate(&self, handle: Handle) -> Result<Pinned<'_, T, CHUNKS, CHUNK_BITS>> {
+        let slot = self.slot(handle)?;
+        slot.enter_past_gate(handle.generation())?;
+        Ok(Pinned {
+            table: self,
+            slot,
+            handle,
+        })
+    }
+
     /// Pins each value whose memory holds `address`, one after the other; there is at most one, unless
     /// values lie about their memory. Safe in a signal handler, if dropping a value is.
     pub fn pin_at(

@@ -534,6 +534,30 @@ fn a_fault_waits_for_a_change_and_sees_it_whole() {
 }
 
 #[test]
+fn who_passes_the_gate_sees_a_change_whole_and_is_waited_for() {
+    bounded_model(|| {
+        let world = World::new();
+        let handle = world.insert(7);
+        let waker = spawn(&world.table, move |table| {
+            table.pin_past_gate(handle).map(|pinned| pinned.read())
+        });
+        {
+            let mut pinned = world.table.pin(handle).expect("nobody closes it yet");
+            match pinned.alone(Views::Refused) {
+                Ok(mut alone) => alone.change(|probe| probe.write(8)),
+                Err(error) => assert_eq!(error, Error::Busy, "the model's patience is short"),
+            }
+        }
+        assert_eq!(world.table.close(handle), Ok(()));
+        assert!(matches!(
+            waker.join().unwrap(),
+            Ok(7 | 8) | Err(Error::Handle)
+        ));
+        assert_eq!(world.drops(), 1);
+    });
+}
+
+#[test]
 fn a_change_that_looks_for_faults_when_it_is_alone_overlooks_none() {
     bounded_model(|| {
         let world = World::new();

@@ -140,9 +140,11 @@ pub unsafe extern "C" fn memmap_atomic_compare_swap64(
 /// Status 0 says only that it is time to look at the number again: it may have been another from the start,
 /// a signal may have come, or no reason at all. Whoever changes the number calls memmap_wake
 /// afterwards; then no wake is missed. In private memory (anonymous, copy-on-write) it is between the threads
-/// of this process.
+/// of this process, also where it is read-only; it is futex(2) with FUTEX_PRIVATE_FLAG there, and without it in
+/// memory that is shared.
 ///
-/// While it waits, the mapping is pinned: it can't be moved or cut, and stays after memmap_close.
+/// While it waits, the mapping is pinned as by memmap_pin: it can't be moved, cut or protected, and stays after
+/// memmap_close.
 ///
 /// Statuses: MEMMAP_ERR_TIMEOUT; MEMMAP_ERR_INVALID for an `offset` as above or a timeout below -1;
 /// MEMMAP_ERR_RANGE; MEMMAP_ERR_FAULT also without the guard, when the page is gone.
@@ -157,7 +159,7 @@ pub extern "C" fn memmap_wait(
 }
 
 /// `memmap_wake` wakes up to `count` of those who wait at `offset`, in any process; UINT32_MAX is all. It needs
-/// no right to write.
+/// no right to write, pins nothing, and waits for no call but one that is changing the mapping just then.
 ///
 /// Statuses: as memmap_wait.
 #[unsafe(no_mangle)]

@@ -186,6 +186,11 @@ static void *wait_there(void *unused) {
     return unused;
 }
 
+static void *wait_only(void *unused) {
+    __atomic_store_n(&waited, memmap_wait(handle, 0, 0, -1), __ATOMIC_RELEASE);
+    return unused;
+}
+
 static void who_waits_keeps_the_mapping_where_it_is(void) {
     pthread_t thread;
     open_both();
@@ -199,6 +204,66 @@ static void who_waits_keeps_the_mapping_where_it_is(void) {
     CHECK_OK(memmap_wake(handle, 0, UINT32_MAX));
     CHECK(pthread_join(thread, NULL) == 0);
     CHECK_STATUS(0, waited);
+    close_both();
+}
+
+static int stop;
+
+static void *wake_all_the_time(void *unused) {
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+        CHECK_OK(memmap_wake(handle, 0, 1));
+    return unused;
+}
+
+static void who_wakes_is_in_nobodys_way(void) {
+    enum { WAKERS = 2, CHANGES = 300 };
+    pthread_t threads[WAKERS];
+    int i;
+    open_both();
+    for (i = 0; i < WAKERS; i++)
+        CHECK(pthread_create(&threads[i], NULL, wake_all_the_time, NULL) == 0);
+    for (i = 0; i < CHANGES; i++)
+        CHECK_OK(memmap_protect(handle, i % 2 != 0 ? MEMMAP_READ_WRITE : MEMMAP_READ_ONLY));
+    CHECK_OK(memmap_resize(handle, 20000));
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    for (i = 0; i < WAKERS; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    close_both();
+}
+
+/* A thread waits at the number, which is 0, and is woken. */
+static void is_waited_at(memmap_handle map) {
+    pthread_t thread;
+    memmap_handle before = handle;
+    handle = map;
+    waited = 1;
+    CHECK_STATUS(MEMMAP_ERR_TIMEOUT, memmap_wait(map, 0, 0, 0));
+    CHECK_OK(memmap_wait(map, 0, 1, -1));
+    CHECK(pthread_create(&thread, NULL, wait_only, NULL) == 0);
+    while (__atomic_load_n(&waited, __ATOMIC_ACQUIRE) == 1) {
+        CHECK_OK(memmap_wake(map, 0, 1));
+        sched_yield();
+    }
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_STATUS(0, waited);
+    handle = before;
+}
+
+static void private_memory_is_waited_at_also_where_it_is_read_only(void) {
+    memmap_handle map;
+    alarm(10);
+    CHECK_OK(memmap_anonymous(8192, NULL, &map));
+    is_waited_at(map);
+    CHECK_OK(memmap_protect(map, MEMMAP_READ_ONLY)); /* Nothing has ever been written there. */
+    is_waited_at(map);
+    CHECK_OK(memmap_close(map));
+    open_both();
+    CHECK_OK(memmap_open("file", OPTIONS(.access = MEMMAP_COPY_ON_WRITE), &map));
+    is_waited_at(map);
+    CHECK_OK(memmap_atomic_store32(map, 0, 0)); /* Now it has a page of its own. */
+    CHECK_OK(memmap_protect(map, MEMMAP_READ_ONLY));
+    is_waited_at(map);
+    CHECK_OK(memmap_close(map));
     close_both();
 }
 
@@ -268,6 +333,8 @@ int main(int argc, char **argv) {
         BEHAVIOUR(waiting_for_what_has_changed_already_ends_at_once),
         BEHAVIOUR(two_processes_take_turns_and_miss_no_wake),
         BEHAVIOUR(who_waits_keeps_the_mapping_where_it_is),
+        BEHAVIOUR(who_wakes_is_in_nobodys_way),
+        BEHAVIOUR(private_memory_is_waited_at_also_where_it_is_read_only),
         BEHAVIOUR(eight_processes_of_four_threads_lose_no_count),
         BEHAVIOUR(a_number_whose_page_is_gone_is_a_fault),
     };
