@@ -21,7 +21,7 @@
 //! that the value spans, and how many faults were met there. Nothing of the value itself.
 
 use crate::status::{Error, Result};
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Backoff, Ordering, UnsafeCell};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Backoff, Courtesy, Ordering, UnsafeCell};
 use std::mem::MaybeUninit;
 
 const GENERATION_BITS: u32 = 24;
@@ -38,9 +38,6 @@ const GENERATION_SHIFT: u32 = OPERATION_BITS + VIEW_BITS + 3;
 
 /// A slot that has seen this generation rests for ever, so that no handle is ever issued twice.
 pub const LAST_GENERATION: u64 = (1 << GENERATION_BITS) - 1;
-
-/// How often who passes a gate looks first whether it opens by itself.
-const LOOKS: u32 = 16;
 
 fn generation(state: u64) -> u64 {
     state >> GENERATION_SHIFT
@@ -231,8 +228,7 @@ impl<T> Slot<T> {
     /// leaves those who want to be alone some time to get their turn, then passes their gate, and waits only
     /// for the end of a change that is under way.
     pub fn enter_past_gate(&self, wanted: u64) -> Result<()> {
-        let mut backoff = Backoff::default();
-        let mut looks = 0;
+        let (mut backoff, mut courtesy) = (Backoff::default(), Courtesy::default());
         loop {
             // Relaxed: only the exchange decides.
             let state = self.state.load(Ordering::Relaxed);
@@ -244,13 +240,8 @@ impl<T> Slot<T> {
             }
             if state & CHANGING != 0 {
                 backoff.wait(); // As in `enter_at`.
-            } else if state & GATE != 0 && looks < LOOKS {
-                looks += 1;
-                backoff.wait();
-            } else if state & GATE != 0 && looks == LOOKS {
+            } else if state & GATE != 0 && courtesy.wait() {
                 // Threads that do nothing but this leave a gap in which nobody is inside.
-                looks += 1;
-                backoff.rest();
             } else if self.add(state, Pin::Operation) {
                 return Ok(());
             }

@@ -88,6 +88,24 @@ impl Backoff {
     }
 }
 
+/// Waits before it passes others who came first, for so long that their turn may come: some spins, and a
+/// millisecond.
+#[derive(Debug, Default)]
+pub struct Courtesy(u32);
+
+impl Courtesy {
+    /// Waits a little; false once that was enough.
+    pub fn wait(&mut self) -> bool {
+        self.0 = self.0.saturating_add(1);
+        match self.0 {
+            1..=16 => spin_loop(),
+            17 => std::thread::sleep(Duration::from_millis(1)),
+            _ => return false,
+        }
+        true
+    }
+}
+
 /// While it lives, no signal handler runs on this thread, but for those of its own faults: what the
 /// thread holds can be waited for, since nothing gets in its way.
 #[derive(Debug)]

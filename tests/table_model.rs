@@ -56,6 +56,16 @@ mod sync {
         }
     }
 
+    /// None is shown: who passes does so at once.
+    #[derive(Default)]
+    pub struct Courtesy;
+
+    impl Courtesy {
+        pub fn wait(&mut self) -> bool {
+            false
+        }
+    }
+
     /// There are no signals in a model.
     pub struct Undisturbed;
 
