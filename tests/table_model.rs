@@ -58,7 +58,7 @@ mod sync {
 
     /// None is shown: who passes does so at once.
     #[derive(Default)]
-    pub struct Courtesy;
+    pub struct Courtesy(());
 
     impl Courtesy {
         pub fn wait(&mut self) -> bool {
