@@ -8,7 +8,7 @@ use crate::mapping::Mapping;
 use crate::memory::{Backing, Pages};
 use crate::poison;
 use crate::range::{addressable, page_size};
-use crate::regions::Region;
+use crate::regions::{Region, page_size_of};
 use crate::slot::{Span, Views};
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -141,9 +141,10 @@ pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle
         }
     };
     let mut pages = region.pages;
-    if let Backing::File(file) = &backing {
-        pages.size = file.page_size;
-    }
+    pages.size = match &backing {
+        Backing::File(file) => file.page_size,
+        _ => page_size_at(data)?,
+    };
     let offset = region.offset + (start - span.start) as u64;
     handles::insert(Mapping::lent(data, len, backing, pages, offset))
 }
@@ -191,9 +192,14 @@ pub fn adopt(data: *mut u8, len: u64, how: Mapped) -> Result<Handle> {
         sharing,
         size: match &backing {
             Backing::File(file) => file.page_size,
-            _ => page,
+            // That is what MAP_HUGETLB is for; a file on hugetlbfs is mapped without it.
+            Backing::Anonymous if how.flags & libc::MAP_HUGETLB == 0 => page,
+            _ => page_size_at(data)?,
         },
     };
+    if how.offset % pages.size as u64 != (data as usize % pages.size) as u64 && !anonymous {
+        return Err(Error::Invalid);
+    }
     handles::insert(Mapping::lent(data, len, backing, pages, how.offset))
 }
 
@@ -207,6 +213,20 @@ fn sharing_of(flags: i32) -> Option<i32> {
         libc::MAP_PRIVATE => Some(libc::MAP_PRIVATE),
         MAP_DROPPABLE if anonymous => Some(libc::MAP_PRIVATE),
         _ => None,
+    }
+}
+
+/// The size of the pages that memory at `data` is mapped in, which nobody has a descriptor of. It takes a look at
+/// the kernel's list only where they are huge.
+fn page_size_at(data: *mut u8) -> Result<usize> {
+    let page = page_size();
+    // Of two pages beside each other the second is the beginning of no larger one, whatever their size.
+    let inside = ((data as usize / page * page) | page) as *mut libc::c_void;
+    // SAFETY: what keeps its size stays what it is, and of a huge page the kernel takes no part (mremap(2), EINVAL).
+    let same = unsafe { libc::mremap(inside, page, page, 0) };
+    match same == libc::MAP_FAILED && Error::last() == Error::System(libc::EINVAL) {
+        true => page_size_of(data as usize),
+        false => Ok(page),
     }
 }
 

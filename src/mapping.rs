@@ -1,11 +1,12 @@
 //! One mapping: the memory, and what it is a mapping of.
 
+use crate::advice::Advice;
 use crate::areas;
 use crate::aside::Aside;
 use crate::failures::{self, Identity};
 use crate::file::{File, Kind};
 use crate::lost::Lost;
-use crate::memory::{Backing, Memory, Pages, pages_of, usable_size};
+use crate::memory::{Backing, Memory, Pages, pages_of_size, usable_size};
 use crate::options::{Access, Flags, Options};
 use crate::poison;
 use crate::range::page_size;
@@ -74,13 +75,17 @@ impl Mapping {
     pub fn of_file(memory: Memory, file: File, len: u64, options: &Options) -> Mapping {
         match options.flags.has(Flags::NO_DESCRIPTOR) {
             true => Mapping::without_descriptor(memory, &file, len, options),
-            false => Mapping::new(memory, len, Backing::File(file), options),
+            false => {
+                let page = file.page_size;
+                Mapping::new(memory, len, Backing::File(file), options, page)
+            }
         }
     }
 
     /// The same, of a file whose descriptor is not kept.
     pub fn without_descriptor(memory: Memory, file: &File, len: u64, options: &Options) -> Mapping {
-        let mapping = Mapping::new(memory, len, Backing::FileWithoutDescriptor, options);
+        let backing = Backing::FileWithoutDescriptor;
+        let mapping = Mapping::new(memory, len, backing, options, file.page_size);
         mapping.of(file.identity())
     }
 
@@ -90,7 +95,8 @@ impl Mapping {
             refuse_more_than_available(len)?;
         }
         let memory = Memory::anonymous(len, options)?;
-        Ok(Mapping::new(memory, len, Backing::Anonymous, options))
+        let backing = Backing::Anonymous;
+        Ok(Mapping::new(memory, len, backing, options, page_size()))
     }
 
     /// The mapping that somebody else made of `len` bytes from `data` on.
@@ -107,13 +113,13 @@ impl Mapping {
             ..Options::default()
         };
         let memory = Memory::Lent(data, len);
-        let mut mapping = Mapping::new(memory, len as u64, backing, &options);
+        let mut mapping = Mapping::new(memory, len as u64, backing, &options, pages.size);
         mapping.pages = pages;
         mapping
     }
 
-    fn new(memory: Memory, len: u64, backing: Backing, options: &Options) -> Mapping {
-        let pages = Pages::of(options, &backing);
+    fn new(memory: Memory, len: u64, backing: Backing, options: &Options, page: usize) -> Mapping {
+        let pages = Pages::of(options, &backing, page);
         let file = match &backing {
             Backing::File(file) => file.identity(),
             _ => Identity::unknown(memory.data() as usize),
@@ -174,6 +180,15 @@ impl Mapping {
         start / page * page..end.next_multiple_of(page)
     }
 
+    /// Takes note of advice that is given for a range now.
+    pub fn note_advice(&self, advice: Advice, range: &Range<usize>) {
+        let mut positions = self.positions(range);
+        if range.end == self.len() {
+            positions.end = usize::MAX; // The last area may be made longer.
+        }
+        self.wishes.note(advice, &positions);
+    }
+
     /// All of its pages, those kept for growing included.
     pub fn reserved(&self) -> Span {
         self.reserved_in(&self.memory)
@@ -196,7 +211,7 @@ impl Mapping {
 
     /// How far into its first page the mapping begins.
     pub fn page_skip(&self) -> usize {
-        self.data() as usize % page_size()
+        self.data() as usize % self.pages.size
     }
 
     /// How many bytes are mapped.
@@ -324,6 +339,8 @@ impl Mapping {
         // SAFETY: the pages were mapped just now, and nobody knows of them.
         system(|| unsafe { libc::mprotect(first, len, self.pages.protection) })?;
         self.wishes.apply(new)?;
+        self.wishes
+            .note_new(&(old.end - old.start..new.end - new.start));
         let locks = self.locks.load(Ordering::Relaxed); // As in `note_lock`.
         areas::move_to(old, new.start, locks)?;
         // SAFETY: it is replaced at once; what is left at its addresses is unmapped with it.
@@ -365,7 +382,9 @@ impl Mapping {
 
     /// The pages that hold the bytes of `range`, as the system's calls take them.
     pub fn pages_of(&self, range: Range<usize>) -> (*mut libc::c_void, usize) {
-        pages_of(self.data(), range)
+        let (first, len) = pages_of_size(self.data(), range, self.pages.size);
+        // The system rounds up to its own pages only, and refuses a part of a huge one.
+        (first, len.next_multiple_of(self.pages.size))
     }
 
     /// Takes note that pages are going to be locked.

@@ -11,8 +11,8 @@ use std::ops::Range;
 #[derive(Debug)]
 pub enum Memory {
     /// Ours: all of the capacity is mapped, of which nobody has business behind the length, where
-    /// there may be no file yet.
-    Own(MmapRaw),
+    /// there may be no file yet. So many bytes of its first page come before what was asked for.
+    Own(MmapRaw, usize),
     /// Mapped, and to be unmapped, by somebody else.
     Lent(*mut u8, usize),
 }
@@ -40,7 +40,8 @@ pub struct Pages {
 }
 
 impl Pages {
-    pub fn of(options: &Options, backing: &Backing) -> Pages {
+    /// Those of `size` bytes that the options ask for.
+    pub fn of(options: &Options, backing: &Backing, size: usize) -> Pages {
         let write = match options.access {
             Access::ReadOnly => 0,
             _ => libc::PROT_WRITE,
@@ -52,10 +53,7 @@ impl Pages {
         let private =
             options.access == Access::CopyOnWrite || matches!(backing, Backing::Anonymous);
         Pages {
-            size: match backing {
-                Backing::File(file) => file.page_size,
-                _ => page_size(),
-            },
+            size,
             protection: libc::PROT_READ | write | execute,
             sharing: if private {
                 libc::MAP_PRIVATE
@@ -72,8 +70,10 @@ impl Memory {
     pub fn of_file(file: &File, len: u64, options: &Options) -> Result<Memory> {
         let mut how = MmapOptions::new();
         let len = addressable(len.max(options.capacity))?;
-        how.offset(mappable(options.offset)?)
-            .len(usable_size(options.offset, len, file.page_size));
+        // memmap2 knows the system's pages only, and not those of hugetlbfs.
+        let into_page = options.offset % file.page_size as u64;
+        how.offset(mappable(options.offset - into_page)?)
+            .len(into_page as usize + usable_size(options.offset, len, file.page_size));
         if reserves_nothing(options) {
             how.no_reserve_swap();
         }
@@ -86,7 +86,7 @@ impl Memory {
         };
         let memory = memory.map_err(Error::of_mapping)?;
         allow_execution(&memory, options)?;
-        Ok(Memory::Own(memory))
+        Ok(Memory::Own(memory, into_page as usize))
     }
 
     /// Maps `len` zero bytes that are this process's own, or the capacity if that is more.
@@ -99,22 +99,22 @@ impl Memory {
         }
         let memory = how.map_anon().map_err(Error::of_mapping)?.into();
         allow_execution(&memory, options)?;
-        Ok(Memory::Own(memory))
+        Ok(Memory::Own(memory, 0))
     }
 
     /// The first byte.
     #[inline]
     pub fn data(&self) -> *mut u8 {
         match self {
-            Memory::Own(memory) => memory.as_mut_ptr(),
+            Memory::Own(memory, into_page) => memory.as_mut_ptr().wrapping_add(*into_page),
             Memory::Lent(data, _) => *data,
         }
     }
 
-    /// How many bytes are mapped.
+    /// How many bytes are mapped from there on.
     pub fn len(&self) -> usize {
         match self {
-            Memory::Own(memory) => memory.len(),
+            Memory::Own(memory, into_page) => memory.len() - into_page,
             Memory::Lent(_, len) => *len,
         }
     }
@@ -127,7 +127,8 @@ impl Memory {
     /// Maps `len` bytes instead, at another address if need be. Who calls it has the memory for itself.
     pub fn resize(&mut self, len: usize) -> Result<()> {
         match self {
-            Memory::Own(memory) => {
+            Memory::Own(memory, into_page) => {
+                let len = *into_page + len;
                 // SAFETY: nobody has a pointer into the memory: there is no pin.
                 let moved = unsafe { memory.remap(len, RemapOptions::new().may_move(true)) };
                 moved.map_err(Error::of_mapping)
@@ -153,18 +154,23 @@ fn allow_execution(memory: &MmapRaw, options: &Options) -> Result<()> {
     if !options.flags.has(Flags::EXECUTABLE) {
         return Ok(());
     }
-    let allowed = Pages::of(options, &Backing::Anonymous).protection;
+    let allowed = Pages::of(options, &Backing::Anonymous, page_size()).protection;
     let (first, len) = pages_of(memory.as_mut_ptr(), 0..memory.len());
     // SAFETY: the pages are this mapping's own, and nothing is taken from what was allowed.
     system(|| unsafe { libc::mprotect(first, len, allowed) }).map(drop)
 }
 
-/// The pages that hold the bytes of `range`, as the system's calls take them.
+/// The pages of the system that hold the bytes of `range`, as its calls take them.
 pub fn pages_of(data: *mut u8, range: Range<usize>) -> (*mut libc::c_void, usize) {
     pages_of_size(data, range, page_size())
 }
 
-fn pages_of_size(data: *mut u8, range: Range<usize>, page: usize) -> (*mut libc::c_void, usize) {
+/// The same for pages of `page` bytes.
+pub fn pages_of_size(
+    data: *mut u8,
+    range: Range<usize>,
+    page: usize,
+) -> (*mut libc::c_void, usize) {
     let start = data.wrapping_add(range.start);
     let into_page = start as usize % page;
     (

@@ -5,7 +5,7 @@ use crate::advice::Advice;
 use crate::changes;
 use crate::handles::{Pinned, pin};
 use crate::mapping::Mapping;
-use crate::memory::{Backing, lots, page_count};
+use crate::memory::{Backing, lots, page_count, pages_of};
 use crate::options::{Access, Flags};
 use crate::range::{checked_to_end, in_memory, page_size};
 use crate::slot::{Span, Views};
@@ -42,7 +42,7 @@ pub fn advise(handle: Handle, offset: u64, len: u64, advice: Advice) -> Result<(
     if advice == Advice::DontNeed && mapping.is_private() {
         return Err(Error::Access);
     }
-    mapping.wishes.note(advice, &mapping.positions(&range));
+    mapping.note_advice(advice, &range);
     advise_pages(&mapping, range.clone(), advice)?;
     if let (Advice::PageOut, Backing::File(file)) = (advice, &mapping.backing) {
         // Out of this mapping, then out of the page cache, where pages stay that others map or that
@@ -136,7 +136,7 @@ pub fn residency(
     if range.is_empty() {
         return Ok(0);
     }
-    let (first, len) = mapping.pages_of(range);
+    let (first, len) = pages_of(mapping.data(), range);
     let page = page_size();
     let mut present = [0u8; AT_ONCE];
     let mut resident = 0;
@@ -158,7 +158,7 @@ pub fn pages(handle: Handle, offset: u64, len: u64) -> Result<u64> {
     let (mapping, range) = pinned(handle, offset, len)?;
     match range.is_empty() {
         true => Ok(0),
-        false => Ok(page_count(mapping.pages_of(range).1, page_size()) as u64),
+        false => Ok(page_count(pages_of(mapping.data(), range).1, page_size()) as u64),
     }
 }
 

@@ -95,6 +95,21 @@ pub fn locked_areas_of(span: Span) -> Result<Vec<(Span, bool)>> {
     Ok(locked)
 }
 
+/// The size of the pages that `address` is mapped in. [`Error::Range`] when nothing is mapped there.
+pub fn page_size_of(address: usize) -> Result<usize> {
+    let lines = list("smaps")?;
+    let mut here = false;
+    for line in lines.lines() {
+        if let Some((there, _)) = parse(line) {
+            here = there.holds(address);
+        } else if let Some(size) = line.strip_prefix("KernelPageSize:").filter(|_| here) {
+            let kib = size.trim().trim_end_matches(" kB").parse::<usize>();
+            return kib.map(|kib| kib << 10).map_err(|_| Error::Unsupported);
+        }
+    }
+    Err(Error::Range)
+}
+
 /// What of `there` lies in `span`, if anything does.
 fn clipped(there: Span, span: Span) -> Option<Span> {
     let (start, end) = (there.start.max(span.start), there.end.min(span.end));

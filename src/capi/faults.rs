@@ -125,13 +125,15 @@ pub unsafe extern "C" fn memmap_guard_region(
 /// `memmap_adopt` is memmap_guard_region for who has just mapped the memory by mmap(2) himself, such as
 /// the mmap of another language, and says in `mapped` what mmap(2) was given and what it answered. The kernel is
 /// not asked whether that is true, which makes it as cheap as memmap_from_fd; a wrong word here is as bad as a
-/// wrong pointer. For memory whose history one doesn't know there is memmap_guard_region.
+/// wrong pointer. For memory whose history one doesn't know there is memmap_guard_region. Only for a file without a
+/// descriptor, and for MAP_HUGETLB, the kernel is asked for the size of the pages.
 ///
 /// `fd` may be -1 for a file too, with the consequences of MEMMAP_NO_DESCRIPTOR; else the guard makes a
 /// descriptor of its own. `*counter` is what memmap_fault_counter answers; NULL if it isn't wanted. `*out` is as from
 /// memmap_guard_region: it must eventually be given to memmap_close, before the memory is unmapped or moved.
 ///
-/// Statuses: MEMMAP_ERR_INVALID when `data` or `offset` isn't at the beginning of a page, for no bytes, and for
+/// Statuses: MEMMAP_ERR_INVALID when `data` or `offset` isn't at the beginning of a page, when they lie at different
+/// places of a huge page, for no bytes, and for
 /// MAP_ANONYMOUS with a descriptor, and when `flags` have no type that mmap(2) knows (MAP_SHARED,
 /// MAP_SHARED_VALIDATE, MAP_PRIVATE); MEMMAP_ERR_RANGE when the end is no address; MEMMAP_ERR_ACCESS without
 /// PROT_READ; MEMMAP_ERR_NOT_REGULAR for a descriptor of what memmap_from_fd wouldn't map; EBADF; EMFILE.

@@ -290,13 +290,34 @@ static long huge_pages(long wished) {
     return atol(text);
 }
 
+enum { HUGE = 2 << 20 };
+
+static void *shared_from(const char *name, size_t len) {
+    int fd = open(name, O_RDWR | O_CLOEXEC);
+    void *data = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    CHECK(data != MAP_FAILED);
+    return data;
+}
+
+/* The file "huge/file" of two huge pages, full of 'x'. */
+static void make_huge_file(void) {
+    void *data;
+    int fd = open("huge/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    CHECK(fd >= 0 && ftruncate(fd, 2 * HUGE) == 0);
+    close(fd);
+    data = shared_from("huge/file", 2 * HUGE);
+    memset(data, 'x', 2 * HUGE);
+    CHECK(munmap(data, 2 * HUGE) == 0);
+}
+
 static void use_hugetlbfs(void) {
-    enum { HUGE = 2 << 20 };
     char permissions[5];
     void *data;
     CHECK_OK(memmap_guard_install());
     CHECK_OK(memmap_create("huge/file", 2 * HUGE, NULL, &handle));
     data = address_of(handle);
+    CHECK_EQUAL(HUGE, area_at(data).page);
     CHECK_OK(memmap_write(handle, 2 * HUGE - 4, "last", 4));
     CHECK_EQUAL('t', byte_at(handle, 2 * HUGE - 1));
     CHECK(truncate("huge/file", HUGE) == 0);
@@ -312,7 +333,112 @@ static void use_hugetlbfs(void) {
     CHECK(!mapping_at(data, permissions));
 }
 
-static void a_file_on_hugetlbfs_is_mapped_in_huge_pages(void) {
+/* Loses the second of two huge pages, of which the mapping has `part` bytes. */
+static void lose_the_second_page(uint64_t part, uint32_t cause) {
+    memmap_fault fault = {0};
+    uint64_t before = length_of(handle) - part;
+    uint8_t *data = address_of(handle);
+    CHECK(truncate("huge/file", HUGE) == 0);
+    CHECK_EQUAL(0, *(volatile uint8_t *)(data + before));
+    CHECK_EQUAL('x', *(volatile uint8_t *)(data + before - 1));
+    fault.size = sizeof fault;
+    CHECK_OK(memmap_get_fault(handle, &fault));
+    CHECK_EQUAL(cause, fault.causes);
+    CHECK_EQUAL(before, fault.offset);
+    CHECK_EQUAL(part, fault.length);
+    CHECK_OK(memmap_check(handle, 0, before));
+}
+
+static void use_an_odd_window_of_hugetlbfs(void) {
+    const uint32_t flags = MEMMAP_NO_DUMP;
+    char permissions[5];
+    uint64_t count;
+    uint8_t *data;
+    CHECK_OK(memmap_guard_install());
+    make_huge_file();
+    CHECK_OK(memmap_open("huge/file",
+                         OPTIONS(.access = MEMMAP_READ_WRITE, .offset = 4097, .flags = flags), &handle));
+    data = address_of(handle);
+    CHECK_EQUAL(4097, (uintptr_t)data % HUGE);
+    CHECK_OK(memmap_write(handle, 0, "first", 5));
+    CHECK_OK(memmap_write(handle, HUGE - 1, "l", 1));
+    CHECK_OK(memmap_advise(handle, 10, 20, MEMMAP_ADVICE_RANDOM));
+    CHECK_OK(memmap_residency(handle, 0, 4096, NULL, 0, &count));
+    CHECK_EQUAL(2, count); /* Pages of the system's, as everywhere. */
+    CHECK_OK(memmap_lock_memory(handle, 5000, 1));
+    CHECK_OK(memmap_unlock_memory(handle, 5000, 1));
+    CHECK_OK(memmap_protect(handle, MEMMAP_READ_ONLY));
+    CHECK_OK(memmap_protect(handle, MEMMAP_READ_WRITE));
+    CHECK_OK(memmap_flush(handle, 7, 1, MEMMAP_FLUSH_SYNC));
+    lose_the_second_page(HUGE, MEMMAP_FAULT_TRUNCATED);
+    CHECK(has_vm_flag(data + HUGE - 1, " dd"));
+    CHECK(truncate("huge/file", 2 * HUGE) == 0);
+    CHECK_OK(memmap_recover(handle));
+    CHECK(has_vm_flag(data + HUGE - 1, " dd"));
+    CHECK_EQUAL(0, byte_at(handle, HUGE - 1));
+    CHECK_EQUAL('f', byte_at(handle, 0));
+    CHECK_OK(memmap_resize(handle, HUGE - 4097));
+    CHECK_EQUAL(HUGE, size_of("huge/file"));
+    CHECK_OK(memmap_close(handle));
+    CHECK(!mapping_at(data, permissions) && !mapping_at(data - 4097, permissions));
+    data = shared_from("huge/file", HUGE);
+    CHECK_EQUAL('f', data[4097]);
+    CHECK(munmap(data, HUGE) == 0);
+}
+
+static void lose_hugetlbfs_without_a_descriptor(void) {
+    CHECK_OK(memmap_guard_install());
+    make_huge_file();
+    CHECK_OK(memmap_open("huge/file", OPTIONS(.offset = 4096, .flags = MEMMAP_NO_DESCRIPTOR), &handle));
+    lose_the_second_page(HUGE, MEMMAP_FAULT_UNKNOWN);
+    CHECK_OK(memmap_close(handle));
+}
+
+static memmap_status adopt_from(uint8_t *data, uint64_t len, int fd, uint64_t offset) {
+    memmap_mapped mapped = {0};
+    mapped.size = sizeof mapped;
+    mapped.data = data;
+    mapped.length = len;
+    mapped.protection = PROT_READ | PROT_WRITE;
+    mapped.flags = MAP_SHARED;
+    mapped.offset = offset;
+    return memmap_adopt(&mapped, fd, NULL, &handle);
+}
+
+static void lose_hugetlbfs_that_was_mapped_by_others(void) {
+    uint64_t from;
+    uint8_t *data;
+    int fd;
+    CHECK_OK(memmap_guard_install());
+    for (from = 0; from <= HUGE - 4096; from += (HUGE - 4096) / 3 / 4096 * 4096) {
+        make_huge_file();
+        data = shared_from("huge/file", 2 * HUGE);
+        CHECK_OK(adopt_from(data + from, HUGE - from + 8192, -1, from));
+        lose_the_second_page(8192, MEMMAP_FAULT_UNKNOWN);
+        CHECK_OK(memmap_close(handle));
+        CHECK(munmap(data, 2 * HUGE) == 0);
+        make_huge_file();
+        data = shared_from("huge/file", 2 * HUGE);
+        CHECK_OK(memmap_guard_region(data + from + 5, HUGE - from, -1, &handle));
+        lose_the_second_page(5, MEMMAP_FAULT_UNKNOWN);
+        CHECK_OK(memmap_close(handle));
+        CHECK(munmap(data, 2 * HUGE) == 0);
+    }
+    make_huge_file();
+    data = shared_from("huge/file", 2 * HUGE);
+    fd = open("huge/file", O_RDWR | O_CLOEXEC);
+    CHECK_STATUS(MEMMAP_ERR_INVALID, adopt_from(data + 4096, HUGE, fd, 0));
+    CHECK_OK(adopt_from(data + 4096, HUGE, fd, 4096));
+    close(fd);
+    lose_the_second_page(4096, MEMMAP_FAULT_TRUNCATED);
+    CHECK(truncate("huge/file", 2 * HUGE) == 0);
+    CHECK_OK(memmap_recover(handle));
+    CHECK_EQUAL(0, byte_at(handle, HUGE - 1));
+    CHECK_OK(memmap_close(handle));
+    CHECK(munmap(data, 2 * HUGE) == 0);
+}
+
+static void with_hugetlbfs(void (*body)(void)) {
     /* One at a time: the number is the system's. */
     int one = open("/proc/sys/vm/nr_hugepages", O_RDONLY | O_CLOEXEC);
     long before = flock(one, LOCK_EX) == 0 ? huge_pages(-1) : -1;
@@ -321,12 +447,28 @@ static void a_file_on_hugetlbfs_is_mapped_in_huge_pages(void) {
         mount("none", "huge", "hugetlbfs", 0, "pagesize=2M") != 0) {
         skip("no huge pages");
     } else {
-        in_child(use_hugetlbfs);
+        in_child(body);
         unmount("huge");
     }
     rmdir("huge");
     huge_pages(before);
     close(one);
+}
+
+static void a_file_on_hugetlbfs_is_mapped_in_huge_pages(void) {
+    with_hugetlbfs(use_hugetlbfs);
+}
+
+static void a_window_of_hugetlbfs_may_begin_anywhere(void) {
+    with_hugetlbfs(use_an_odd_window_of_hugetlbfs);
+}
+
+static void huge_pages_are_guarded_without_a_descriptor(void) {
+    with_hugetlbfs(lose_hugetlbfs_without_a_descriptor);
+}
+
+static void huge_pages_are_guarded_that_others_have_mapped(void) {
+    with_hugetlbfs(lose_hugetlbfs_that_was_mapped_by_others);
 }
 
 int main(int argc, char **argv) {
@@ -346,6 +488,9 @@ int main(int argc, char **argv) {
         BEHAVIOUR(flags_and_advice_hold_for_the_pages_kept_for_growing),
         BEHAVIOUR(locking_and_prefaulting_leave_the_pages_kept_for_growing_alone),
         BEHAVIOUR(a_file_on_hugetlbfs_is_mapped_in_huge_pages),
+        BEHAVIOUR(a_window_of_hugetlbfs_may_begin_anywhere),
+        BEHAVIOUR(huge_pages_are_guarded_without_a_descriptor),
+        BEHAVIOUR(huge_pages_are_guarded_that_others_have_mapped),
         BEHAVIOUR(more_memory_than_there_is_is_refused_before_it_is_touched),
     };
     return RUN(argc, argv, behaviours);
