@@ -1439,8 +1439,10 @@ memmap_status memmap_check(memmap_handle handle,
 
 /**
  * `memmap_fault_counter` answers where the number of faults of the mapping stands, for bindings that
- * copy bytes by themselves: it is 0 as long as nothing was lost. Read it atomically, with acquire
- * order, after the copy and before giving the pin back.
+ * copy bytes by themselves: it is 0 as long as nothing was lost. Read it atomically, after the copy and before
+ * giving the pin back, with a fence of acquire order between the copy and the load:
+ * `atomic_thread_fence(memory_order_acquire)` in C. A load of acquire order keeps what follows behind it, and not
+ * the copy before it: on aarch64 it may be done first, and tell nothing of zeros that the copy then reads.
  *
  * The address is readable as long as the process lives, and speaks of this mapping until it is closed.
  */

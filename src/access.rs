@@ -8,7 +8,6 @@ use crate::search;
 use crate::status::Result;
 use crate::table::Handle;
 use std::ops::Range;
-use std::sync::atomic::{Ordering, fence};
 
 /// Runs `copy`, which touches the bytes of `ranges`; [`Error::Fault`] if any of them was lost before,
 /// in which case nothing is copied, or meanwhile.
@@ -23,9 +22,7 @@ pub fn copying<const N: usize, R>(
 ) -> Result<R> {
     intact(mapping, &ranges)?;
     let answer = copy(mapping.data());
-    // Acquire: what was read may have come from a stand-in page; it was recorded before it was put there.
-    fence(Ordering::Acquire);
-    intact(mapping, &ranges)?;
+    still_intact(mapping, &ranges)?;
     Ok(answer)
 }
 
@@ -36,6 +33,18 @@ pub fn intact<const N: usize>(
     ranges: impl Fn() -> [Range<usize>; N],
 ) -> Result<()> {
     match mapping.slot().faults() {
+        0 => Ok(()),
+        _ => check_lost(mapping, ranges),
+    }
+}
+
+/// The same for who has read them: what was read may have come from a stand-in page.
+#[inline]
+fn still_intact<const N: usize>(
+    mapping: &Pinned,
+    ranges: impl Fn() -> [Range<usize>; N],
+) -> Result<()> {
+    match mapping.slot().faults_after_reading() {
         0 => Ok(()),
         _ => check_lost(mapping, ranges),
     }
@@ -59,8 +68,7 @@ fn check_lost<const N: usize>(
 pub fn check(handle: Handle, offset: u64, len: u64) -> Result<()> {
     let mapping = pin(handle)?;
     let range = in_memory(checked_to_end(offset, len, mapping.len() as u64)?);
-    fence(Ordering::Acquire); // As above: the caller has read by itself.
-    intact(&mapping, || [range.clone()])
+    still_intact(&mapping, || [range.clone()]) // The caller has read by itself.
 }
 
 /// Copies `len` bytes from `offset` on to `to`.
@@ -172,9 +180,8 @@ fn searched(
     // compares each as it finds it, and so may miss or report what changes under it, and nothing else.
     let hay = unsafe { std::slice::from_raw_parts(mapping.data().add(from), to - from) };
     let (found, seen) = search(hay);
-    fence(Ordering::Acquire); // As in `copying`.
     let seen = from + seen.start..from + seen.end;
-    intact(&mapping, || [seen.clone()])?;
+    still_intact(&mapping, || [seen.clone()])?;
     Ok(found.map(|at| (from + at) as u64))
 }
 

@@ -95,11 +95,12 @@ pub fn begin_child() {
             let all = mapping.reserved();
             let missing = missing.start..missing.end.min(all.end - all.start);
             // No memory is mapped here: it would come to lie where the pages were.
-            mapping
-                .lost
-                .note_hull(missing, all.end - all.start, Causes::UNKNOWN);
-            slot.note_fault();
-            slot.set_span(Span::default());
+            let note = || {
+                mapping
+                    .lost
+                    .note_hull(missing, all.end - all.start, Causes::UNKNOWN);
+            };
+            slot.lose(note, || slot.set_span(Span::default()));
         }
     });
 }

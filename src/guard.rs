@@ -80,13 +80,13 @@ fn repair(mapping: &Pinned, address: usize, code: c_int) -> bool {
         Finding::Truncated(there) => {
             let start = span.start + there.next_multiple_of(size);
             let tail = Span { start, ..span };
-            mapping.lost.note_tail(there, Causes::TRUNCATED);
-            replace(mapping, page, tail) || replace_all(mapping, Causes::TRUNCATED)
+            let note = || mapping.lost.note_tail(there, Causes::TRUNCATED);
+            replace(mapping, page, tail, note) || replace_all(mapping, Causes::TRUNCATED)
         }
         Finding::Unavailable(cause) => {
             let block = block_around(page, mapping.lost.next_block(), span);
-            note_block(mapping, block, cause);
-            replace(mapping, page, block) || replace_all(mapping, cause)
+            let note = || note_block(mapping, block, cause);
+            replace(mapping, page, block, note) || replace_all(mapping, cause)
         }
     };
     // Relaxed: a number.
@@ -94,11 +94,12 @@ fn repair(mapping: &Pinned, address: usize, code: c_int) -> bool {
     repaired
 }
 
-/// Replaces the pages of `block`, all of which are known as lost, or so many around `page` as can be had. Counts
-/// the fault first: nobody sees a stand-in page before it is known.
-fn replace(mapping: &Pinned, page: usize, block: Span) -> bool {
-    mapping.slot().note_fault();
-    mapping.put_stand_ins(block) || replace_fewer(mapping, page, block)
+/// Replaces the pages of `block`, of all of which `note` says that they are lost, or so many around `page` as can
+/// be had.
+fn replace(mapping: &Pinned, page: usize, block: Span, note: impl FnOnce()) -> bool {
+    mapping.slot().lose(note, || {
+        mapping.put_stand_ins(block) || replace_fewer(mapping, page, block)
+    })
 }
 
 /// Memory for all of them may be refused at once (vm.overcommit_memory, RLIMIT_DATA). As few as with a page that is
@@ -118,9 +119,9 @@ fn replace_fewer(mapping: &Pinned, page: usize, block: Span) -> bool {
 /// Gives the whole mapping up where a part of it can't be replaced: that would split an area in two, and
 /// their number may be at its limit.
 fn replace_all(mapping: &Pinned, cause: Causes) -> bool {
-    mapping.lost.note_tail(0, cause);
-    mapping.slot().note_fault();
-    mapping.put_stand_ins(mapping.slot().span())
+    let all = mapping.slot().span();
+    let note = || mapping.lost.note_tail(0, cause);
+    mapping.slot().lose(note, || mapping.put_stand_ins(all))
 }
 
 fn note_block(mapping: &Pinned, block: Span, cause: Causes) {

@@ -92,7 +92,7 @@ impl Lost {
 
     /// Everything from `position` on is lost.
     pub fn note_tail(&self, position: usize, cause: Causes) {
-        // Release, here and below: see `Slot::note_fault`, which follows.
+        // Release, here and below: see `Slot::lose`, which calls it.
         self.not_tail.fetch_max(!position, Ordering::Release);
         self.note_cause(cause);
     }

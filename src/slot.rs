@@ -21,7 +21,9 @@
 //! that the value spans, and how many faults were met there. Nothing of the value itself.
 
 use crate::status::{Error, Result};
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Backoff, Courtesy, Ordering, UnsafeCell};
+use crate::sync::{
+    AtomicU32, AtomicU64, AtomicUsize, Backoff, Courtesy, Ordering, UnsafeCell, fence,
+};
 use std::mem::MaybeUninit;
 
 const GENERATION_BITS: u32 = 24;
@@ -440,13 +442,22 @@ impl<T> Slot<T> {
     /// How many faults were met in the value's memory.
     #[inline(always)] // See `Table::view_at_once`.
     pub fn faults(&self) -> u32 {
-        // Acquire: who sees that there were any sees what was recorded of them. See `note_fault`.
+        // Acquire: who sees that there were any sees what was recorded of them. See `lose`.
         self.faults.load(Ordering::Acquire)
+    }
+
+    /// The same for who has read the memory, through whatever pointer.
+    #[inline(always)] // See `Table::view_at_once`.
+    pub fn faults_after_reading(&self) -> u32 {
+        // Acquire: the count is not read before what was read. Of a load that acquires, only what follows is
+        // kept behind it.
+        fence(Ordering::Acquire);
+        self.faults()
     }
 
     /// [`Error::Fault`] when there were any.
     pub fn refuse_faults(&self) -> Result<()> {
-        match self.faults() {
+        match self.faults_after_reading() {
             0 => Ok(()),
             _ => Err(Error::Fault),
         }
@@ -457,10 +468,14 @@ impl<T> Slot<T> {
         &raw const self.faults
     }
 
-    /// Counts a fault, for a handler that has pinned the value.
-    pub fn note_fault(&self) {
-        // Release: pairs with `faults`.
+    /// Takes what was lost away from those who read it, for a handler that has pinned the value: `record` says
+    /// what that is, and `replace` puts something else in its place. Whoever reads the latter finds the fault
+    /// counted, and whoever finds it counted finds the record.
+    pub fn lose<R>(&self, record: impl FnOnce(), replace: impl FnOnce() -> R) -> R {
+        record();
+        // Release: pairs with `faults`. That `replace` comes afterwards for others too is the system's doing.
         self.faults.fetch_add(1, Ordering::Release);
+        replace()
     }
 
     /// Forgets the faults, for who has the value alone.

@@ -210,7 +210,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
     /// handle is open and has no view.
     pub fn unview(&self, handle: Handle) -> Result<u32> {
         let slot = self.slot(handle)?;
-        let faults = slot.faults();
+        let faults = slot.faults_after_reading();
         let last = slot.leave_view(handle.generation())?;
         self.reclaim_if(last, handle, slot);
         Ok(faults)
@@ -223,7 +223,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
         let Ok(slot) = self.slot(handle) else {
             return false;
         };
-        slot.faults() == 0 && slot.leave_view_at_once(handle.generation())
+        slot.faults_after_reading() == 0 && slot.leave_view_at_once(handle.generation())
     }
 
     /// Lets everyone in again who waits for a change that nobody will make any more, and gives back the pin of who

@@ -18,7 +18,7 @@ mod table;
 
 /// What `src/sync.rs` is in the library.
 mod sync {
-    pub use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+    pub use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
     pub struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
 
@@ -476,7 +476,7 @@ fn a_slot_that_comes_back_to_the_top_of_the_free_list_does_not_take_its_old_link
 /// What the fault handler does: looks the value up by address, and touches it.
 fn handle_fault(table: &Small) -> Option<u32> {
     table.pin_at(150).next().map(|pinned| {
-        pinned.slot().note_fault();
+        pinned.slot().lose(|| (), || ());
         pinned.read()
     })
 }
@@ -646,5 +646,154 @@ fn what_a_thread_that_a_fork_left_behind_had_begun_keeps_nobody_out() {
             assert_eq!(world.table.close(handle), Ok(()));
         }
         assert_eq!(world.drops(), 2);
+    });
+}
+
+/// What the fault handler publishes beside the count: its record of the loss, and the page that it puts there.
+struct Loss {
+    record: AtomicU32,
+    page: AtomicU32,
+}
+
+impl Loss {
+    fn none() -> Arc<Loss> {
+        Arc::new(Loss {
+            record: AtomicU32::new(0),
+            page: AtomicU32::new(0),
+        })
+    }
+
+    fn handle_fault(&self, table: &Small) {
+        for pinned in table.pin_at(150) {
+            // Relaxed: whoever finds the count finds it. Release: the system's, which changes its tables under locks.
+            let record = || self.record.store(1, Ordering::Relaxed);
+            let replace = || self.page.store(1, Ordering::Release);
+            pinned.slot().lose(record, replace);
+        }
+    }
+
+    /// Whether it is a stand-in page that is read, as anybody reads memory.
+    fn reads_stand_in(&self) -> bool {
+        self.page.load(Ordering::Relaxed) != 0
+    }
+
+    fn is_recorded(&self) -> bool {
+        self.record.load(Ordering::Relaxed) != 0
+    }
+}
+
+#[test]
+fn who_has_read_a_stand_in_page_finds_the_fault_counted_and_recorded() {
+    loom::model(|| {
+        let (world, loss) = (World::new(), Loss::none());
+        let handle = world.insert(7);
+        let handler = spawn(&world.table, {
+            let loss = loss.clone();
+            move |table| loss.handle_fault(table)
+        });
+        {
+            let pinned = world.table.pin(handle).expect("nobody closes it");
+            let lost = loss.reads_stand_in();
+            let faults = pinned.slot().faults_after_reading();
+            assert!(!lost || faults == 1, "zeros were read, and nobody is told");
+            assert!(faults == 0 || loss.is_recorded(), "of what, isn't known");
+        }
+        handler.join().unwrap();
+        assert_eq!(world.table.close(handle), Ok(()));
+    });
+}
+
+#[test]
+fn a_fault_that_is_counted_is_recorded() {
+    loom::model(|| {
+        let (world, loss) = (World::new(), Loss::none());
+        let handle = world.insert(7);
+        let handler = spawn(&world.table, {
+            let loss = loss.clone();
+            move |table| loss.handle_fault(table)
+        });
+        {
+            let pinned = world.table.pin(handle).expect("nobody closes it");
+            assert!(pinned.slot().faults() == 0 || loss.is_recorded());
+        }
+        handler.join().unwrap();
+        assert_eq!(world.table.close(handle), Ok(()));
+    });
+}
+
+#[test]
+fn who_has_read_a_stand_in_page_through_a_view_is_told_when_it_is_given_back() {
+    loom::model(|| {
+        let (world, loss) = (World::new(), Loss::none());
+        let handle = world.insert(7);
+        let handler = spawn(&world.table, {
+            let loss = loss.clone();
+            move |table| loss.handle_fault(table)
+        });
+        world.table.view(handle, |_| ()).expect("nobody closes it");
+        let lost = loss.reads_stand_in();
+        // As memmap_unpin does it.
+        let told = match world.table.unview_at_once(handle) {
+            true => false,
+            false => world.table.unview(handle) == Ok(1),
+        };
+        assert!(!lost || told);
+        handler.join().unwrap();
+        assert_eq!(world.table.close(handle), Ok(()));
+    });
+}
+
+#[test]
+fn who_pins_a_mapping_finds_where_it_is_and_no_fault_of_the_one_before() {
+    loom::model(|| {
+        let world = World::new();
+        let old = world.insert(1);
+        handle_fault(&world.table);
+        assert_eq!(world.table.close(old), Ok(()));
+        let letterbox = Arc::new(AtomicU64::new(old.0));
+        let address = letterbox.clone();
+        let reader = spawn(&world.table, move |table| {
+            // Relaxed: nothing but the number is passed.
+            if let Ok(pinned) = table.pin(Handle(address.load(Ordering::Relaxed))) {
+                assert_eq!(pinned.slot().faults(), 0);
+                assert_eq!(pinned.slot().span(), MEMORY);
+                assert_eq!(pinned.read(), 2);
+            }
+        });
+        let new = world.insert(2);
+        letterbox.store(new.0, Ordering::Relaxed);
+        reader.join().unwrap();
+        assert_eq!(world.table.close(new), Ok(()));
+    });
+}
+
+#[test]
+fn what_is_mapped_back_is_no_fault_any_more_and_a_stand_in_page_is_one() {
+    bounded_model(|| {
+        let (world, loss) = (World::new(), Loss::none());
+        let handle = world.insert(7);
+        loss.handle_fault(&world.table);
+        let reader = spawn(&world.table, {
+            let loss = loss.clone();
+            move |table| {
+                let pinned = table.pin(handle).expect("nobody closes it");
+                let lost = loss.reads_stand_in();
+                let faults = pinned.slot().faults_after_reading();
+                assert_eq!(lost, faults != 0);
+                assert_eq!(faults != 0, loss.is_recorded());
+            }
+        });
+        {
+            let mut pinned = world.table.pin(handle).expect("nobody closes it");
+            if let Ok(mut alone) = pinned.alone(Views::Allowed) {
+                alone.change(|_| {
+                    loss.page.store(0, Ordering::Relaxed);
+                    loss.record.store(0, Ordering::Relaxed);
+                });
+                alone.forget_faults();
+            }
+        }
+        reader.join().unwrap();
+        assert_eq!(world.table.close(handle), Ok(()));
     });
 }
