@@ -721,9 +721,11 @@ fn a_fault_that_is_counted_is_recorded() {
     });
 }
 
-#[test]
-fn who_has_read_a_stand_in_page_through_a_view_is_told_when_it_is_given_back() {
-    loom::model(|| {
+/// `unview` gives the view back, and says whether a fault was met.
+fn who_has_viewed_a_stand_in_page_is_told(
+    unview: impl Fn(&Small, Handle) -> bool + Copy + Send + Sync + 'static,
+) {
+    loom::model(move || {
         let (world, loss) = (World::new(), Loss::none());
         let handle = world.insert(7);
         let handler = spawn(&world.table, {
@@ -732,14 +734,22 @@ fn who_has_read_a_stand_in_page_through_a_view_is_told_when_it_is_given_back() {
         });
         world.table.view(handle, |_| ()).expect("nobody closes it");
         let lost = loss.reads_stand_in();
-        // As memmap_unpin does it.
-        let told = match world.table.unview_at_once(handle) {
-            true => false,
-            false => world.table.unview(handle) == Ok(1),
-        };
+        let told = unview(&world.table, handle);
         assert!(!lost || told);
         handler.join().unwrap();
         assert_eq!(world.table.close(handle), Ok(()));
+    });
+}
+
+#[test]
+fn who_has_read_a_stand_in_page_through_a_view_is_told_when_it_is_given_back() {
+    who_has_viewed_a_stand_in_page_is_told(|table, handle| table.unview(handle) == Ok(1));
+}
+
+#[test]
+fn who_has_read_one_is_told_also_where_the_view_is_given_back_at_once() {
+    who_has_viewed_a_stand_in_page_is_told(|table, handle| {
+        !table.unview_at_once(handle) && table.unview(handle) == Ok(1)
     });
 }
 
