@@ -167,13 +167,16 @@ static mapped open_window(memmap_handle handle, uint64_t offset, uint64_t length
 	return look(window, status);
 }
 
-// MEMMAP_TO_END as len is the length that the file gives it.
+// MEMMAP_TO_END as len is the length that the file gives it. A call that fails may have moved the mapping, so where it
+// is now is told in any case, or data is NULL.
 static mapped set_length(memmap_handle handle, uint64_t len)
 {
 	uint64_t now;
-	if (len == MEMMAP_TO_END)
-		return look(handle, memmap_refresh(handle, &now));
-	return look(handle, memmap_resize(handle, len));
+	memmap_status status = len == MEMMAP_TO_END ? memmap_refresh(handle, &now) : memmap_resize(handle, len);
+	mapped m = look(handle, 0);
+	if (status != 0)
+		m.status = status;
+	return m;
 }
 
 // The same as long as nothing moves and nothing is cut: the pin sees to it, else MEMMAP_ERR_BUSY.

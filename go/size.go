@@ -98,7 +98,7 @@ func (m *Map) setLengthInTurn(op string, length uint64) (int64, error) {
 	if now.status == statusBusy {
 		return m.setLengthAlone(op, length)
 	}
-	return int64(now.length), m.outcome(op, now.status)
+	return m.lengthOf(op, now)
 }
 
 func (m *Map) setLengthInPlace(op string, length uint64) (mapped, error) {
@@ -119,10 +119,17 @@ func (m *Map) setLengthAlone(op string, length uint64) (int64, error) {
 	}
 	defer m.openGate()
 	now := setLength(m.handle, length)
+	if now.data != nil { // Also where it has failed: it may have moved before.
+		m.data = now.data
+		m.length.Store(int64(now.length))
+	}
+	return m.lengthOf(op, now)
+}
+
+// lengthOf is the length that a call has given the mapping, or why it hasn't.
+func (m *Map) lengthOf(op string, now mapped) (int64, error) {
 	if now.status != 0 {
 		return 0, m.outcome(op, now.status)
 	}
-	m.data = now.data
-	m.length.Store(int64(now.length))
 	return int64(now.length), nil
 }

@@ -128,3 +128,27 @@ func TestAnOperationWaitsForTheGate(t *testing.T) {
 		t.Errorf("left in state %#x", m.state.Load())
 	}
 }
+
+// "A call that fails leaves size and contents as they were; the address may be another one": of which the library is
+// told here behind the Map's back.
+func TestAResizeThatFailsAfterMovingLeavesTheMapUsable(t *testing.T) {
+	path := newFile(t, "Hello")
+	m := open(t, path, &Options{Access: ReadWrite, Flags: Sparse})
+	before := m.data
+	if moved := setLength(m.handle, 1<<30); moved.status != 0 || moved.data == before {
+		t.Skip("skipped: it didn't move: ", moved.status)
+	}
+	succeeds(t, "Truncate", os.Truncate(path, 5))
+	if cut := setLength(m.handle, toEnd); cut.status != 0 {
+		t.Fatal(cut.status)
+	}
+	if err := m.Resize(math.MaxInt64 / 2); err == nil {
+		t.Fatal("a file of 4 EiB")
+	}
+	holdsText(t, m, "Hello")
+	_, err := m.WriteAt([]byte("J"), 0)
+	succeeds(t, "WriteAt", err)
+	if contents(t, path) != "Jello" {
+		t.Errorf("the file holds %q", contents(t, path))
+	}
+}
