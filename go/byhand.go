@@ -1,15 +1,18 @@
 package memmap
 
 import (
+	"errors"
 	"os"
 	"syscall"
 	"unsafe"
 )
 
-// byHand says whether mmap(2) alone can do what is wished for.
+// byHand says whether mmap(2) alone can do what is wished for. A file that is sealed against shrinking has no use for
+// Sealed where the bytes are past its end.
 func (w wishes) byHand() bool {
-	const can = NoDescriptor | Executable | WriteAndExecute
-	return w.Length != 0 && w.Flags&^can == 0 && w.Advice == AdviceNormal
+	const can = NoDescriptor | Executable | WriteAndExecute | Sparse | Overcommit | Prefault | HugePages | NoReserve |
+		NoDump | Locked
+	return w.Length != 0 && w.Flags&^can == 0
 }
 
 // mapByHand maps what the library refuses to, since it can't be checked: bytes past the end of a file,
@@ -17,18 +20,51 @@ func (w wishes) byHand() bool {
 // watches over it all the same.
 func mapByHand(file *os.File, w wishes) ([]byte, error) {
 	skip := w.Offset % int64(pageSize)
-	protection, sharing := w.protection()
-	all, err := syscall.Mmap(int(file.Fd()), w.Offset-skip, int(skip+w.Length), protection, sharing)
+	all, inside, err := w.mmap(file, skip)
 	if err != nil {
 		return nil, &Error{"map", file.Name(), err}
 	}
-	m := guardRegion(all[skip:], noDescriptor)
+	protection, sharing := w.protection()
+	m := adopt(all, w.Offset-skip, protection, sharing)
+	if m.status == 0 {
+		if m.status = w.prepare(m, inside); m.status != 0 {
+			closeHandle(m.handle)
+		}
+	}
 	if m.status != 0 {
 		syscall.Munmap(all)
 		return nil, failure("map", file.Name(), m.status)
 	}
-	live.add(region{base: uintptr(m.data), length: m.length, handle: m.handle, faults: m.faults, byHand: true})
-	return all[skip:], nil
+	data := all[skip:]
+	live.add(region{
+		base: address(data), length: len(data), handle: m.handle, faults: m.faults, byHand: true, skip: int(skip),
+	})
+	return data, nil
+}
+
+// mmap maps the pages of what is wished for, which begins skip bytes into them. Inside is how many of the bytes the file
+// has now.
+func (w wishes) mmap(file *os.File, skip int64) (all []byte, inside int64, err error) {
+	connection, err := file.SyscallConn()
+	if err != nil {
+		return nil, 0, err
+	}
+	protection, flags := w.protection()
+	gone := connection.Control(func(fd uintptr) {
+		var status syscall.Stat_t
+		if err = syscall.Fstat(int(fd), &status); err != nil {
+			return
+		}
+		inside = min(max(status.Size-(w.Offset-skip), 0), skip+w.Length)
+		all, err = syscall.Mmap(int(fd), w.Offset-skip, int(skip+w.Length), protection, flags|w.flagsOfPages())
+	})
+	switch {
+	case gone != nil:
+		return nil, 0, ErrClosed
+	case w.Flags&Locked != 0 && errors.Is(err, syscall.EAGAIN): // RLIMIT_MEMLOCK.
+		return nil, 0, ErrLimit
+	}
+	return all, inside, err
 }
 
 // protection is what mmap(2) takes for it.
@@ -46,9 +82,66 @@ func (w wishes) protection() (protection, sharing int) {
 	return protection, sharing
 }
 
+// flagsOfPages are those of mmap(2) that say what is to become of the pages. The kernel asks nobody whether there is
+// memory for them, so that it is told here only where nobody is to be asked.
+func (w wishes) flagsOfPages() (flags int) {
+	if w.Flags&NoReserve != 0 {
+		flags |= syscall.MAP_NORESERVE
+	}
+	if w.Flags&Overcommit == 0 {
+		return flags
+	}
+	if w.Flags&Prefault != 0 {
+		flags |= syscall.MAP_POPULATE
+	}
+	if w.Flags&Locked != 0 {
+		flags |= syscall.MAP_LOCKED
+	}
+	return flags
+}
+
+// prepare does to pages of mapByHand what is wished for, in the order in which the library does it to its own: to all
+// that is about advice, and to those inside the file what brings them in. The others are locked when they come.
+func (w wishes) prepare(m mapped, inside int64) int32 {
+	all := m.handle
+	if w.Flags&HugePages != 0 {
+		if status := advise(all, 0, toEnd, AdviceHugePage); status != 0 && status != statusUnsupported {
+			return status
+		}
+	}
+	if w.Flags&NoDump != 0 {
+		if status := advise(all, 0, toEnd, AdviceDontDump); status != 0 {
+			return status
+		}
+	}
+	if w.Advice != AdviceNormal {
+		if status := advise(all, 0, toEnd, w.Advice); status != 0 {
+			return status
+		}
+	}
+	if w.Flags&Overcommit != 0 {
+		return 0
+	}
+	if w.Flags&Prefault != 0 {
+		if status := prefault(all, 0, uint64(inside), PrefaultRead); status != 0 {
+			return status
+		}
+	}
+	if w.Flags&Locked == 0 {
+		return 0
+	}
+	if status := lockMemory(all, 0, uint64(inside)); status != 0 {
+		return status
+	}
+	there := (int(inside) + pageSize - 1) / pageSize * pageSize
+	if there >= m.length {
+		return 0
+	}
+	return lockWhenTouched(unsafe.Add(m.data, there), m.length-there)
+}
+
 // unmapByHand is for a region of mapByHand, of which data is the whole. Nothing guards it any more.
-func unmapByHand(data []byte) error {
-	skip := int(address(data) % uintptr(pageSize))
+func unmapByHand(data []byte, skip int) error {
 	all := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(data)), -skip)), skip+len(data))
 	return syscall.Munmap(all)
 }

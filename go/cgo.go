@@ -15,6 +15,10 @@ package memmap
 #cgo nocallback open_memfd
 #cgo noescape guard_region
 #cgo nocallback guard_region
+#cgo noescape adopt
+#cgo nocallback adopt
+#cgo noescape lock_when_touched
+#cgo nocallback lock_when_touched
 #cgo noescape open_window
 #cgo nocallback open_window
 #cgo noescape set_length
@@ -50,7 +54,9 @@ package memmap
 #cgo noescape memmap_close
 #cgo nocallback memmap_close
 
+#include <errno.h>
 #include <memmap.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 // A result by value: one for C to fill would be checked for Go pointers at every call.
@@ -141,6 +147,28 @@ static mapped guard_region(uint8_t *data, uint64_t len, int fd, uint32_t guard)
 	if (status == 0)
 		status = memmap_guard_region(data, len, fd, &handle);
 	return look(handle, status);
+}
+
+// What was mapped by mmap(2) just now, without keeping a descriptor.
+static mapped adopt(uint8_t *data, uint64_t len, uint64_t offset, int protection, int flags, uint32_t guard)
+{
+	memmap_mapped how = {
+		.size = sizeof how, .protection = protection, .data = data, .length = len, .offset = offset, .flags = flags,
+	};
+	memmap_handle handle = 0;
+	memmap_status status = heed(guard);
+	if (status == 0)
+		status = memmap_adopt(&how, -1, NULL, &handle);
+	return look(handle, status);
+}
+
+// mlock2(2) by its number, since older C libraries don't have it.
+static memmap_status lock_when_touched(uint8_t *data, uint64_t len)
+{
+	const int on_fault = 1; // MLOCK_ONFAULT.
+	if (syscall(SYS_mlock2, data, (size_t)len, on_fault) == 0)
+		return 0;
+	return errno == EAGAIN || errno == ENOMEM || errno == EPERM ? MEMMAP_ERR_LIMIT : errno;
 }
 
 // Another part of the mapping's file, with those of its flags that are not about the path. A length of 0
@@ -250,7 +278,9 @@ const (
 	statusAccess     = C.MEMMAP_ERR_ACCESS
 	statusFault      = C.MEMMAP_ERR_FAULT
 	statusBusy       = C.MEMMAP_ERR_BUSY
-	toEnd            = C.MEMMAP_TO_END
+
+	statusUnsupported = C.MEMMAP_ERR_UNSUPPORTED
+	toEnd             = C.MEMMAP_TO_END
 )
 
 func inGo(m C.mapped) mapped {
@@ -425,6 +455,15 @@ func getInfo(handle uint64) (Info, int32) {
 func guardRegion(data []byte, fd int) mapped {
 	first := (*C.uint8_t)(unsafe.SliceData(data))
 	return opened(C.guard_region(first, C.uint64_t(len(data)), C.int(fd), guardWish()))
+}
+
+func adopt(data []byte, offset int64, protection, flags int) mapped {
+	first := (*C.uint8_t)(unsafe.SliceData(data))
+	return opened(C.adopt(first, C.uint64_t(len(data)), C.uint64_t(offset), C.int(protection), C.int(flags), guardWish()))
+}
+
+func lockWhenTouched(data unsafe.Pointer, length int) int32 {
+	return int32(C.lock_when_touched((*C.uint8_t)(data), C.uint64_t(length)))
 }
 
 // getFault is what was lost of a mapping, nil when nothing was.

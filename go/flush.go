@@ -27,8 +27,8 @@ func (m *Map) FlushRange(offset, length int64) error { return m.FlushWith(offset
 // it is [ErrAccess] (a copy-on-write mapping) or [ErrUnsupported] (memory without a file). When anything of
 // the mapping was lost it is [ErrFault], and what is left has been flushed.
 //
-// Of a mapping that was opened read-only, FlushSync makes durable what others wrote anywhere in the file; it is
-// [ErrUnsupported] with [NoDescriptor].
+// Of a mapping that was opened read-only, FlushSync makes durable what others wrote anywhere in the file. With
+// [NoDescriptor] it does not, and is no error: what others wrote is theirs to flush.
 //
 // A FlushSync that failed is remembered, since the kernel tells it once and may drop the pages: every
 // later flush answers the same, until [Map.Recover] acknowledges it.

@@ -56,12 +56,12 @@ func WriteToMmap(data, content []byte) error {
 	case len(content) > len(data):
 		return &Error{"write", "", errTooLong}
 	}
-	status := writeAndFlush(found.handle, offset, content)
+	status := writeAndFlush(found.handle, found.skip+offset, content)
 	if status == statusClosed { // Unmapped since it was found.
 		return &Error{"write", "", errNotLive}
 	}
 	if status == statusFault {
-		return &Error{"write", "", lost(found.handle)}
+		return &Error{"write", "", found.lost()}
 	}
 	return failure("write", "", status)
 }
@@ -79,7 +79,7 @@ func UnmapMemory(data []byte) error {
 	}
 	status := closeHandle(taken.handle)
 	if status == 0 && taken.byHand {
-		return unmapByHand(data)
+		return unmapByHand(data, taken.skip)
 	}
 	return failure("unmap", "", status)
 }

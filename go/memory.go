@@ -14,7 +14,8 @@ import (
 //
 // It keeps no descriptor ([NoDescriptor] is implied), and a Capacity is [ErrInvalid]. A Length may reach past
 // the end of the file, as with mmap(2): those bytes are the file's when it has grown, and lost when they are
-// touched before.
+// touched before. Of the options Sealed can't be had then, and what brings pages in or locks them ([Prefault], [Locked])
+// means those that the file has now; the others are locked when they come.
 func MapFile(file *os.File, options *Options) ([]byte, error) {
 	w, err := options.checked()
 	if err == nil && w.Capacity != 0 {
@@ -49,6 +50,9 @@ func MapAnonymous(size int64, options *Options) ([]byte, error) {
 
 // FlushMemory makes what was written to data durable, as [Map.FlushRange] does. data is a slice that this
 // package has mapped, or a part of one; any alignment.
+//
+// Of a read-only slice there is nothing of this program's to make durable, and it is no error, as with msync(2): what
+// others write to the file is theirs to flush.
 //
 // It is [ErrFault] when anything of the mapping was lost, and what is left has been flushed. Where nothing
 // can become durable it is [ErrAccess] (copy-on-write) or [ErrUnsupported] (memory without a file). A slice
@@ -88,7 +92,7 @@ func FaultOf(data []byte) error {
 	case !ok:
 		return &Error{"fault", "", errNotLive}
 	case found.faults.Load() != 0:
-		return &Error{"fault", "", lost(found.handle)}
+		return &Error{"fault", "", found.lost()}
 	}
 	return nil
 }
@@ -99,11 +103,11 @@ func onMemory(op string, data []byte, use func(r region, offset, length uint64) 
 	if !ok {
 		return &Error{op, "", errNotLive}
 	}
-	switch status := use(found, uint64(offset), uint64(len(data))); status {
+	switch status := use(found, uint64(found.skip+offset), uint64(len(data))); status {
 	case statusClosed: // Unmapped since it was found.
 		return &Error{op, "", errNotLive}
 	case statusFault:
-		return &Error{op, "", lost(found.handle)}
+		return &Error{op, "", found.lost()}
 	default:
 		return failure(op, "", status)
 	}

@@ -2,6 +2,7 @@ package memmap
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -140,12 +141,25 @@ func TestASliceMayReachPastTheEndOfAFileThatGrowsLater(t *testing.T) {
 			setSize(t, path, offset+3*page)
 			copy(data[2*page:], "later")
 			succeeds(t, "FlushMemory", FlushMemory(data))
-			if text := contents(t, path)[offset+2*page:]; text[:5] != "later" {
-				t.Errorf("the file holds %q", text[:5])
+			succeeds(t, "WriteToMmap", WriteToMmap(data[3*page-3:], []byte("end")))
+			text := contents(t, path)[offset+2*page:]
+			if text[:5] != "later" || text[page-3:] != "end" {
+				t.Errorf("the file holds %q and %q", text[:5], text[page-3:])
 			}
 			succeeds(t, "UnmapMemory", UnmapMemory(data))
 			wants(t, "twice", UnmapMemory(data), ErrClosed)
 			setSize(t, path, 5)
+		}
+		for _, offset := range []int64{0, 3, page - 1} {
+			data := mapFile(t, path, &Options{Offset: offset, Length: 3 * page})
+			load(&data[2*page])
+			var lost *FaultError
+			if errors.As(FaultOf(data), &lost); lost == nil || lost.Offset < 0 || lost.Offset > 2*page ||
+				(lost.Offset+offset)%page != 0 || lost.Offset+lost.Length <= 2*page || lost.Offset+lost.Length > 3*page {
+				t.Errorf("from %d on: %v", offset, lost)
+			}
+			wants(t, "FlushMemory", FlushMemory(data), ErrFault)
+			succeeds(t, "UnmapMemory", UnmapMemory(data))
 		}
 		data := mapFile(t, path, &Options{Access: ReadWrite, Length: 3 * page})
 		data[2*page] = 'y'
@@ -154,5 +168,98 @@ func TestASliceMayReachPastTheEndOfAFileThatGrowsLater(t *testing.T) {
 		if after, _ := GetStats(); after.Mappings != before.Mappings {
 			t.Errorf("%d mappings are left", after.Mappings-before.Mappings)
 		}
+	})
+}
+
+// What the options say of the pages is so past the end of the file too.
+func TestASlicePastTheEndOfAFileHasWhatTheOptionsAskFor(t *testing.T) {
+	path := newFile(t, zeros(int(2*page)))
+	for _, offset := range []int64{0, 3, page + 5, 9 * page} {
+		for _, c := range []struct {
+			options Options
+			flag    string
+		}{
+			{Options{Flags: NoDump}, "dd"},
+			{Options{Flags: NoReserve}, "nr"},
+			{Options{Flags: Locked}, "lo"},
+			{Options{Flags: Locked | Overcommit}, "lo"},
+			{Options{Advice: AdviceRandom}, "rr"},
+			{Options{Advice: AdviceSequential, Flags: NoDump | Prefault | Sparse}, "sr dd"},
+			{Options{Flags: HugePages}, "rd"},
+		} {
+			for _, access := range []Access{ReadOnly, ReadWrite, CopyOnWrite} {
+				o := c.options
+				o.Access, o.Offset, o.Length = access, offset, 4*page
+				data := mapFile(t, path, &o)
+				flags := smaps(t, address(data), "VmFlags")
+				for flag := range strings.FieldsSeq(c.flag) {
+					if !strings.Contains(" "+flags+" ", " "+flag+" ") {
+						t.Errorf("%+v: %s, wanted %s", o, flags, flag)
+					}
+				}
+				succeeds(t, "UnmapMemory", UnmapMemory(data))
+			}
+		}
+	}
+}
+
+// Brought in are the pages that the file has; touching the others would be a loss.
+func TestPrefaultBringsInWhatTheFileHas(t *testing.T) {
+	path := newFile(t, zeros(int(2*page)))
+	for _, flags := range []Flags{0, Prefault, Prefault | Overcommit, Locked} {
+		data := mapFile(t, path, &Options{Offset: 3, Length: 4 * page, Flags: flags})
+		want := fmt.Sprint(2*page>>10, " kB")
+		if flags == 0 {
+			want = "0 kB"
+		}
+		if rss := smaps(t, address(data), "Rss"); rss != want {
+			t.Errorf("%#x: %s, wanted %s", flags, rss, want)
+		}
+		succeeds(t, "FaultOf", FaultOf(data))
+		succeeds(t, "UnmapMemory", UnmapMemory(data))
+	}
+}
+
+func TestWhatCannotBeHadPastTheEndIsAnErrorAndNoMapping(t *testing.T) {
+	path := newFile(t, "four")
+	file, err := os.Open(path)
+	succeeds(t, "Open", err)
+	defer file.Close()
+	areas := mappings(t, path)
+	before, _ := GetStats()
+	for want, o := range map[error]Options{
+		ErrInvalid:     {Advice: 1000},
+		ErrUnsealed:    {Flags: Sealed},
+		ErrUnsupported: {Advice: AdviceWipeOnFork},
+		syscall.EACCES: {Access: ReadWrite},
+	} {
+		o.Length = 2 * page
+		_, err := MapFile(file, &o)
+		wants(t, "MapFile", err, want)
+	}
+	if after, _ := GetStats(); after.Mappings != before.Mappings || mappings(t, path) != areas {
+		t.Errorf("%d mappings are left", after.Mappings-before.Mappings)
+	}
+}
+
+// As with msync(2): nobody here could have written anything. A store that was opened for reading closes so.
+func TestAReadOnlySliceHasNothingToMakeDurable(t *testing.T) {
+	path := newFile(t, strings.Repeat("x", int(2*page)))
+	for _, o := range []Options{{}, {Offset: 7}, {Length: 5 * page}, {Offset: 7, Length: 1}} {
+		data := mapFile(t, path, &o)
+		succeeds(t, "all", FlushMemory(data))
+		succeeds(t, "a part", FlushMemory(data[:1]))
+		succeeds(t, "nothing", FlushMemory(data[:0]))
+	}
+	m := open(t, path, &Options{Flags: NoDescriptor})
+	succeeds(t, "Flush", m.Flush())
+	for _, mode := range []FlushMode{FlushSync, FlushAsync, FlushInvalidate} {
+		succeeds(t, "FlushWith", m.FlushWith(1, 1, mode))
+	}
+	survives(t, func(t *testing.T) {
+		data := mapFile(t, path, nil)
+		setSize(t, path, page)
+		load(&data[page])
+		wants(t, "lost", FlushMemory(data), ErrFault)
 	})
 }

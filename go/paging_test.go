@@ -12,18 +12,21 @@ import (
 )
 
 // vmFlags is what the kernel says of the mapping's memory, such as "rd wr sh".
-func vmFlags(t testing.TB, m *Map) string {
+func vmFlags(t testing.TB, m *Map) string { t.Helper(); return smaps(t, uintptr(m.data), "VmFlags") }
+
+// smaps is what the kernel says under a name of the area that begins with the page of an address.
+func smaps(t testing.TB, address uintptr, name string) string {
 	t.Helper()
 	smaps, err := os.ReadFile("/proc/self/smaps")
 	succeeds(t, "smaps", err)
 	page := uintptr(os.Getpagesize())
-	_, rest, found := bytes.Cut(smaps, fmt.Appendf(nil, "\n%x-", uintptr(m.data)/page*page))
+	_, rest, found := bytes.Cut(smaps, fmt.Appendf(nil, "\n%x-", address/page*page))
 	if !found {
 		t.Fatal("the mapping begins inside of another one")
 	}
-	_, rest, _ = bytes.Cut(rest, []byte("VmFlags: "))
-	flags, _, _ := bytes.Cut(rest, []byte("\n"))
-	return string(flags)
+	_, rest, _ = bytes.Cut(rest, []byte("\n"+name+": "))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	return strings.TrimSpace(string(line))
 }
 
 func hasFlag(t testing.TB, m *Map, flag string, want bool) {

@@ -15,6 +15,18 @@ type region struct {
 	handle uint64
 	faults *atomic.Uint32 // The library's count of what was lost.
 	byHand bool           // See mapByHand.
+	skip   int            // By how much the library's mapping begins before it.
+}
+
+// lost is what was lost of it.
+func (r region) lost() error {
+	err := lost(r.handle)
+	if fault, ok := err.(*FaultError); ok && r.skip != 0 {
+		end := fault.Offset + fault.Length
+		start := max(fault.Offset, int64(r.skip))
+		return &FaultError{start - int64(r.skip), end - start, fault.Cause}
+	}
+	return err
 }
 
 // A registry finds the region that a slice lies in. It is ordered by address, so that sub-slices,
