@@ -1,8 +1,11 @@
 /*
- * Everything at once, for a long time: PROCESSES processes of THREADS threads mix all operations on files of their
- * own and on files that all share, which are cut under them again and again.
+ * Everything at once: PROCESSES processes of THREADS threads mix all operations on files of their own, on files that
+ * all share and that are cut under them again and again, on a log that all append to, and on a book that all keep
+ * under locks. Of log and book every byte is known, and looked at.
  *
- * usage: soak FOLDER SECONDS INTERVAL
+ * usage: soak FOLDER SECONDS INTERVAL [ROUNDS]
+ *
+ * It ends after so many seconds, and before when each thread has made its ROUNDS. MEMMAP_SEED chooses what is done.
  *
  * Each process prints a line an interval: seconds since the start, its number, resident memory in KiB, open
  * descriptors, areas of memory, calls made, and of their latency in nanoseconds the median, the 99th and the 99.9th
@@ -15,9 +18,11 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,6 +31,8 @@
 #include "memmap.h"
 
 enum { PROCESSES = 4, THREADS = 8, SHARED = 4, OWN = 4, PAGE = 4096, MOST = 64 * PAGE };
+/* Of the log, and of the book. */
+enum { RECORD = 64, MOST_LOGGED = 16 << 20, HEAD = 64, RECORDS = 2 * HEAD, MOST_RECORDS = 100 };
 
 /* Latencies by eighths of a power of two. */
 enum { BUCKETS = 64 * 8 };
@@ -72,9 +79,18 @@ struct thread {
     int process, number;
     uint64_t random;
     const char *folder;
-    memmap_handle shared[SHARED], own[OWN];
+    memmap_handle shared[SHARED], own[OWN], log, book;
     uint64_t written[OWN];
+    int log_fd, book_fd;
+    /* What the readers of the process lock the book by, and this thread as a writer. Who comes first is served
+     * first among those of one handle, so who has one range and waits for another needs one of his own. */
+    memmap_handle readers, writer;
 };
+
+/* How many records each thread has appended to the log, for all processes. */
+static struct {
+    atomic_ullong logged[PROCESSES][THREADS];
+} *all;
 
 static uint64_t below(struct thread *thread, uint64_t n) {
     thread->random = thread->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -108,11 +124,13 @@ static void use_shared(struct thread *thread, int file) {
     memmap_view view;
     uint64_t len = 0, found, offset;
     uint8_t buffer[3000];
-    if (!handle)
-        return reopen(thread, file);
+    if (!handle) {
+        reopen(thread, file);
+        return;
+    }
     TRY(memmap_len(handle, &len), 0);
     offset = len ? below(thread, len) : 0;
-    switch (below(thread, 12)) {
+    switch (below(thread, 13)) {
     case 0: TRY(memmap_read(handle, offset, buffer, sizeof buffer), LOST); break;
     case 1: TRY(memmap_write(handle, offset, "soak", 4), LOST, MEMMAP_ERR_ACCESS); break;
     case 2: TRY(memmap_fill(handle, offset, 100, 7), LOST, MEMMAP_ERR_ACCESS); break;
@@ -134,6 +152,9 @@ static void use_shared(struct thread *thread, int file) {
     case 10:
         if (TRY(memmap_lock(handle, 0, 1, MEMMAP_LOCK_SHARED, 0), LOST, MEMMAP_ERR_TIMEOUT, MEMMAP_ERR_UNSUPPORTED))
             TRY(memmap_unlock(handle, 0, 1), 0);
+        break;
+    case 11:
+        TRY(memmap_resize(handle, below(thread, MOST)), MEMMAP_ERR_FAULT, MEMMAP_ERR_ACCESS, MEMMAP_ERR_UNSUPPORTED);
         break;
     default: reopen(thread, file); break;
     }
@@ -188,21 +209,37 @@ static void rewrite(struct thread *thread, int file, uint64_t len) {
     free(bytes);
 }
 
+/* What was there stays, and what is new is zero. */
+static void verify_resized(struct thread *thread, int file, uint64_t before, uint64_t len) {
+    static const uint8_t zeros[PAGE];
+    uint8_t buffer[PAGE];
+    uint64_t at = before < len ? before : len, count = len - at < PAGE ? len - at : PAGE;
+    if (at > 0)
+        verify(thread, file, at);
+    TRY(memmap_read(thread->own[file], at, buffer, count), 0);
+    if (memcmp(buffer, zeros, count) != 0)
+        fail("a new byte isn't zero, and memmap_resize", 0);
+}
+
 static void use_own(struct thread *thread, int file) {
     memmap_handle handle = thread->own[file];
     uint64_t len = 0, before;
     int fd;
     memmap_handle again;
-    if (!handle)
-        return remake(thread, file);
+    if (!handle) {
+        remake(thread, file);
+        return;
+    }
     TRY(memmap_len(handle, &len), 0);
     switch (below(thread, 10)) {
     case 0: if (len) rewrite(thread, file, len); break;
     case 1: if (len) verify(thread, file, len); break;
     case 2: /* Longer or shorter, and all of it written anew: what is new is zero. */
         before = below(thread, MOST);
-        if (TRY(memmap_resize(handle, before), 0) && before)
+        if (TRY(memmap_resize(handle, before), 0) && before) {
+            verify_resized(thread, file, len, before);
             rewrite(thread, file, before);
+        }
         break;
     case 3: if (len >= 8 && TRY(memmap_fill(handle, 0, MEMMAP_TO_END, 0), 0)) {
             thread->written[file] = 0;
@@ -225,21 +262,321 @@ static void use_own(struct thread *thread, int file) {
     }
 }
 
+/* ---- Records --------------------------------------------------------------------------- */
+
+struct record {
+    uint32_t magic, writer;
+    uint64_t number;
+    uint8_t rest[RECORD - 24];
+    uint64_t sum;
+};
+
+static uint64_t sum_of(const struct record *record) {
+    const uint8_t *bytes = (const uint8_t *)record;
+    uint64_t sum = UINT64_C(14695981039346656037);
+    size_t i;
+    for (i = 0; i < offsetof(struct record, sum); i++)
+        sum = (sum ^ bytes[i]) * UINT64_C(1099511628211);
+    return sum;
+}
+
+static struct record record_of(uint32_t writer, uint64_t number) {
+    struct record record = {.magic = 0xA5A5A5A5u, .writer = writer, .number = number};
+    memset(record.rest, (int)(1 + number % 255), sizeof record.rest);
+    record.sum = sum_of(&record);
+    return record;
+}
+
+static int is_whole(const struct record *record) {
+    return record->magic == 0xA5A5A5A5u && record->sum == sum_of(record);
+}
+
+static uint64_t size_of(int fd) {
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        fail("fstat", errno);
+    return (uint64_t)status.st_size;
+}
+
+static void named(const struct thread *thread, const char *name, char *path) {
+    snprintf(path, 256, "%s/%s", thread->folder, name);
+}
+
+/* A mapping of the file of that name, anew and in one of the ways that there are. */
+static void reopen_named(struct thread *thread, const char *name, memmap_handle *handle) {
+    memmap_options options = {.size = sizeof options, .access = MEMMAP_READ_WRITE};
+    char path[256];
+    named(thread, name, path);
+    if (*handle)
+        TRY(memmap_close(*handle), 0);
+    options.flags = below(thread, 2) ? MEMMAP_SPARSE : 0;
+    options.capacity = below(thread, 2) * 2 * MOST;
+    options.advice = (uint32_t)below(thread, 3);
+    TRY(memmap_open(path, &options, handle), 0);
+}
+
+/* ---- The log: all append to it, all make it longer, and nobody cuts it ------------------- */
+
+/* What the mapping shows of its last bytes is what the file has there. */
+static void follow_log(struct thread *thread) {
+    uint8_t shown[200], there[200];
+    uint64_t len = 0, count, at;
+    TRY(memmap_refresh(thread->log, &len), 0);
+    count = len < sizeof shown ? len : sizeof shown;
+    at = len - count;
+    if (pread(thread->log_fd, there, count, (off_t)at) != (ssize_t)count)
+        fail("the log is shorter than it was, and pread", errno);
+    TRY(memmap_read(thread->log, at, shown, count), 0);
+    if (memcmp(shown, there, count) != 0)
+        fail("the log isn't what the mapping shows, and memmap_read", 0);
+}
+
+static void use_log(struct thread *thread) {
+    atomic_ullong *logged = &all->logged[thread->process][thread->number];
+    uint64_t len = 0;
+    int full = size_of(thread->log_fd) > MOST_LOGGED, count;
+    struct record record;
+    switch (below(thread, 6)) {
+    case 0:
+        for (count = 0; !full && count < 20; count++) {
+            record = record_of((uint32_t)(thread->process * THREADS + thread->number), atomic_load(logged));
+            if (write(thread->log_fd, &record, RECORD) != RECORD)
+                fail("write", errno);
+            atomic_fetch_add(logged, 1);
+        }
+        break;
+    case 1:
+        TRY(memmap_refresh(thread->log, &len), 0);
+        TRY(memmap_resize(thread->log, len + (full ? 0 : 1 + below(thread, 50))), 0);
+        break;
+    case 2: /* By a length that may be old: what the file has by now is taken in. */
+        TRY(memmap_len(thread->log, &len), 0);
+        TRY(memmap_resize(thread->log, len + (full ? 0 : 1 + below(thread, 50))), 0);
+        break;
+    case 3: follow_log(thread); break;
+    case 4: TRY(memmap_flush(thread->log, 0, MEMMAP_TO_END, MEMMAP_FLUSH_ASYNC), 0); break;
+    default: reopen_named(thread, "log", &thread->log); break;
+    }
+}
+
+/* Every record that was appended is there, in the order of who appended it; else there are zeros. */
+static void check_log(const char *folder) {
+    uint64_t next[PROCESSES * THREADS] = {0}, size, at = 0, i;
+    struct thread thread = {.folder = folder};
+    uint8_t *bytes;
+    char path[256];
+    int fd;
+    named(&thread, "log", path);
+    fd = open(path, O_RDONLY);
+    size = size_of(fd);
+    bytes = calloc(1, size + RECORD);
+    if (read(fd, bytes, size) != (ssize_t)size)
+        fail("read", errno);
+    while (at < size) {
+        struct record record;
+        memcpy(&record, bytes + at, RECORD);
+        if (bytes[at] == 0) {
+            at++;
+        } else if (is_whole(&record) && record.writer < PROCESSES * THREADS && record.number == next[record.writer]) {
+            next[record.writer]++;
+            at += RECORD;
+        } else {
+            printf("at %" PRIu64 " of %" PRIu64 "\n", at, size);
+            fail("a record of the log is not whole or not the next, and check_log", 0);
+        }
+    }
+    for (i = 0; i < PROCESSES * THREADS; i++)
+        if (next[i] != atomic_load(&all->logged[i / THREADS][i % THREADS]))
+            fail("a record of the log is lost, and check_log", 0);
+    free(bytes);
+    close(fd);
+}
+
+/* ---- The book: records, and their number twice, which nobody changes without a lock ------ */
+
+/* Nobody holds the book for long. */
+enum { PATIENCE = 60000 };
+
+/* By the handle, or without one by fcntl(2), as a program does that knows nothing of the library. */
+static void set_lock(struct thread *thread, memmap_handle by, uint64_t from, uint64_t len, int mode) {
+    struct flock lock = {.l_whence = SEEK_SET, .l_start = (off_t)from, .l_len = (off_t)len};
+    if (by) {
+        TRY(memmap_lock(by, from, len, (uint32_t)mode, PATIENCE), 0);
+        return;
+    }
+    lock.l_type = mode == MEMMAP_LOCK_EXCLUSIVE ? F_WRLCK : F_RDLCK;
+    while (fcntl(thread->book_fd, F_OFD_SETLKW, &lock) != 0)
+        if (errno != EINTR)
+            fail("fcntl", errno);
+}
+
+static void unset_lock(struct thread *thread, memmap_handle by, uint64_t from, uint64_t len) {
+    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = (off_t)from, .l_len = (off_t)len};
+    if (by)
+        TRY(memmap_unlock(by, from, len), 0);
+    else if (fcntl(thread->book_fd, F_OFD_SETLK, &lock) != 0)
+        fail("fcntl", errno);
+}
+
+static uint64_t counted(struct thread *thread, uint64_t at) {
+    uint64_t number = UINT64_MAX;
+    if (pread(thread->book_fd, &number, sizeof number, (off_t)at) != sizeof number)
+        fail("pread", errno);
+    return number;
+}
+
+/* Others may have cut the book, or lengthened it, since this thread had it last: no size hides that. */
+static void resize_what_was_cut(struct thread *thread) {
+    uint64_t len = 0, size = size_of(thread->book_fd);
+    memmap_status status;
+    TRY(memmap_len(thread->book, &len), 0);
+    if (len <= size)
+        return;
+    began = now();
+    status = memmap_resize(thread->book, len + below(thread, 2) * RECORD);
+    if (status != MEMMAP_ERR_FAULT)
+        fail("the book was cut, and memmap_resize", status);
+    if (size_of(thread->book_fd) != size)
+        fail("memmap_resize failed and changed the size, and it", status);
+}
+
+/* The mapping as long as the file. What was lost and is not there again takes a new one. */
+static void follow_book(struct thread *thread) {
+    uint64_t len = 0;
+    if (below(thread, 2))
+        resize_what_was_cut(thread);
+    if (!TRY(memmap_refresh(thread->book, &len), MEMMAP_ERR_FAULT) && !TRY(memmap_recover(thread->book), MEMMAP_ERR_FAULT))
+        reopen_named(thread, "book", &thread->book);
+    TRY(memmap_refresh(thread->book, &len), 0);
+    if (len != size_of(thread->book_fd))
+        fail("another length than the file, and memmap_refresh", 0);
+}
+
+/* Both numbers are that of the records, and each is whole and shown as it is in the file. */
+static uint64_t check_book(struct thread *thread) {
+    uint64_t count = counted(thread, 0), i, size = size_of(thread->book_fd);
+    struct record shown, there;
+    if (size != RECORDS + count * RECORD || counted(thread, HEAD) != count)
+        fail("the book isn't as long as it says, and fstat", 0);
+    for (i = 0; i < count; i++) {
+        off_t at = (off_t)(RECORDS + i * RECORD);
+        if (pread(thread->book_fd, &there, RECORD, at) != RECORD || !is_whole(&there) || there.number != i)
+            fail("a record of the book isn't whole, and pread", 0);
+        TRY(memmap_read(thread->book, (uint64_t)at, &shown, RECORD), 0);
+        if (memcmp(&shown, &there, RECORD) != 0)
+            fail("the book isn't what the mapping shows, and memmap_read", 0);
+    }
+    return count;
+}
+
+static void write_book(struct thread *thread, int mapped, const void *bytes, uint64_t len, uint64_t at) {
+    if (mapped)
+        TRY(memmap_write(thread->book, at, bytes, len), 0);
+    else if (pwrite(thread->book_fd, bytes, len, (off_t)at) != (ssize_t)len)
+        fail("pwrite", errno);
+}
+
+static void append_to_book(struct thread *thread, int mapped, uint64_t count) {
+    struct record record = record_of(0, count);
+    uint64_t at = RECORDS + count * RECORD;
+    if (mapped)
+        TRY(memmap_resize(thread->book, at + RECORD), 0);
+    write_book(thread, mapped, &record, RECORD, at);
+}
+
+static void cut_book(struct thread *thread, int mapped, uint64_t count) {
+    uint64_t size = RECORDS + count * RECORD;
+    if (mapped)
+        TRY(memmap_resize(thread->book, size), 0);
+    else if (ftruncate(thread->book_fd, (off_t)size) != 0)
+        fail("ftruncate", errno);
+}
+
+/* A writer takes the second number, and then the first. */
+static void write_into_book(struct thread *thread) {
+    memmap_handle by = below(thread, 2) ? thread->writer : 0;
+    int mapped = (int)below(thread, 2);
+    uint64_t count;
+    set_lock(thread, by, HEAD, HEAD, MEMMAP_LOCK_EXCLUSIVE);
+    set_lock(thread, by, 0, HEAD, MEMMAP_LOCK_EXCLUSIVE);
+    follow_book(thread);
+    count = check_book(thread);
+    if (count < MOST_RECORDS && below(thread, 10) != 0)
+        append_to_book(thread, mapped, count++);
+    else
+        cut_book(thread, mapped, count = below(thread, count + 1));
+    write_book(thread, mapped, &count, sizeof count, HEAD);
+    write_book(thread, !mapped, &count, sizeof count, 0);
+    unset_lock(thread, by, HEAD, HEAD);
+    unset_lock(thread, by, 0, HEAD);
+}
+
+/* A reader takes the first number, or both at once. */
+static void read_in_book(struct thread *thread) {
+    memmap_handle by = below(thread, 4) ? thread->readers : 0;
+    uint64_t len = HEAD + below(thread, 2) * HEAD;
+    set_lock(thread, by, 0, len, MEMMAP_LOCK_SHARED);
+    follow_book(thread);
+    check_book(thread);
+    unset_lock(thread, by, 0, len);
+}
+
+static void use_book(struct thread *thread) {
+    switch (below(thread, 4)) {
+    case 0: write_into_book(thread); break;
+    case 1: read_in_book(thread); break;
+    case 2: if (below(thread, 4) == 0) reopen_named(thread, "book", &thread->book); break;
+    default: break;
+    }
+}
+
+static void open_log_and_book(struct thread *thread) {
+    char path[256];
+    named(thread, "log", path);
+    thread->log_fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+    named(thread, "book", path);
+    thread->book_fd = open(path, O_RDWR | O_CLOEXEC);
+    if (thread->log_fd < 0 || thread->book_fd < 0)
+        fail("open", errno);
+    reopen_named(thread, "log", &thread->log);
+    reopen_named(thread, "book", &thread->book);
+    reopen_named(thread, "book", &thread->writer);
+}
+
+static void close_log_and_book(struct thread *thread) {
+    TRY(memmap_close(thread->log), 0);
+    TRY(memmap_close(thread->book), 0);
+    TRY(memmap_close(thread->writer), 0);
+    close(thread->log_fd);
+    close(thread->book_fd);
+}
+
+/* ---- Threads ----------------------------------------------------------------------------- */
+
+static unsigned long rounds;
+static atomic_int working;
+
 static void *work(void *argument) {
     struct thread *thread = argument;
+    unsigned long round;
     int file;
-    while (!atomic_load(&ended)) {
+    open_log_and_book(thread);
+    for (round = 0; !atomic_load(&ended) && (rounds == 0 || round < rounds); round++) {
         use_own(thread, (int)below(thread, OWN));
         use_shared(thread, (int)below(thread, SHARED));
+        use_log(thread);
+        use_book(thread);
         if (below(thread, 20) == 0)
             cut(thread);
     }
+    close_log_and_book(thread);
     for (file = 0; file < OWN; file++)
         if (thread->own[file])
             TRY(memmap_close(thread->own[file]), 0);
     for (file = 0; file < SHARED; file++)
         if (thread->shared[file])
             TRY(memmap_close(thread->shared[file]), 0);
+    atomic_fetch_sub(&working, 1);
     return NULL;
 }
 
@@ -295,42 +632,76 @@ static void report(double seconds, int process) {
     fflush(stdout);
 }
 
+/* Not so long when all threads have made their rounds. */
+static void sleep_until(uint64_t moment) {
+    const struct timespec little = {.tv_nsec = 10000000};
+    while (now() < moment && atomic_load(&working) > 0)
+        nanosleep(&little, NULL);
+}
+
+static uint64_t seed(void) {
+    const char *set = getenv("MEMMAP_SEED");
+    return set != NULL ? strtoull(set, NULL, 10) : 1;
+}
+
 static int run(const char *folder, int process, int seconds, int interval) {
     static struct thread threads[THREADS];
     pthread_t ids[THREADS];
     uint64_t start = now();
     memmap_stats stats = {.size = sizeof stats};
     int i, at;
+    struct thread opener = {.folder = folder, .random = 1};
+    memmap_handle readers = 0;
+    alarm((unsigned)seconds + 2 * PATIENCE / 1000); /* Who waits for ever is to be seen. */
     if (memmap_guard_install() != 0)
         return 1;
+    reopen_named(&opener, "book", &readers);
+    atomic_store(&working, THREADS);
     for (i = 0; i < THREADS; i++) {
         threads[i] = (struct thread){.process = process, .number = i, .folder = folder};
-        threads[i].random = (uint64_t)(process * THREADS + i) * 2654435761u + 1;
+        threads[i].random = (uint64_t)(process * THREADS + i) * 2654435761u + seed();
+        threads[i].readers = readers;
         pthread_create(&ids[i], NULL, work, &threads[i]);
     }
-    for (at = interval; at <= seconds; at += interval) {
-        uint64_t until = start + (uint64_t)at * 1000000000, time = now();
-        struct timespec wait = {0};
-        if (until > time) {
-            wait.tv_sec = (time_t)((until - time) / 1000000000);
-            wait.tv_nsec = (long)((until - time) % 1000000000);
-            nanosleep(&wait, NULL);
-        }
+    for (at = interval; at <= seconds && atomic_load(&working) > 0; at += interval) {
+        sleep_until(start + (uint64_t)at * 1000000000);
         report((double)(now() - start) / 1e9, process);
     }
     atomic_store(&ended, 1);
     for (i = 0; i < THREADS; i++)
         pthread_join(ids[i], NULL);
+    TRY(memmap_close(readers), 0);
     if (memmap_get_stats(&stats) != 0 || stats.mappings != 0)
         fail("a mapping is left, and memmap_get_stats", 0);
     printf("# process %d survived %" PRIu64 " faults\n", process, stats.faults_survived);
     return 0;
 }
 
+static void make_log_and_book(const char *folder) {
+    static const uint8_t numbers[RECORDS];
+    struct thread thread = {.folder = folder};
+    const char *names[] = {"log", "book"};
+    char path[256];
+    int i, fd;
+    for (i = 0; i < 2; i++) {
+        named(&thread, names[i], path);
+        fd = open(path, O_CREAT | O_RDWR | O_TRUNC, 0600);
+        if (write(fd, numbers, sizeof numbers) != sizeof numbers)
+            fail("write", errno);
+        close(fd);
+    }
+    all = mmap(NULL, sizeof *all, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED)
+        fail("mmap", errno);
+}
+
 int main(int argc, char **argv) {
     int process, status, failed = 0, i;
-    if (argc != 4)
-        return fprintf(stderr, "usage: soak FOLDER SECONDS INTERVAL\n"), 2;
+    if (argc != 4 && argc != 5)
+        return fprintf(stderr, "usage: soak FOLDER SECONDS INTERVAL [ROUNDS]\n"), 2;
+    printf("# MEMMAP_SEED=%" PRIu64 "\n", seed());
+    rounds = argc == 5 ? strtoul(argv[4], NULL, 10) : 0;
+    make_log_and_book(argv[1]);
     for (i = 0; i < SHARED; i++) {
         struct thread thread = {.folder = argv[1]};
         char path[256];
@@ -348,5 +719,7 @@ int main(int argc, char **argv) {
             printf("failed: a process ended with status %#x\n", status);
             failed = 1;
         }
+    if (!failed)
+        check_log(argv[1]);
     return failed;
 }
