@@ -104,7 +104,7 @@ impl<'c> Player<'c> {
             (case.prepare)(&mut stage);
             let (answer, calls) = observe(&[], || (case.act)(&mut stage));
             assert_eq!(answer, case.answer, "{}", case.name);
-            let outline = stage.state().outline();
+            let outline = stage.state_now().outline();
             stage.clear();
             (made(&calls), outline)
         };
@@ -197,10 +197,10 @@ impl<'c> Player<'c> {
         };
         let mut stage = Stage::new(self.folder);
         (case.prepare)(&mut stage);
+        stage.look_at_memory();
         let before = stage.state();
         let (answer, calls) = observe(failures, || (case.act)(&mut stage));
         unmap_what_is_left();
-        let after = stage.state();
         let name = self.named(answer, failures[failures.len() - 1].errno);
         let what = format!(
             "{}, {} {} {errno}: {name}",
@@ -208,14 +208,19 @@ impl<'c> Player<'c> {
         );
         assert!(failed.may_answer(&name), "{what}");
         if answer == case.answer {
-            let done = after.outline();
-            let same = done == self.outline || failed.may_differ();
-            assert!(same, "{what}, but {done:?} and not {:?}", self.outline);
+            let done = stage.state_now().outline();
+            let differs = self.outline.changed(&done);
+            let same = differs.iter().all(|part| failed.may_differ(*part));
+            let difference = || self.outline.difference(&done);
+            assert!(same, "{what}, but {differs:?}: {}", difference());
         } else {
             assert!(!stage.has_outputs(), "an output was written: {what}");
-            let alike = failed.may_move() && before.is_alike(&after);
-            let unchanged = before == after || alike || failed.may_change();
-            assert!(unchanged, "{what}: {}", before.difference(&after));
+            let after = stage.state();
+            let changed = before.changed(&after);
+            let unchanged = changed.iter().all(|part| failed.may_change(*part))
+                || failed.may_move() && before.outline() == stage.state_now().outline();
+            let difference = || before.difference(&after);
+            assert!(unchanged, "{what}: {changed:?}: {}", difference());
             let again = (case.act)(&mut stage);
             let usable = again == case.answer || failed.is_remembered();
             assert!(usable, "{what}; afterwards {again}");

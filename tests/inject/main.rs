@@ -7,6 +7,7 @@
 #![cfg(target_arch = "x86_64")] // The names of the calls are those of this one.
 
 mod abi;
+mod areas;
 mod calls;
 #[path = "../common/mod.rs"]
 mod common;
@@ -44,6 +45,7 @@ fn every_system_call_fails_once_and_a_failed_call_changes_nothing() {
         .expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
+    eprintln!("{said}");
     let Ok(answered) = fs::read_to_string(&answers) else {
         return disk::skipped(format!("system calls that fail: {}", said.trim()));
     };

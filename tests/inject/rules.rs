@@ -2,6 +2,7 @@
 //! exception, and where it is documented or why it is one.
 
 use super::names::{AS_EVER, THAT_ERRNO};
+use super::state::Part;
 
 /// A system call that failed.
 pub struct Failed<'n> {
@@ -87,6 +88,12 @@ const EXCEPTIONS: &[Exception] = &[
         MAPPING_LIMITS,
         "MEMMAP_ERR_LIMIT",
         "memmap_resize",
+    ),
+    (
+        "mremap",
+        &["EINVAL"],
+        "MEMMAP_ERR_UNSUPPORTED",
+        "memmap_resize, of several areas: before Linux 5.13",
     ),
     (
         "mmap",
@@ -194,29 +201,54 @@ impl Failed<'_> {
             let errno = errnos.is_empty() || errnos.contains(&self.errno);
             *call == self.call && errno && *other == answer
         };
-        // Another file's descriptor is left alone: as far as anybody knows, it is none.
-        let closing =
-            self.case == "memmap_close, locked" && self.call == "stat" && answer == AS_EVER;
-        // Pages that can't be given back are filled with zeros instead.
-        let zeroed = self.case == "memmap_resize, shorter without a file"
-            && self.call == "madvise"
-            && answer == AS_EVER;
-        let excepted_here = closing || zeroed || again;
-        answer == THAT_ERRNO || excepted_here || EXCEPTIONS.iter().any(excepted)
+        let does_without = answer == AS_EVER && self.does_without();
+        // What mremap says of a mapping that is several areas by now, which is the library's to know. Where they are
+        // moved one by one, it has no cause to say so.
+        let each = self.case.ends_with("of several areas");
+        let areas = self.call == "mremap" && self.errno == "EFAULT" && !each;
+        let itself = answer == THAT_ERRNO && !areas;
+        itself || again || does_without || EXCEPTIONS.iter().any(excepted)
     }
 
-    /// Whether something may be other than before although the call failed.
-    pub fn may_change(&self) -> bool {
+    /// Whether the function has another way, or needs the call for nothing that it promises.
+    fn does_without(&self) -> bool {
+        let others = [
+            // Another file's descriptor is left alone: as far as anybody knows, it is none.
+            ("memmap_close, locked", "stat"),
+            // Pages that can't be given back are filled with zeros.
+            ("memmap_resize, shorter without a file", "madvise"),
+            // New pages of locked memory that can't be brought in are locked when they come.
+            ("memmap_resize, longer", "mlock"),
+            // Pages that can't be made ready aside are mapped in their place.
+            ("memmap_recover, with what the options ask", "madvise"),
+            ("memmap_recover, with what the options ask", "mremap"),
+            ("memmap_recover, with what the options ask", "mmap"),
+        ];
+        others
+            .iter()
+            .any(|(case, call)| self.case.starts_with(case) && self.call == *call)
+    }
+
+    /// Whether a part may be other than before although the call failed.
+    pub fn may_change(&self, part: Part) -> bool {
         match self.case.split_once(',') {
             // "What an existing file held is kept when space or a limit is what was missing (on tmpfs, and
             // where there is no fallocate, it may be gone; with MEMMAP_SPARSE only a limit is noticed
             // beforehand)."
             Some(("memmap_create", how)) if how.starts_with(" over a file") => {
                 let space = ["EDQUOT", "EFBIG", "ENOSPC"].contains(&self.errno);
-                !(space && how == " over a file") || self.call == "ftruncate"
+                let kept = space && how == " over a file" && self.call != "ftruncate";
+                part == Part::Files && !kept
             }
             // "The first lock of a handle, also one that fails, opens the file once more".
-            _ => self.case.starts_with("memmap_lock") && self.call != "openat",
+            _ if part == Part::Descriptors => {
+                self.case.starts_with("memmap_lock") && self.call != "openat"
+            }
+            // "MEMMAP_ERR_LIMIT, also when RLIMIT_MEMLOCK or memory has no room [...]: it stays lost then."
+            _ => {
+                let back = self.case.starts_with("memmap_recover") && self.call == "mlock";
+                back && [Part::Mappings, Part::Memory].contains(&part)
+            }
         }
     }
 
@@ -225,13 +257,27 @@ impl Failed<'_> {
     pub fn may_move(&self) -> bool {
         // "A call that fails leaves size and contents as they were; the address may be another one. Blocks that it
         // has reserved are given back if nobody else has the file open", which is what fcntl would have told.
-        let late = ["fallocate", "pwritev2", "fcntl", "ftruncate", "stat"];
+        let late = [
+            "mlock2",
+            "fallocate",
+            "pwritev2",
+            "fcntl",
+            "ftruncate",
+            "stat",
+        ];
         self.case.starts_with("memmap_resize, longer") && late.contains(&self.call)
     }
 
-    /// Whether something may be other than after a call that succeeded although this one did, too.
-    pub fn may_differ(&self) -> bool {
-        self.case == "memmap_close, poisoned" || self.call == "mremap"
+    /// Whether a part may be other than after a call that succeeded although this one did, too: addresses
+    /// that nobody has, and huge pages where the system has none.
+    pub fn may_differ(&self, part: Part) -> bool {
+        let addresses = self.case == "memmap_close, poisoned" || self.call == "mremap";
+        let huge = self.call == "madvise" && self.case.ends_with("in huge pages");
+        match part {
+            Part::Mappings => addresses,
+            Part::Memory => addresses || huge,
+            _ => false,
+        }
     }
 
     /// Whether the same call may fail from then on: a flush that failed is remembered.

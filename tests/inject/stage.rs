@@ -1,10 +1,11 @@
 //! What a case has to work with: a folder, a file, a mapping of it, and what the call hands out.
 
-use super::abi::{self, Handle, Options, Status};
+use super::abi::{self, Filled, Handle, Options, Status};
 use super::state::State;
 use std::ffi::{CString, c_void};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::ops::Range;
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::ptr;
@@ -33,6 +34,8 @@ pub struct Stage {
     pub fd: RawFd,
     /// Memory that was mapped without the library.
     pub foreign: *mut c_void,
+    /// Where the memory is that was there before the call.
+    regions: Vec<Range<usize>>,
 }
 
 impl Stage {
@@ -46,11 +49,39 @@ impl Stage {
             out_fd: -1,
             fd: -1,
             foreign: ptr::null_mut(),
+            regions: Vec::new(),
         }
     }
 
+    /// What there is in the folders, and in the memory that was there before the call.
     pub fn state(&self) -> State {
-        State::now(&[(&self.folder, ""), (&self.memory, &self.shared)])
+        self.state_of(&self.regions)
+    }
+
+    /// What there is after a call that has succeeded, which may have moved the memory.
+    pub fn state_now(&self) -> State {
+        self.state_of(&self.regions_now())
+    }
+
+    fn state_of(&self, regions: &[Range<usize>]) -> State {
+        State::now(&[(&self.folder, ""), (&self.memory, &self.shared)], regions)
+    }
+
+    /// From here on it is looked at what becomes of the memory that there is now.
+    pub fn look_at_memory(&mut self) {
+        self.regions = self.regions_now();
+    }
+
+    /// The memory of the mappings and what was mapped without the library, in whole pages.
+    fn regions_now(&self) -> Vec<Range<usize>> {
+        let handles = [self.handle, self.out];
+        let mut regions: Vec<_> = handles.into_iter().filter_map(region_of).collect();
+        if !self.foreign.is_null() {
+            let start = self.foreign as usize;
+            regions.push(start..(start + SIZE as usize).next_multiple_of(PAGE as usize));
+        }
+        regions.retain(|region| region.len() <= MOST_LOOKED_AT);
+        regions
     }
 
     pub fn shared(&self) -> CString {
@@ -97,8 +128,24 @@ impl Stage {
     }
 
     pub fn map_memory(&mut self, size: u64) {
+        self.map_memory_with(size, options(0, 0));
+    }
+
+    /// Maps memory that has other bytes than zeros.
+    pub fn map_memory_with(&mut self, size: u64, options: Options) {
         // SAFETY: as above.
-        let status = unsafe { abi::memmap_anonymous(size, ptr::null(), &mut self.handle) };
+        let status = unsafe { abi::memmap_anonymous(size, &options, &mut self.handle) };
+        assert_eq!(status, 0);
+        // SAFETY: it takes numbers.
+        let status = unsafe { abi::memmap_fill(self.handle, 0, abi::TO_END, b'y') };
+        assert_eq!(status, 0);
+    }
+
+    /// Makes several areas of the mapping, by advice for one of its pages.
+    pub fn split(&self) {
+        const RANDOM: u32 = 2;
+        // SAFETY: it takes numbers.
+        let status = unsafe { abi::memmap_advise(self.handle, PAGE, PAGE, RANDOM) };
         assert_eq!(status, 0);
     }
 
@@ -151,9 +198,14 @@ impl Stage {
 
     /// Has pages of the mapping lost, and the file whole again.
     pub fn lose_pages(&mut self) {
+        self.lose_pages_of(read_write());
+    }
+
+    /// The same of a mapping with these options.
+    pub fn lose_pages_of(&mut self, options: Options) {
         // SAFETY: it takes nothing.
         assert_eq!(unsafe { abi::memmap_guard_install() }, 0);
-        self.map_file(read_write());
+        self.map_file(options);
         self.set_file_size(PAGE);
         let mut byte = 0u8;
         let to = (&raw mut byte).cast();
@@ -187,6 +239,26 @@ impl Stage {
         let _ = fs::remove_file(self.file());
         let _ = fs::remove_file(self.memory.join(&self.shared));
     }
+}
+
+/// More memory than this only takes time.
+const MOST_LOOKED_AT: usize = 1 << 20;
+
+/// The pages of a mapping, with those that it may grow into.
+fn region_of(handle: Handle) -> Option<Range<usize>> {
+    let (mut data, mut len) = (ptr::null_mut(), 0);
+    let mut info = Filled::of(40);
+    // SAFETY: they are filled where they are.
+    let told = unsafe {
+        abi::memmap_data(handle, &mut data, &mut len) == 0
+            && abi::memmap_get_info(handle, &mut info) == 0
+    };
+    // The last member, of 8 bytes, behind 32.
+    let capacity = u64::from(info.rest[7]) | u64::from(info.rest[8]) << 32;
+    let page = PAGE as usize;
+    let start = data as usize / page * page;
+    let end = (data as usize + capacity as usize).next_multiple_of(page);
+    told.then_some(start..end)
 }
 
 fn fill(path: &Path) {

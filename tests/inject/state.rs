@@ -1,7 +1,9 @@
-//! All that a call might change: descriptors, mappings, files.
+//! All that a call might change: descriptors, mappings and what they hold, files, and locks on them.
 
+use super::areas::{self, Areas};
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -12,13 +14,31 @@ pub struct State {
     pub descriptors: BTreeMap<String, String>,
     /// Lines of /proc/self/maps, the heap's aside.
     pub mappings: Vec<String>,
+    /// The areas of the case's own memory.
+    pub areas: Areas,
+    /// How much memory is locked in all, as /proc/self/status has it.
+    pub locked: String,
     /// The files of the folders.
     pub files: BTreeMap<String, File>,
+    /// Who has locked which bytes of them, as every process sees it.
+    pub locks: Vec<String>,
+}
+
+/// What a call that failed may have changed, where it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Descriptors,
+    Mappings,
+    Memory,
+    Files,
+    Locks,
 }
 
 /// A file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct File {
+    device: u64,
+    inode: u64,
     size: u64,
     blocks: u64,
     mode: u32,
@@ -26,13 +46,30 @@ pub struct File {
 }
 
 impl State {
-    /// Now, in these folders. Of a folder that others use too, only what has the prefix in its name.
-    pub fn now(folders: &[(&Path, &str)]) -> State {
+    /// Now, in these folders, and of this memory. Of a folder that others use too, only what has the prefix
+    /// in its name.
+    pub fn now(folders: &[(&Path, &str)], memory: &[Range<usize>]) -> State {
+        let files: BTreeMap<_, _> = folders.iter().flat_map(files).collect();
         State {
             descriptors: descriptors(),
             mappings: mappings(),
-            files: folders.iter().flat_map(files).collect(),
+            areas: areas::of(memory),
+            locked: areas::locked(),
+            locks: locks(&files),
+            files,
         }
+    }
+
+    /// What is other now than it was.
+    pub fn changed(&self, now: &State) -> Vec<Part> {
+        let memory = self.areas == now.areas && self.locked == now.locked;
+        changed([
+            (Part::Descriptors, self.descriptors == now.descriptors),
+            (Part::Mappings, self.mappings == now.mappings),
+            (Part::Memory, memory),
+            (Part::Files, self.files == now.files),
+            (Part::Locks, self.locks == now.locks),
+        ])
     }
 
     /// What there is now and wasn't before, and the other way round.
@@ -44,38 +81,32 @@ impl State {
                 .map(|(fd, of)| format!("{fd} {of}"));
             let files = state.files.iter().map(|(name, file)| {
                 let (size, blocks, mode) = (file.size, file.blocks, file.mode);
-                format!("{name}: {size} bytes, {blocks} blocks, {mode:o}")
+                let sum = areas::sum(&file.bytes);
+                format!("{name}: {size} bytes, {blocks} blocks, {mode:o}, sum {sum:x}")
             });
             let all = descriptors.chain(state.mappings.iter().cloned());
-            all.chain(files).collect()
+            let all = all.chain(files).chain(state.areas.lines());
+            let all = all.chain(state.locks.iter().cloned());
+            all.chain([state.locked.clone()]).collect()
         };
-        let (old, new) = (lines(self), lines(now));
-        let gone: Vec<_> = old.iter().filter(|line| !new.contains(line)).collect();
-        let come: Vec<_> = new.iter().filter(|line| !old.contains(line)).collect();
-        format!("gone {gone:#?}, come {come:#?}")
+        difference(&lines(self), &lines(now))
     }
 
     /// The same but for what may differ between two calls that did the same: addresses, and blocks.
     pub fn outline(&self) -> Outline {
         let files = self.files.iter();
-        let files = files.map(|(name, file)| (name.clone(), file.size, file.mode));
+        let files = files.map(|(name, file)| {
+            let sum = areas::sum(&file.bytes);
+            (name.clone(), file.size, file.mode, sum)
+        });
         Outline {
             descriptors: self.descriptors.len(),
             mappings: self.bytes_mapped(),
+            memory: self.areas.bytes_flagged(),
+            locked: self.locked.clone(),
             files: files.collect(),
+            locks: self.locks.len(),
         }
-    }
-
-    /// Whether nothing differs but addresses and blocks behind the end of files.
-    pub fn is_alike(&self, other: &State) -> bool {
-        let contents = |state: &State| -> Vec<Vec<u8>> {
-            state
-                .files
-                .values()
-                .map(|file| file.bytes.clone())
-                .collect()
-        };
-        self.outline() == other.outline() && contents(self) == contents(other)
     }
 
     /// How many bytes of what are mapped in which way. Neighbours may be one mapping or two.
@@ -100,7 +131,45 @@ impl State {
 pub struct Outline {
     descriptors: usize,
     mappings: BTreeMap<(String, String), u64>,
-    files: Vec<(String, u64, u32)>,
+    memory: BTreeMap<String, u64>,
+    locked: String,
+    files: Vec<(String, u64, u32, u64)>,
+    locks: usize,
+}
+
+impl Outline {
+    /// What is other in `now`.
+    pub fn changed(&self, now: &Outline) -> Vec<Part> {
+        let memory = self.memory == now.memory && self.locked == now.locked;
+        changed([
+            (Part::Descriptors, self.descriptors == now.descriptors),
+            (Part::Mappings, self.mappings == now.mappings),
+            (Part::Memory, memory),
+            (Part::Files, self.files == now.files),
+            (Part::Locks, self.locks == now.locks),
+        ])
+    }
+
+    /// The same as text.
+    pub fn difference(&self, now: &Outline) -> String {
+        let lines = |outline: &Outline| -> Vec<String> {
+            let text = format!("{outline:#?}");
+            text.lines().map(|line| line.trim().to_owned()).collect()
+        };
+        difference(&lines(self), &lines(now))
+    }
+}
+
+/// Those of which it doesn't hold that they are the same.
+fn changed(parts: [(Part, bool); 5]) -> Vec<Part> {
+    let changed = parts.into_iter().filter(|(_, same)| !same);
+    changed.map(|(part, _)| part).collect()
+}
+
+fn difference(old: &[String], new: &[String]) -> String {
+    let gone: Vec<_> = old.iter().filter(|line| !new.contains(line)).collect();
+    let come: Vec<_> = new.iter().filter(|line| !old.contains(line)).collect();
+    format!("gone {gone:#?}, come {come:#?}")
 }
 
 fn descriptors() -> BTreeMap<String, String> {
@@ -135,6 +204,8 @@ fn files((folder, prefix): &(&Path, &str)) -> Vec<(String, File)> {
     let described = ours.map(|path| {
         let status = fs::symlink_metadata(&path).expect("it is there");
         let file = File {
+            device: status.dev(),
+            inode: status.ino(),
             size: status.len(),
             blocks: status.blocks(),
             mode: status.mode(),
@@ -143,4 +214,30 @@ fn files((folder, prefix): &(&Path, &str)) -> Vec<(String, File)> {
         (path.display().to_string(), file)
     });
     described.collect()
+}
+
+/// The lines of /proc/locks that are of these files, but for the number with which each begins.
+fn locks(files: &BTreeMap<String, File>) -> Vec<String> {
+    let text = fs::read_to_string("/proc/locks").expect("procfs is there");
+    let words = |line: &str| -> Vec<String> {
+        let words = line.split_ascii_whitespace().skip(1);
+        words.map(str::to_owned).collect()
+    };
+    let ours = |words: &Vec<String>| {
+        let place = words.iter().find(|word| word.matches(':').count() == 2);
+        files
+            .values()
+            .any(|file| place.is_some_and(|place| *place == file.place()))
+    };
+    let mut lines: Vec<_> = text.lines().map(words).filter(ours).collect();
+    lines.sort();
+    lines.into_iter().map(|words| words.join(" ")).collect()
+}
+
+impl File {
+    /// Device and number, as /proc/locks has them.
+    fn place(&self) -> String {
+        let (major, minor) = (libc::major(self.device), libc::minor(self.device));
+        format!("{major:02x}:{minor:02x}:{}", self.inode)
+    }
 }

@@ -6,7 +6,7 @@
 
 use super::{Case, case};
 use crate::abi::{self, Filled, Mapped, Status};
-use crate::stage::{SIZE, Stage, read_write};
+use crate::stage::{PAGE, SIZE, Stage, options, read_write};
 use std::ptr;
 
 fn adopt(stage: &mut Stage) -> Status {
@@ -52,6 +52,20 @@ pub const CASES: &[Case] = &[
         0,
         |stage| stage.lose_pages(),
         |stage| unsafe { abi::memmap_recover(stage.handle) },
+    ),
+    case(
+        "memmap_recover, with what the options ask",
+        0,
+        |stage| stage.lose_pages_of(options(abi::READ_WRITE, abi::LOCKED | abi::NO_DUMP)),
+        |stage| unsafe { abi::memmap_recover(stage.handle) },
+    ),
+    case(
+        "memmap_read, of what was lost",
+        -6,
+        |stage| stage.lose_pages(),
+        |stage| unsafe {
+            abi::memmap_read(stage.handle, 2 * PAGE, [0u8; 8].as_mut_ptr().cast(), 8)
+        },
     ),
     case(
         "memmap_guard_region",

@@ -78,6 +78,25 @@ pub const CASES: &[Case] = &[
         lock,
     ),
     case(
+        "memmap_lock, beside one that is held",
+        0,
+        |stage| {
+            stage.map_file(read_write());
+            assert_eq!(lock(stage), 0);
+        },
+        |stage| unsafe { abi::memmap_lock(stage.handle, 20, 10, 1, 0) },
+    ),
+    case(
+        "memmap_unlock, of what another has in part",
+        0,
+        |stage| {
+            stage.map_file(read_write());
+            assert_eq!(unsafe { abi::memmap_lock(stage.handle, 0, 10, 0, 0) }, 0);
+            assert_eq!(unsafe { abi::memmap_lock(stage.handle, 5, 10, 0, 0) }, 0);
+        },
+        |stage| unsafe { abi::memmap_unlock(stage.handle, 0, 10) },
+    ),
+    case(
         "memmap_unlock",
         0,
         |stage| {

@@ -9,6 +9,8 @@ use crate::abi::{self, Filled, Options};
 use crate::stage::{PAGE, SIZE, options, read_write};
 use std::ptr;
 
+const RANDOM: u32 = 2;
+
 pub const CASES: &[Case] = &[
     case(
         "memmap_data",
@@ -154,10 +156,82 @@ pub const CASES: &[Case] = &[
         |stage| unsafe { abi::memmap_resize(stage.handle, PAGE + 1) },
     ),
     case(
+        "memmap_resize, longer, of several areas",
+        0,
+        |stage| {
+            stage.map_file(read_write());
+            stage.split();
+        },
+        |stage| unsafe { abi::memmap_resize(stage.handle, 3 * SIZE) },
+    ),
+    case(
+        "memmap_resize, shorter, of several areas",
+        0,
+        |stage| {
+            stage.map_file(read_write());
+            stage.split();
+        },
+        |stage| unsafe { abi::memmap_resize(stage.handle, PAGE + 1) },
+    ),
+    case(
+        "memmap_resize, longer in place with what the options ask",
+        0,
+        |stage| {
+            stage.map_file(Options {
+                capacity: 4 * SIZE,
+                advice: RANDOM,
+                ..options(abi::READ_WRITE, abi::LOCKED | abi::NO_DUMP)
+            })
+        },
+        |stage| unsafe { abi::memmap_resize(stage.handle, 3 * SIZE) },
+    ),
+    case(
+        "memmap_resize, longer with what the options ask",
+        0,
+        |stage| {
+            stage.map_file(Options {
+                advice: RANDOM,
+                ..options(abi::READ_WRITE, abi::LOCKED | abi::NO_DUMP)
+            })
+        },
+        |stage| unsafe { abi::memmap_resize(stage.handle, 3 * SIZE) },
+    ),
+    case(
+        "memmap_resize, shorter without a file and locked",
+        0,
+        |stage| stage.map_memory_with(SIZE, options(0, abi::LOCKED)),
+        |stage| unsafe { abi::memmap_resize(stage.handle, PAGE + 1) },
+    ),
+    case(
+        "memmap_resize, longer without a file and locked",
+        0,
+        |stage| stage.map_memory_with(SIZE, options(0, abi::LOCKED)),
+        |stage| unsafe { abi::memmap_resize(stage.handle, 3 * SIZE) },
+    ),
+    case(
+        "memmap_resize, of a file that was cut",
+        -6,
+        |stage| {
+            stage.map_file(read_write());
+            stage.set_file_size(PAGE);
+        },
+        |stage| unsafe { abi::memmap_resize(stage.handle, 2 * SIZE) },
+    ),
+    case(
         "memmap_refresh, longer",
         0,
         |stage| {
             stage.map_file(options(0, 0));
+            stage.set_file_size(3 * SIZE);
+        },
+        |stage| unsafe { abi::memmap_refresh(stage.handle, &mut 0) },
+    ),
+    case(
+        "memmap_refresh, longer, of several areas",
+        0,
+        |stage| {
+            stage.map_file(options(0, 0));
+            stage.split();
             stage.set_file_size(3 * SIZE);
         },
         |stage| unsafe { abi::memmap_refresh(stage.handle, &mut 0) },
@@ -190,6 +264,12 @@ pub const CASES: &[Case] = &[
         |stage| unsafe { abi::memmap_advise(stage.handle, 0, abi::TO_END, 8) },
     ),
     case(
+        "memmap_advise, not dumped",
+        0,
+        |stage| stage.map_file(read_write()),
+        |stage| unsafe { abi::memmap_advise(stage.handle, PAGE, PAGE, 11) },
+    ),
+    case(
         "memmap_prefault, for reading",
         0,
         |stage| stage.map_file(read_write()),
@@ -217,6 +297,21 @@ pub const CASES: &[Case] = &[
         |stage| unsafe { abi::memmap_lock_memory(stage.handle, 0, abi::TO_END) },
     ),
     case(
+        "memmap_lock_memory, of several areas",
+        0,
+        |stage| {
+            stage.map_file(read_write());
+            stage.split();
+        },
+        |stage| unsafe { abi::memmap_lock_memory(stage.handle, 0, abi::TO_END) },
+    ),
+    case(
+        "memmap_unlock_memory, of what is locked",
+        0,
+        |stage| stage.map_file(options(abi::READ_WRITE, abi::LOCKED)),
+        |stage| unsafe { abi::memmap_unlock_memory(stage.handle, 0, 2 * PAGE) },
+    ),
+    case(
         "memmap_unlock_memory",
         0,
         |stage| stage.map_file(read_write()),
@@ -227,5 +322,23 @@ pub const CASES: &[Case] = &[
         0,
         |stage| stage.map_file(read_write()),
         |stage| unsafe { abi::memmap_protect(stage.handle, 1) },
+    ),
+    case(
+        "memmap_protect, several areas",
+        0,
+        |stage| {
+            stage.map_file(read_write());
+            stage.split();
+        },
+        |stage| unsafe { abi::memmap_protect(stage.handle, 1) },
+    ),
+    case(
+        "memmap_protect, back",
+        0,
+        |stage| {
+            stage.map_file(read_write());
+            assert_eq!(unsafe { abi::memmap_protect(stage.handle, 1) }, 0);
+        },
+        |stage| unsafe { abi::memmap_protect(stage.handle, 0) },
     ),
 ];
