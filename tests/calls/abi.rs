@@ -69,6 +69,7 @@ unsafe extern "C" {
     pub fn memmap_anonymous(size: u64, options: *const Options, out: *mut u64) -> i32;
     pub fn memmap_memfd(name: *const i8, size: u64, options: *const Options, out: *mut u64) -> i32;
     pub fn memmap_close(handle: u64) -> i32;
+    pub fn memmap_data(handle: u64, data: *mut *mut u8, len: *mut u64) -> i32;
     pub fn memmap_len(handle: u64, len: *mut u64) -> i32;
     pub fn memmap_get_info(handle: u64, info: *mut Info) -> i32;
     pub fn memmap_pin(handle: u64, view: *mut View) -> i32;

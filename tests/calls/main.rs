@@ -3,12 +3,14 @@
 //! has kept are run again, and some that chance makes.
 
 mod abi;
+mod likely;
 mod model;
 mod run;
 mod script;
 mod uses;
 
 use arbitrary::{Arbitrary, Unstructured};
+use likely::Chance;
 // The crate is linked for what it exports to C.
 use memmap as _;
 use script::Script;
@@ -36,29 +38,35 @@ fn scripts_that_were_kept_still_do_as_the_model_says() {
 
 #[test]
 fn scripts_made_by_chance_do_as_the_model_says() {
-    let scripts: u64 = match std::env::var("MEMMAP_SCRIPTS") {
-        Ok(text) => text.parse().expect("MEMMAP_SCRIPTS is a number"),
-        Err(_) => 400,
-    };
-    let first = match std::env::var("MEMMAP_SEED") {
-        Ok(text) => text.parse().expect("MEMMAP_SEED is a number"),
-        Err(_) => 0,
-    };
-    for seed in first..first + scripts {
-        let bytes = chance(seed);
-        println!("seed {seed}");
-        run::run(&script(&bytes));
+    for seed in seeds(400) {
+        println!("MEMMAP_SEED={seed}");
+        run::run(&script(&chance(seed)));
     }
 }
 
-/// Bytes of a script: a generator of Knuth's (MMIX), its upper bits.
+#[test]
+fn scripts_in_which_others_write_do_as_the_model_says() {
+    for seed in seeds(300) {
+        println!("MEMMAP_SEED={seed}");
+        run::run(&Chance::new(seed).script(100));
+    }
+}
+
+/// From MEMMAP_SEED on, as many as MEMMAP_SCRIPTS says. What fails has printed the seed that makes it fail at once.
+fn seeds(many: u64) -> std::ops::Range<u64> {
+    let number = |name: &str, default: u64| match std::env::var(name) {
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is no number")),
+        Err(_) => default,
+    };
+    let first = number("MEMMAP_SEED", 0);
+    first..first + number("MEMMAP_SCRIPTS", many)
+}
+
+/// Bytes of a script.
 fn chance(seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) + 1;
-    let bytes = std::iter::repeat_with(move || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 56) as u8
-    });
+    let mut chance = Chance::new(seed);
+    let bytes = std::iter::repeat_with(move || chance.byte());
     bytes.take(200 + (seed % 8 * 400) as usize).collect()
 }

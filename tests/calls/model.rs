@@ -1,26 +1,42 @@
-//! Mappings and files in plain memory: what the library has to answer.
+//! What the header says of mappings and files, in plain memory. A file is what pread(2) finds in it; what it must
+//! hold is what its writers wrote, whoever they are.
 
 use crate::abi::*;
 use crate::script::PAGE;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 pub const READ_ONLY: u32 = 1;
 pub const READ_WRITE: u32 = 2;
 pub const COPY_ON_WRITE: u32 = 3;
 
-/// What a file holds, None where nobody can say; anonymous memory is one that nobody else has.
+/// A file; anonymous memory is one that nobody else has.
 pub struct File {
-    pub bytes: Vec<Option<u8>>,
-    /// None for what has no name.
-    pub path: Option<PathBuf>,
+    /// What it must hold.
+    pub bytes: Vec<u8>,
+    /// The plain file, by a descriptor that the library knows nothing of; None where nobody can have one.
+    pub plain: Option<std::fs::File>,
     pub anonymous: bool,
+    /// Where mappings wrote behind its end, in its last page. On tmpfs such bytes come back when it grows.
+    strays: BTreeSet<u64>,
 }
 
 impl File {
+    pub fn new(bytes: Vec<u8>, plain: Option<std::fs::File>) -> File {
+        File {
+            bytes,
+            plain,
+            anonymous: false,
+            strays: BTreeSet::new(),
+        }
+    }
+
     pub fn size(&self) -> u64 {
         self.bytes.len() as u64
     }
@@ -28,6 +44,129 @@ impl File {
     /// Behind its last page: from there on its pages can't be had.
     pub fn pages_end(&self) -> u64 {
         self.size().next_multiple_of(PAGE)
+    }
+
+    /// What pread(2) finds.
+    fn look(plain: &std::fs::File) -> Vec<u8> {
+        let size = plain.metadata().expect("it is open").len();
+        let mut bytes = vec![0; size as usize];
+        plain.read_exact_at(&mut bytes, 0).expect("nobody cuts it");
+        bytes
+    }
+
+    /// The plain file holds what it must.
+    pub fn check(&self) {
+        let Some(plain) = &self.plain else { return };
+        let there = File::look(plain);
+        assert_eq!(there.len(), self.bytes.len(), "the size of the file");
+        if there != self.bytes {
+            let differs = there.iter().zip(&self.bytes).position(|(a, b)| a != b);
+            let at = differs.expect("they are of one length");
+            let (is, must) = (there[at], self.bytes[at]);
+            panic!("byte {at} of the file is {is}, and must be {must}");
+        }
+    }
+
+    /// Nobody can say what these bytes are by now: takes what the file has.
+    fn learn(&mut self, places: impl Iterator<Item = u64>) {
+        let places: Vec<u64> = places.filter(|place| *place < self.size()).collect();
+        let Some(plain) = self.plain.as_ref().filter(|_| !places.is_empty()) else {
+            return;
+        };
+        let there = File::look(plain);
+        for place in places {
+            if let Some(byte) = there.get(place as usize) {
+                self.bytes[place as usize] = *byte;
+            }
+        }
+    }
+
+    /// It has got another size. What is new is zero, but for what a mapping wrote there before.
+    pub fn set_size(&mut self, size: u64) {
+        let before = self.size();
+        self.bytes.resize(size as usize, 0);
+        if size < before {
+            self.strays.clear(); // The kernel zeroes the rest of the last page.
+        }
+        let shown: Vec<u64> = self.strays.iter().copied().collect();
+        self.strays.retain(|place| *place >= size);
+        if self.keeps_strays() {
+            self.learn(shown.into_iter());
+        }
+    }
+
+    /// Whether it is on tmpfs, as memfds are.
+    fn keeps_strays(&self) -> bool {
+        const TMPFS: i64 = 0x0102_1994;
+        self.plain.as_ref().is_some_and(|plain| {
+            // SAFETY: all zero is a valid one.
+            let mut told: libc::statfs = unsafe { std::mem::zeroed() };
+            // SAFETY: it is filled where it is stored.
+            let status = unsafe { libc::fstatfs(plain.as_raw_fd(), &mut told) };
+            status == 0 && told.f_type as i64 == TMPFS
+        })
+    }
+
+    /// It has been emptied, and filled with zeros.
+    pub fn renew(&mut self, size: u64) {
+        self.bytes = vec![0; size as usize];
+        self.strays.clear();
+    }
+
+    /// A mapping has written at a place, None where nobody knows what.
+    fn written(&mut self, place: u64, byte: Option<u8>) {
+        match (self.bytes.get_mut(place as usize), byte) {
+            (Some(there), Some(byte)) => *there = byte,
+            (Some(_), None) => self.learn(std::iter::once(place)),
+            (None, _) => drop(self.strays.insert(place)),
+        }
+    }
+
+    /// Somebody else appends, knowing nothing of mappings.
+    pub fn append(&mut self, bytes: &[u8]) {
+        let plain = self.plain.as_ref().expect("it can be opened");
+        let link = format!("/proc/self/fd/{}", plain.as_raw_fd());
+        let opened = OpenOptions::new().append(true).open(link);
+        let mut opened = opened.expect("it is there");
+        opened.write_all(bytes).expect("there is room");
+        self.set_size(self.size() + bytes.len() as u64);
+        let start = self.bytes.len() - bytes.len();
+        self.bytes[start..].copy_from_slice(bytes);
+    }
+
+    /// Somebody else writes at a place, which may be behind the end.
+    pub fn overwrite(&mut self, at: u64, bytes: &[u8]) {
+        let plain = self.plain.as_ref().expect("it can be opened");
+        plain.write_all_at(bytes, at).expect("there is room");
+        if bytes.is_empty() {
+            return;
+        }
+        let end = at + bytes.len() as u64;
+        if end > self.size() {
+            self.set_size(end);
+        }
+        self.bytes[at as usize..end as usize].copy_from_slice(bytes);
+    }
+
+    /// Somebody else makes a hole, where the file system has holes.
+    pub fn punch(&mut self, range: Range<u64>) {
+        let plain = self.plain.as_ref().expect("it can be opened");
+        let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        let (start, len) = (range.start as i64, (range.end - range.start) as i64);
+        // SAFETY: it takes numbers.
+        if len == 0 || unsafe { libc::fallocate(plain.as_raw_fd(), mode, start, len) } != 0 {
+            return;
+        }
+        let inside = range.start.min(self.size())..range.end.min(self.size());
+        self.bytes[inside.start as usize..inside.end as usize].fill(0);
+        self.strays.retain(|place| !range.contains(place));
+    }
+
+    /// Somebody else gives it another size.
+    pub fn cut(&mut self, size: u64) {
+        let plain = self.plain.as_ref().expect("it can be opened");
+        plain.set_len(size).expect("it can be sized");
+        self.set_size(size);
     }
 }
 
@@ -45,14 +184,12 @@ pub struct Mapping {
     pub writes: bool,
     pub pins: u32,
     pub open: bool,
-    /// Pages of the file that a copy-on-write mapping has of its own.
+    /// Pages of the file that a copy-on-write mapping has of its own; None where nobody can say.
     own: BTreeMap<u64, Vec<Option<u8>>>,
     /// What it reads isn't known any more.
     pub vague: bool,
-    /// Where what was lost to a truncation begins, from the beginning of the mapping on.
-    tail: Option<u64>,
-    /// Pages of the file that were lost one by one: without a descriptor nobody knows of the truncation.
-    pages: BTreeSet<u64>,
+    /// What was lost, from the beginning of the mapping on, as the library tells it.
+    pub lost: Vec<Range<u64>>,
 }
 
 impl Mapping {
@@ -74,8 +211,7 @@ impl Mapping {
             open: true,
             own: BTreeMap::new(),
             vague: false,
-            tail: None,
-            pages: BTreeSet::new(),
+            lost: Vec::new(),
         }
     }
 
@@ -84,23 +220,13 @@ impl Mapping {
     }
 
     pub fn any_lost(&self) -> bool {
-        self.tail.is_some() || !self.pages.is_empty()
+        !self.lost.is_empty()
     }
 
     /// Whether a byte of the range counts as lost.
     pub fn lost(&self, range: &Range<u64>) -> bool {
-        let tail = self.tail.is_some_and(|tail| tail < range.end);
-        !range.is_empty() && (tail || self.pages_of(range).any(|page| self.pages.contains(&page)))
-    }
-
-    /// Where what was lost begins, as memmap_get_fault has it.
-    pub fn first_lost(&self) -> u64 {
-        let page = self
-            .pages
-            .first()
-            .map(|page| (page * PAGE).saturating_sub(self.offset));
-        let first = self.tail.into_iter().chain(page).min();
-        first.unwrap_or(0).min(self.len)
+        let overlap = |lost: &Range<u64>| lost.start < range.end && range.start < lost.end;
+        !range.is_empty() && self.lost.iter().any(overlap)
     }
 
     /// The pages of the file that hold a range.
@@ -113,40 +239,31 @@ impl Mapping {
         }
     }
 
-    /// Whether touching a range meets a page that the file doesn't have and nothing stands in for.
-    pub fn misses(&self, range: &Range<u64>) -> bool {
+    /// What the mapping has of a page of the file.
+    pub fn part_of(&self, page: u64) -> Range<u64> {
+        let start = (page * PAGE).saturating_sub(self.offset);
+        start
+            ..((page + 1) * PAGE)
+                .saturating_sub(self.offset)
+                .min(self.len)
+    }
+
+    /// The pages of a range that the file doesn't have, and that aren't lost as a whole.
+    pub fn missing(&self, range: &Range<u64>) -> Vec<u64> {
         let end = self.file.borrow().pages_end() / PAGE;
-        let skipped = self.offset % PAGE;
-        let replaced = self.tail.map(|tail| {
-            let first = (self.offset - skipped) / PAGE;
-            first + (tail + skipped).div_ceil(PAGE)
-        });
-        self.pages_of(range).any(|page| {
-            page >= end && replaced.is_none_or(|from| page < from) && !self.pages.contains(&page)
-        })
+        let whole = |page: u64| {
+            let part = self.part_of(page);
+            let within = |lost: &Range<u64>| lost.start <= part.start && part.end <= lost.end;
+            self.lost.iter().any(within)
+        };
+        let pages = self.pages_of(range);
+        pages.filter(|page| *page >= end && !whole(*page)).collect()
     }
 
-    /// A range is touched: what the file doesn't have of it is lost from now on. Whether it was.
-    pub fn touch(&mut self, range: &Range<u64>) -> bool {
-        if !self.misses(range) {
-            return false;
-        }
-        let (size, end) = (self.file.borrow().size(), self.file.borrow().pages_end());
-        match self.has_descriptor() {
-            true => {
-                let there = size.saturating_sub(self.offset);
-                self.tail = Some(self.tail.map_or(there, |tail| tail.min(there)));
-            }
-            false => self
-                .pages
-                .extend(self.pages_of(range).filter(|page| *page >= end / PAGE)),
-        }
-        true
-    }
-
-    pub fn recover(&mut self) {
-        self.tail = None;
-        self.pages.clear();
+    /// The bytes that the mapping must show and the file has.
+    pub fn there(&self) -> Range<u64> {
+        let size = self.file.borrow().size();
+        0..size.saturating_sub(self.offset).min(self.len)
     }
 
     /// The byte at a place, None where nobody can say: behind the end of the file, in its last page.
@@ -158,12 +275,7 @@ impl Mapping {
         if let Some(page) = self.own.get(&(place / PAGE)) {
             return page[(place % PAGE) as usize];
         }
-        self.file
-            .borrow()
-            .bytes
-            .get(place as usize)
-            .copied()
-            .flatten()
+        self.file.borrow().bytes.get(place as usize).copied()
     }
 
     pub fn bytes(&self, range: &Range<u64>) -> Vec<Option<u8>> {
@@ -180,8 +292,8 @@ impl Mapping {
             if self.opened == COPY_ON_WRITE {
                 let page = self.own.get_mut(&(place / PAGE)).expect("it was copied");
                 page[(place % PAGE) as usize] = *byte;
-            } else if let Some(there) = self.file.borrow_mut().bytes.get_mut(place as usize) {
-                *there = *byte;
+            } else {
+                self.file.borrow_mut().written(place, *byte);
             }
         }
     }
@@ -192,7 +304,7 @@ impl Mapping {
         for page in pages {
             let file = self.file.borrow();
             let bytes = file.bytes.iter().skip((page * PAGE) as usize);
-            let mut copy: Vec<_> = bytes.take(PAGE as usize).copied().collect();
+            let mut copy: Vec<_> = bytes.take(PAGE as usize).copied().map(Some).collect();
             copy.resize(PAGE as usize, None);
             self.own.entry(page).or_insert(copy);
         }

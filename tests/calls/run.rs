@@ -25,13 +25,14 @@ pub fn run(script: &Script) {
     };
     let alone = (1..THREADS).all(|thread| calls_of(thread).next().is_none());
     let work = |thread| {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut state = State::new(folder.path(), alone, &handles);
+        let folders = Folders::new();
+        let mut state = State::new(&folders, alone, &handles);
         for call in calls_of(thread) {
             if trace {
                 println!("{thread}: {call:?}");
             }
             state.step(call);
+            state.look();
         }
         state.finish();
     };
@@ -43,6 +44,22 @@ pub fn run(script: &Script) {
             scope.spawn(move || work(thread));
         }
     });
+}
+
+/// Where files are: on the file system of temporary files, and on tmpfs where there is one.
+struct Folders([tempfile::TempDir; 2]);
+
+impl Folders {
+    fn new() -> Folders {
+        let folder = || tempfile::tempdir().expect("a temporary folder");
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| folder());
+        Folders([folder(), memory])
+    }
+
+    /// That of a named file.
+    fn of(&self, file: usize) -> PathBuf {
+        self.0[file % 2].path().join(file.to_string())
+    }
 }
 
 /// A lock that is held: by which handle, of which file, which bytes.
@@ -58,7 +75,8 @@ pub struct State<'s> {
     pub slots: Vec<Option<Mapping>>,
     stale: Vec<u64>,
     files: Vec<Option<Shared>>,
-    folder: PathBuf,
+    folders: &'s Folders,
+    steps: u64,
     held: Vec<Held>,
     /// Nobody else may be at its mappings, not even for a look.
     alone: bool,
@@ -103,12 +121,13 @@ fn inside(mapping: &Mapping, offset: u64, len: u64) -> Option<std::ops::Range<u6
 }
 
 impl<'s> State<'s> {
-    fn new(folder: &Path, alone: bool, all: &'s Mutex<Vec<u64>>) -> State<'s> {
+    fn new(folders: &'s Folders, alone: bool, all: &'s Mutex<Vec<u64>>) -> State<'s> {
         State {
             slots: (0..SLOTS).map(|_| None).collect(),
             stale: vec![0; SLOTS.into()],
             files: vec![None; FILES.into()],
-            folder: folder.to_owned(),
+            folders,
+            steps: 0,
             held: Vec::new(),
             alone,
             all,
@@ -138,7 +157,9 @@ impl<'s> State<'s> {
             Call::Close(slot) => self.close(*slot),
             Call::Pin(slot) => self.pin(*slot),
             Call::Unpin(slot) => self.unpin(*slot),
-            Call::Cut(file, size) => self.cut(*file, *size),
+            Call::Cut(..) | Call::Append(..) | Call::Overwrite(..) | Call::Punch(..) => {
+                self.by_somebody_else(call)
+            }
             Call::Lock(slot, range, mode) => {
                 self.lock(*slot, range.0.value(), range.1.value(), *mode)
             }
@@ -181,7 +202,7 @@ impl<'s> State<'s> {
     fn create(&mut self, slot: u8, file: u8, size: Number, how: &How) {
         let slot = self.free(slot);
         let file = usize::from(file % FILES);
-        let path = self.folder.join(file.to_string());
+        let path = self.folders.of(file);
         let (options, size) = (options(how, READ_WRITE), size.value());
         let known = self.files[file].is_some();
         let huge = size > 6 * PAGE;
@@ -196,13 +217,12 @@ impl<'s> State<'s> {
         let status =
             unsafe { memmap_create(path_of(&path).as_ptr().cast(), size, &options, &mut handle) };
         if !wrong.met(status) {
-            assert_eq!(path.exists(), known, "a call that fails makes no file");
-            return self.compare_file(file);
+            return assert_eq!(path.exists(), known, "a call that fails makes no file");
         }
         let shared = self.files[file].get_or_insert_with(|| named(&path)).clone();
-        shared.borrow_mut().bytes.clear();
+        shared.borrow_mut().renew(0);
         self.was_cut(&shared);
-        shared.borrow_mut().bytes.resize(size as usize, Some(0));
+        shared.borrow_mut().renew(size);
         let mut mapping = Mapping::new(handle, shared, &options, true);
         if options.flags & PREFAULT != 0 && options.access == COPY_ON_WRITE {
             mapping.copy(&(0..mapping.len));
@@ -213,7 +233,7 @@ impl<'s> State<'s> {
     fn open(&mut self, slot: u8, file: u8, how: &How) {
         let slot = self.free(slot);
         let file = usize::from(file % FILES);
-        let path = self.folder.join(file.to_string());
+        let path = self.folders.of(file);
         let options = options(how, READ_ONLY);
         let shared = self.files[file].clone();
         let size = shared.as_ref().map_or(0, |file| file.borrow().size());
@@ -297,12 +317,9 @@ impl<'s> State<'s> {
             }
         };
         if wrong.met(status) {
-            let bytes = vec![Some(0); size as usize];
-            let file = Rc::new(RefCell::new(File {
-                bytes,
-                path: None,
-                anonymous,
-            }));
+            let mut file = File::new(vec![0; size as usize], plain_of(handle));
+            file.anonymous = anonymous;
+            let file = Rc::new(RefCell::new(file));
             let mut mapping = Mapping::new(handle, file, &options, true);
             if options.flags & PREFAULT != 0 && options.access == COPY_ON_WRITE {
                 mapping.copy(&(0..mapping.len));
@@ -362,28 +379,52 @@ impl<'s> State<'s> {
         }
     }
 
-    fn cut(&mut self, file: u8, size: Number) {
-        let file = usize::from(file % FILES);
-        let (Some(shared), size) = (self.files[file].clone(), size.value()) else {
+    /// The file that somebody else writes to: one that has a name, or that of a mapping.
+    fn written_by_others(&self, which: u8) -> Option<Shared> {
+        let which = which % (FILES + SLOTS);
+        let file = match which.checked_sub(FILES) {
+            None => self.files[usize::from(which)].clone(),
+            Some(slot) => self.slots[usize::from(slot)]
+                .as_ref()
+                .map(|mapping| mapping.file.clone()),
+        };
+        file.filter(|file| file.borrow().plain.is_some())
+    }
+
+    /// What a program does to a file that knows nothing of mappings.
+    fn by_somebody_else(&mut self, call: &Call) {
+        const MOST: u64 = 6 * PAGE;
+        let (Call::Cut(which, _)
+        | Call::Append(which, ..)
+        | Call::Overwrite(which, ..)
+        | Call::Punch(which, _)) = call
+        else {
+            unreachable!("{call:?} is the library's");
+        };
+        let Some(shared) = self.written_by_others(*which) else {
             return;
         };
-        if size > 6 * PAGE {
-            return;
+        let mut file = shared.borrow_mut();
+        let bytes = |seed: u8, len: u64| -> Vec<u8> {
+            let bytes = (0..len).map(|at| (at as u8).wrapping_mul(7).wrapping_add(seed | 1));
+            bytes.collect()
+        };
+        match call {
+            Call::Cut(_, size) if size.value() <= MOST => file.cut(size.value()),
+            Call::Append(_, len, seed) if file.size() + u64::from(*len) <= MOST => {
+                file.append(&bytes(*seed, u64::from(*len)));
+            }
+            Call::Overwrite(_, place, seed) if place.0.value() < MOST => {
+                let room = MOST - place.0.value();
+                file.overwrite(place.0.value(), &bytes(*seed, place.1.value().min(room)));
+            }
+            Call::Punch(_, place) if place.0.value() < MOST => {
+                let end = place.0.value() + place.1.value().min(MOST);
+                file.punch(place.0.value()..end);
+            }
+            _ => {}
         }
-        let path = self.folder.join(file.to_string());
-        let before = shared.borrow().size();
-        let disk = std::fs::OpenOptions::new()
-            .write(true)
-            .open(&path)
-            .expect("it is there");
-        disk.set_len(size).expect("it can be sized");
-        if size > before {
-            // What a mapping has written behind the end may come back on some file systems.
-            let page_end = before.next_multiple_of(PAGE).min(size);
-            let zeros = vec![0; (page_end - before) as usize];
-            std::os::unix::fs::FileExt::write_all_at(&disk, &zeros, before).expect("there is room");
-        }
-        shared.borrow_mut().bytes.resize(size as usize, Some(0));
+        drop(file);
         self.was_cut(&shared);
     }
 
@@ -507,10 +548,16 @@ impl<'s> State<'s> {
         (self.handle(slot), self.mapping(slot))
     }
 
-    /// The file is what the model has.
-    fn compare_file(&self, file: usize) {
-        if let Some(shared) = &self.files[file] {
-            compare(&shared.borrow());
+    /// After each call every file holds what it must, and every mapping shows what its file holds.
+    fn look(&mut self) {
+        let mapped = self.slots.iter().flatten().map(|mapping| &mapping.file);
+        let files = self.files.iter().flatten().chain(mapped);
+        files.for_each(|file| file.borrow().check());
+        self.steps += 1;
+        let open = self.slots.iter().flatten().filter(|mapping| mapping.open);
+        // Not always: who has looked at a page has it in memory.
+        for mapping in open.filter(|_| self.steps % 4 == 0) {
+            crate::uses::shows(mapping, self.steps % 8 == 0);
         }
     }
 
@@ -518,31 +565,39 @@ impl<'s> State<'s> {
         for slot in 0..SLOTS {
             self.free(slot);
         }
-        (0..FILES.into()).for_each(|file| self.compare_file(file));
+        self.look();
         let maps = std::fs::read_to_string("/proc/self/maps").expect("procfs is there");
-        let folder = self.folder.to_str().expect("it is text");
-        assert!(!maps.contains(folder), "a mapping was left");
-    }
-}
-
-fn compare(file: &File) {
-    let Some(path) = &file.path else { return };
-    let disk = std::fs::read(path).expect("it is there");
-    assert_eq!(disk.len() as u64, file.size(), "{}", path.display());
-    for (at, (there, known)) in disk.iter().zip(&file.bytes).enumerate() {
-        assert!(
-            known.is_none_or(|known| known == *there),
-            "byte {at} is {there}, not {known:?}"
-        );
+        for folder in &self.folders.0 {
+            let folder = folder.path().to_str().expect("it is text");
+            assert!(!maps.contains(folder), "a mapping was left");
+        }
     }
 }
 
 fn named(path: &Path) -> Shared {
-    Rc::new(RefCell::new(File {
-        bytes: Vec::new(),
-        path: Some(path.to_owned()),
-        anonymous: false,
-    }))
+    let plain = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path);
+    let file = File::new(Vec::new(), Some(plain.expect("it was made")));
+    Rc::new(RefCell::new(file))
+}
+
+/// The file of a mapping that has no name, opened once more; None for what can't be.
+fn plain_of(handle: u64) -> Option<std::fs::File> {
+    let mut fd = -1;
+    // SAFETY: it is handed out where it is stored.
+    if unsafe { memmap_fd(handle, &mut fd) } != 0 {
+        return None;
+    }
+    let link = format!("/proc/self/fd/{fd}");
+    let plain = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(link);
+    // SAFETY: it is ours to close.
+    unsafe { libc::close(fd) };
+    Some(plain.expect("it is there"))
 }
 
 fn in_file(mapping: &Mapping, offset: u64, len: u64) -> (u64, u64) {

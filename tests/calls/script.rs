@@ -100,10 +100,15 @@ pub enum Call {
     Add(u8, Number, u64, bool),
     Lock(u8, Range, u8),
     Unlock(u8, Range),
-    /// Somebody else gives a file another size.
+    /// Somebody else gives a file another size. The first number says which: one that has a name, or that of a
+    /// mapping.
     Cut(u8, Number),
     /// A look at a mapping of another thread, which may close it meanwhile.
     Stray(u8, u8),
     /// A call on a handle that nobody has.
     Invented(u8),
+    /// Somebody else writes to a file, by no mapping: at its end, anywhere, or a hole.
+    Append(u8, u8, u8),
+    Overwrite(u8, Range, u8),
+    Punch(u8, Range),
 }

@@ -53,14 +53,90 @@ pub fn make(call: &Call, handle: u64, mapping: Option<&mut Mapping>, busy: bool)
         handle,
         mapping,
         busy,
+        touched: Vec::new(),
+        looked: Vec::new(),
     };
     used.call(call);
+}
+
+/// A mapping that others may write to shows what its file holds, and what was lost of it is what was told.
+pub fn shows(mapping: &Mapping, by_pointer: bool) {
+    assert_eq!(told(mapping), mapping.lost);
+    let there = mapping.there();
+    if mapping.opened == COPY_ON_WRITE || mapping.lost(&there) || there.is_empty() {
+        return;
+    }
+    let mut shown = vec![0; there.end as usize];
+    let (mut data, mut len) = (std::ptr::null_mut(), 0);
+    // SAFETY: there is room for that many, and nobody else cuts the file or closes the mapping.
+    unsafe {
+        assert_eq!(memmap_data(mapping.handle, &mut data, &mut len), 0);
+        assert_eq!(len, mapping.len);
+        match by_pointer {
+            true => std::ptr::copy_nonoverlapping(data, shown.as_mut_ptr(), shown.len()),
+            false => {
+                let read = memmap_read(mapping.handle, 0, shown.as_mut_ptr(), there.end);
+                assert_eq!(read, 0);
+            }
+        }
+    }
+    let file = mapping.file.borrow();
+    let start = mapping.offset as usize;
+    assert!(
+        shown == file.bytes[start..start + shown.len()],
+        "a mapping shows something else than its file"
+    );
+}
+
+fn fault_of(handle: u64) -> Fault {
+    let mut fault = Fault {
+        size: size_of::<Fault>() as u32,
+        ..Fault::default()
+    };
+    // SAFETY: the struct is as long as it says.
+    assert_eq!(unsafe { memmap_get_fault(handle, &mut fault) }, 0);
+    fault
+}
+
+/// What is lost, as memmap_get_fault and memmap_check tell it, page by page.
+fn told(mapping: &Mapping) -> Vec<Range<u64>> {
+    let fault = fault_of(mapping.handle);
+    if fault.count == 0 {
+        assert_eq!((fault.offset, fault.length), (0, 0));
+        return Vec::new();
+    }
+    let all = fault.offset..fault.offset + fault.length;
+    assert!(all.end <= mapping.len);
+    let mut lost: Vec<Range<u64>> = Vec::new();
+    for page in mapping.pages_of(&all) {
+        let part = mapping.part_of(page);
+        let part = part.start.max(all.start)..part.end.min(all.end);
+        // SAFETY: it takes numbers.
+        let status = unsafe { memmap_check(mapping.handle, part.start, part.end - part.start) };
+        match (status, lost.last_mut()) {
+            (0, _) => {}
+            (FAULT, Some(last)) if last.end == part.start => last.end = part.end,
+            (FAULT, _) => lost.push(part),
+            (other, _) => panic!("memmap_check answers {other}"),
+        }
+    }
+    if !all.is_empty() {
+        let ends = (lost.first(), lost.last());
+        let (Some(first), Some(last)) = ends else {
+            panic!("nothing is lost of what is told to be");
+        };
+        assert_eq!(first.start..last.end, all);
+    }
+    lost
 }
 
 struct Used<'m> {
     handle: u64,
     mapping: &'m mut Mapping,
     busy: bool,
+    /// What the call has to touch, and what it may.
+    touched: Vec<Range<u64>>,
+    looked: Vec<Range<u64>>,
 }
 
 /// More than any mapping has: a buffer for every range that can be right.
@@ -179,6 +255,53 @@ impl Used<'_> {
     }
 
     fn call(mut self, call: &Call) {
+        let size = self.mapping.file.borrow().size();
+        self.make(call);
+        self.settle(size);
+    }
+
+    /// What was lost is told: what was so stays so until it is recovered, and of the rest only what was touched and
+    /// what the file, which had that size, doesn't have.
+    fn settle(&mut self, size: u64) {
+        let mapping = &*self.mapping;
+        let (old, new) = (&mapping.lost, told(mapping));
+        let within = |range: &Range<u64>, all: &[Range<u64>]| {
+            all.iter()
+                .any(|lost| lost.start <= range.start && range.end <= lost.end)
+        };
+        assert!(
+            old.iter().all(|range| within(range, &new)),
+            "{old:?}, {new:?}"
+        );
+        let missing = |ranges: &[Range<u64>]| -> Vec<u64> {
+            ranges
+                .iter()
+                .flat_map(|range| mapping.missing(range))
+                .collect()
+        };
+        let (must, may) = (missing(&self.touched), missing(&self.looked));
+        let is_lost = |page: &u64| within(&mapping.part_of(*page), &new);
+        assert!(
+            must.is_empty() || must.iter().any(is_lost),
+            "{must:?} of {new:?}"
+        );
+        if must.is_empty() && may.is_empty() {
+            assert_eq!(*old, new, "nothing was touched that the file doesn't have");
+        }
+        for range in &new {
+            let before = old
+                .iter()
+                .find(|old| old.start < range.end && range.start < old.end);
+            let first = before.is_none_or(|before| range.start < before.start);
+            assert!(
+                !first || mapping.offset + range.start >= size,
+                "{new:?}: the file has it"
+            );
+        }
+        self.mapping.lost = new;
+    }
+
+    fn make(&mut self, call: &Call) {
         match call {
             Call::Read(_, place) => self.read(call, place),
             Call::Write(_, place, seed) => self.write(call, place, *seed),
@@ -201,7 +324,7 @@ impl Used<'_> {
                 self.check(call, bare(call, self.handle), &wrong);
             }
             Call::Recover(_) => self.recover(call),
-            Call::Fault(_) => self.fault(),
+            Call::Fault(_) => drop(fault_of(self.handle)), // It is asked after each call.
             Call::Protect(_, access) => self.protect(call, u32::from(access % 5)),
             Call::Advise(_, place, advice) => self.advise(place, u32::from(*advice % 14)),
             Call::Prefault(_, place, mode) => self.prefault(call, place, mode % 3),
@@ -219,14 +342,14 @@ impl Used<'_> {
         if ranges.iter().any(|range| self.mapping.lost(range)) {
             return Touched::Refused;
         }
-        let mut missed = false;
-        for range in ranges {
-            missed |= self.mapping.touch(range);
-        }
-        match missed {
+        self.touched = ranges.to_vec();
+        match ranges
+            .iter()
+            .all(|range| self.mapping.missing(range).is_empty())
+        {
+            true => Touched::Whole,
             // The tail may begin behind what was asked for, in the last page.
-            true => Touched::Missed,
-            false => Touched::Whole,
+            false => Touched::Missed,
         }
     }
 
@@ -345,10 +468,10 @@ impl Used<'_> {
             return;
         }
         let range = from..to.max(from);
-        if self.mapping.lost(&range) || self.mapping.misses(&range) {
+        self.looked = vec![range.clone()];
+        if self.mapping.lost(&range) || !self.mapping.missing(&range).is_empty() {
             // How far it looked depends on what it found.
-            assert!(status == 0 || status == FAULT, "{status}");
-            return self.learn(&range);
+            return assert!(status == 0 || status == FAULT, "{status}");
         }
         assert_eq!(status, 0);
         let known: Option<Vec<u8>> = self.mapping.bytes(&range).into_iter().collect();
@@ -357,39 +480,14 @@ impl Used<'_> {
         }
     }
 
-    /// What was touched of a range that the file doesn't have, as the library tells.
-    fn learn(&mut self, range: &Range<u64>) {
-        let before = self.count();
-        if self.mapping.misses(range) && (before.0 != 0) {
-            let place = before.1..(before.1 + before.2).min(self.mapping.len);
-            let touched = range.start.max(place.start)..range.end.min(place.end);
-            if touched.start < touched.end {
-                self.mapping.touch(&touched);
-            }
-        }
-    }
-
-    fn count(&self) -> (u32, u64, u64) {
-        let mut fault = Fault {
-            size: size_of::<Fault>() as u32,
-            ..Fault::default()
-        };
-        // SAFETY: the struct is as long as it says.
-        assert_eq!(unsafe { memmap_get_fault(self.handle, &mut fault) }, 0);
-        (fault.count, fault.offset, fault.length)
-    }
-
     fn flush(&mut self, call: &Call, place: &Place, mode: u8) {
         let range = self.range(place, true);
         let anonymous = self.mapping.file.borrow().anonymous;
         let mut wrong = outside(&range);
-        let some = range.is_some_and(|range| !range.is_empty());
-        let by_descriptor = self.mapping.opened == READ_ONLY && mode == 0 && some;
         for (condition, status) in [
             (mode == 3, INVALID),
             (self.mapping.opened == COPY_ON_WRITE, ACCESS),
             (anonymous, UNSUPPORTED),
-            (by_descriptor && !self.mapping.has_descriptor(), UNSUPPORTED),
             (self.mapping.any_lost(), FAULT),
         ] {
             wrong.extend(condition.then_some(status));
@@ -420,9 +518,12 @@ impl Used<'_> {
     fn resize(&mut self, call: &Call, new: u64) {
         let (mapping, huge) = (&self.mapping, new > 7 * PAGE);
         let anonymous = mapping.file.borrow().anonymous;
+        let size = mapping.file.borrow().size();
+        let stays = mapping.offset.saturating_add(mapping.len.min(new));
         let mut wrong = Answers::new();
         for (condition, status) in [
             (mapping.any_lost(), FAULT),
+            (size < stays, FAULT), // Somebody has cut it, which no length may hide.
             (huge, LIMIT),
             (mapping.access != READ_WRITE, ACCESS),
             (!anonymous && !mapping.has_descriptor(), UNSUPPORTED),
@@ -437,15 +538,11 @@ impl Used<'_> {
         if !self.check(call, status, &wrong) {
             return;
         }
+        // A mapping that ends before its file does gets shorter alone, and longer by what the file has.
         let (old_end, new_end) = (mapping.offset + mapping.len, mapping.offset + new);
-        let size = mapping.file.borrow().size();
         let cuts = new < mapping.len && size <= old_end && new_end < size;
-        if cuts || new_end > size && new >= mapping.len {
-            mapping
-                .file
-                .borrow_mut()
-                .bytes
-                .resize(new_end as usize, Some(0));
+        if cuts || new_end > size {
+            mapping.file.borrow_mut().set_size(new_end);
         }
         self.mapping.set_len(new);
     }
@@ -484,14 +581,8 @@ impl Used<'_> {
             return;
         }
         if self.check(call, status, &wrong) {
-            self.mapping.recover();
+            self.mapping.lost.clear();
         }
-    }
-
-    fn fault(&self) {
-        let (count, offset, _) = self.count();
-        assert_eq!(count != 0, self.mapping.any_lost());
-        assert_eq!(offset, self.mapping.first_lost());
     }
 
     fn protect(&mut self, call: &Call, access: u32) {
@@ -557,7 +648,8 @@ impl Used<'_> {
             return;
         };
         let copies = mode == 1 && self.mapping.opened == COPY_ON_WRITE;
-        let lost = self.mapping.lost(&range) || self.mapping.misses(&range);
+        self.looked = vec![range.clone()];
+        let lost = self.mapping.lost(&range) || !self.mapping.missing(&range).is_empty();
         if self.check(call, status, &fault_if(lost)) && copies {
             self.mapping.copy(&range);
         }
