@@ -26,10 +26,12 @@ func root(t *testing.T) string {
 	return path
 }
 
-// An ending is how a command ended.
+// An ending is how a command ended. What it prints is kept apart from what it complains of: there go says what it
+// downloads, which differs from one run to the next.
 type ending struct {
-	output string
-	status int
+	output     string
+	complaints string
+	status     int
 }
 
 // run runs a command in folder.
@@ -38,11 +40,12 @@ func run(t *testing.T, folder string, command ...string) ending {
 	c := exec.Command(command[0], command[1:]...)
 	c.Dir = folder
 	c.Env = append(os.Environ(), "TMPDIR="+t.TempDir()) // Others' tests leave files there.
-	output, err := c.CombinedOutput()
-	if c.ProcessState == nil {
+	var output, complaints strings.Builder
+	c.Stdout, c.Stderr = &output, &complaints
+	if err := c.Run(); c.ProcessState == nil {
 		t.Fatal(err)
 	}
-	return ending{string(output), c.ProcessState.ExitCode()}
+	return ending{output.String(), complaints.String(), c.ProcessState.ExitCode()}
 }
 
 // succeeds runs a command in folder that has to succeed, and answers what it printed.
@@ -50,7 +53,7 @@ func succeeds(t *testing.T, folder string, command ...string) string {
 	t.Helper()
 	ended := run(t, folder, command...)
 	if ended.status != 0 {
-		t.Fatalf("%s\n%s", strings.Join(command, " "), ended.output)
+		t.Fatalf("%s\n%s%s", strings.Join(command, " "), ended.output, ended.complaints)
 	}
 	return ended.output
 }

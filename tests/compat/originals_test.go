@@ -46,7 +46,7 @@ func TestMmapGosTestOfOffsetsFailsOnlyWhereWeMapMore(t *testing.T) {
 	}
 	wanted := []string{"expect error because offset is not multiple of page size"}
 	if ended.status != 1 || !slices.Equal(complaints, wanted) {
-		t.Errorf("status %d, %q\n%s", ended.status, complaints, ended.output)
+		t.Errorf("status %d, %q\n%s%s", ended.status, complaints, ended.output, ended.complaints)
 	}
 }
 

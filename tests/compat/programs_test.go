@@ -61,7 +61,7 @@ func (s session) ends(t *testing.T, path string) ending {
 	in.Close()
 	io.Copy(io.Discard, answers)
 	c.Wait()
-	return ending{complaints.String(), c.ProcessState.ExitCode()}
+	return ending{complaints: complaints.String(), status: c.ProcessState.ExitCode()}
 }
 
 func (s session) test(t *testing.T, original string) {
@@ -82,11 +82,11 @@ func (s session) test(t *testing.T, original string) {
 	succeeds(t, folder, "go", "get", original)
 	succeeds(t, folder, "go", "build", "-o", theirs, ".")
 
-	if ended := s.ends(t, theirs); ended.status == 1 || !strings.Contains(ended.output, "SIGBUS") {
-		t.Errorf("theirs ends by %d\n%s", ended.status, ended.output)
+	if ended := s.ends(t, theirs); ended.status == 1 || !strings.Contains(ended.complaints, "SIGBUS") {
+		t.Errorf("theirs ends by %d\n%s", ended.status, ended.complaints)
 	}
-	if ended := s.ends(t, ours); ended.status != 1 || !strings.Contains(ended.output, "are lost") {
-		t.Errorf("ours ends by %d\n%s", ended.status, ended.output)
+	if ended := s.ends(t, ours); ended.status != 1 || !strings.Contains(ended.complaints, "are lost") {
+		t.Errorf("ours ends by %d\n%s", ended.status, ended.complaints)
 	}
 }
 
