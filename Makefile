@@ -16,7 +16,7 @@ PYTHON   = MEMMAP_LIBRARY=$(RELEASE)/libmemmap.so $(VENV)/bin/python
 
 .PHONY: build demo mapview tools clean
 .PHONY: test test-rust test-go test-bench test-python test-compat run-python-tests check-python check-format
-.PHONY: header wheel bench bench-python bench-instructions kills powercut inject survival ffi-deps
+.PHONY: header wheel bench bench-python bench-instructions kills powercut inject survival ffi-deps test-deps
 
 build: tools
 	cargo build --release --lib
@@ -31,7 +31,12 @@ demo: build
 mapview: build
 	cd go && $(GO) build $(LINK) -o ../target/mapview ./cmd/mapview
 
-test: test-rust test-go test-bench test-compat test-python
+# What is skipped is told in the last line.
+SKIPPED  = target/skipped.txt
+test:
+	@mkdir -p target && : > $(SKIPPED)
+	@MEMMAP_SKIPPED=$(CURDIR)/$(SKIPPED) $(MAKE) --no-print-directory test-rust test-go test-bench test-compat test-python
+	@tools/skipped $(SKIPPED)
 
 test-rust: build
 	cargo test --quiet -- --nocapture
@@ -109,6 +114,11 @@ survival: build
 # The runtimes that tests/ffi.rs uses where they are.
 ffi-deps:
 	tools/ffi-deps
+
+# The same and all else that tests use where it is.
+test-deps:
+	tools/ffi-deps mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs cmake:cmake pkg-config:pkg-config git:git \
+		groff:groff dpkg-shlibdeps:dpkg-dev lintian:lintian hexdump:bsdextrautils
 
 tools:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then run make again" >&2; exit 1; }

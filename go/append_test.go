@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"libmemmap/memmap/internal/programtest"
 )
 
 // Whatever is written in whatever pieces is what the file holds in the end, and no more.
@@ -250,7 +252,7 @@ func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	folder := t.TempDir()
 	if err := syscall.Mount("none", folder, "tmpfs", 0, "size="+size); err != nil {
-		t.Skipf("skipped: no file system can be mounted: %v", err)
+		programtest.Skip(t, "no file system can be mounted: %v", err)
 	}
 	t.Cleanup(func() { syscall.Unmount(folder, syscall.MNT_DETACH) })
 	return folder

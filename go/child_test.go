@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"libmemmap/memmap/internal/programtest"
 )
 
 // A test that may die by a signal runs in a child process, which is this test program again, so that a
@@ -40,7 +42,7 @@ func child(t *testing.T, environment ...string) ending {
 		names[i] = "^" + regexp.QuoteMeta(name) + "$"
 	}
 	program := itself("-test.v", "-test.count=1", "-test.run="+strings.Join(names, "/"))
-	program.Env = append(append(os.Environ(), childOf+"="+t.Name()), environment...)
+	program.Env = append(append(os.Environ(), childOf+"="+t.Name(), programtest.Skipped+"="), environment...)
 	output, err := program.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -65,7 +67,7 @@ func survives(t *testing.T, scenario func(t *testing.T)) {
 		t.Fatalf("signal %d, exit status %d\n%s", ended.signal, ended.status, ended.output)
 	}
 	if reason := regexp.MustCompile(`skipped: .*`).FindString(ended.output); reason != "" {
-		t.Skip(reason)
+		programtest.Skip(t, "%s", strings.TrimPrefix(reason, "skipped: "))
 	}
 	if !strings.Contains(ended.output, "--- PASS: "+t.Name()) {
 		t.Fatalf("it did not run:\n%s", ended.output)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"libmemmap/memmap/internal/programtest"
 )
 
 func TestAnOpenedFileIsReadOnlyAndWhole(t *testing.T) {
@@ -147,7 +149,7 @@ func TestASparseTebibyteReadsAtBothEnds(t *testing.T) {
 	path := newFile(t, "")
 	const size = 1 << 40
 	if err := os.Truncate(path, size); err != nil {
-		t.Skipf("skipped: no sparse file of 1 TiB here: %v", err)
+		programtest.Skip(t, "no sparse file of 1 TiB here: %v", err)
 	}
 	m := open(t, path, nil)
 	for _, i := range []int64{0, size - 1} {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"libmemmap/memmap/internal/programtest"
 )
 
 // vmFlags is what the kernel says of the mapping's memory, such as "rd wr sh".
@@ -145,7 +147,7 @@ func TestWhatIsPagedOutIsNotResident(t *testing.T) {
 	resident(t, m, 0, ToEnd, 4)
 	succeeds(t, "Advise", m.Advise(0, ToEnd, AdvicePageOut))
 	if n, err := m.Resident(0, ToEnd); n == 4 && err == nil {
-		t.Skip("skipped: the folder is in memory, which nothing is paged out of")
+		programtest.Skip(t, "the folder is in memory, which nothing is paged out of")
 	}
 	resident(t, m, 0, ToEnd, 0)
 	holdsText(t, m, strings.Repeat("x", int(4*page)))
@@ -228,7 +230,7 @@ func TestMemoryThatIsNotThereIsRefused(t *testing.T) {
 	const rlimitMemlock = 8
 	succeeds(t, "Getrlimit", syscall.Getrlimit(rlimitMemlock, &before))
 	if os.Getuid() == 0 || before.Max > 1<<41 {
-		t.Skip("skipped the limit of locked memory: this process has none")
+		programtest.Skip(t, "the limit of locked memory: this process has none")
 	}
 	wants(t, "LockMemory", m.LockMemory(0, ToEnd), ErrLimit)
 }
@@ -261,7 +263,7 @@ func scan(t *testing.T, path string, read func(*Map, []byte, int64) (int, error)
 	m := open(t, path, &Options{Advice: AdviceSequential})
 	defer m.Close() // What is mapped is not evicted.
 	if resident, err := m.Resident(0, ToEnd); err != nil || resident > 0 {
-		t.Skipf("skipped: %d pages stay in memory here (%v)", resident, err)
+		programtest.Skip(t, "%d pages stay in memory here (%v)", resident, err)
 	}
 	p := make([]byte, 64<<10)
 	before := faults(t)
@@ -280,7 +282,7 @@ func evict(t testing.TB, path string) {
 	succeeds(t, "Sync", file.Sync())
 	const dontNeed = 4 // POSIX_FADV_DONTNEED of every Linux but s390.
 	if _, _, errno := syscall.Syscall6(syscall.SYS_FADVISE64, file.Fd(), 0, 0, dontNeed, 0, 0); errno != 0 {
-		t.Skip("skipped: fadvise64:", errno)
+		programtest.Skip(t, "fadvise64: %v", errno)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+
+	"libmemmap/memmap/internal/programtest"
 )
 
 // asNobody runs f without the superuser's power over files. The thread's user for file access is
@@ -33,7 +35,7 @@ func TestAFileThatMayOnlyBeReadIsPermission(t *testing.T) {
 	asNobody(func() {
 		m, err := Open(path, nil)
 		if err != nil {
-			t.Skipf("skipped: nobody can't reach the folder of temporary files: %v", err)
+			programtest.Skip(t, "nobody can't reach the folder of temporary files: %v", err)
 		}
 		m.Close()
 		_, err = BasicMmap(path)
@@ -67,7 +69,7 @@ func TestAReadOnlyFileSystemIsItsErrno(t *testing.T) {
 		problem <- err
 	}()
 	if err := <-problem; err != nil {
-		t.Skipf("skipped: nothing can be mounted here: %v", err)
+		programtest.Skip(t, "nothing can be mounted here: %v", err)
 	}
 	succeeds(t, "reading there", <-problem)
 }

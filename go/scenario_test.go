@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"libmemmap/memmap/internal/programtest"
 )
 
 // ---- Goroutines that go on while the file is cut ----
@@ -262,7 +264,7 @@ func mounted(t *testing.T, kind, source, data string, flags uintptr) string {
 	t.Helper()
 	folder := t.TempDir()
 	if err := syscall.Mount(source, folder, kind, flags, data); err != nil {
-		t.Skipf("skipped: no %s can be mounted here: %v", kind, err)
+		programtest.Skip(t, "no %s can be mounted here: %v", kind, err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(folder, 0); err != nil {
@@ -280,7 +282,7 @@ func smallExt4(t *testing.T) string {
 	setSize(t, image, 8<<20)
 	for _, args := range [][]string{{"mkfs.ext4", "-q", "-F", image}, {"mount", "-o", "loop", image, folder}} {
 		if output, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("skipped: no ext4 can be made here: %s: %v %s", args[0], err, strings.TrimSpace(string(output)))
+			programtest.Skip(t, "no ext4 can be made here: %s: %v %s", args[0], err, strings.TrimSpace(string(output)))
 		}
 	}
 	t.Cleanup(func() {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"libmemmap/memmap/internal/programtest"
 )
 
 func TestAWindowIsAnotherPartOfTheFile(t *testing.T) {
@@ -155,7 +157,7 @@ func TestAFileLargerThanMemoryIsSeenInWindows(t *testing.T) {
 	succeeds(t, "Create", err)
 	defer m.Close()
 	if err := os.Truncate(path, 100*gibibyte+5); err != nil {
-		t.Skipf("skipped: no file of 100 GiB: %v", err)
+		programtest.Skip(t, "no file of 100 GiB: %v", err)
 	}
 	windows, n := m.Windows(4*gibibyte), 0
 	for offset, data := range windows.All() {

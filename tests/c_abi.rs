@@ -4,10 +4,10 @@
 mod common;
 
 use common::c::{C99, CPP11, Library, compiler, has_cpp, how_it_ended, link, succeeds};
+use common::skip::tell_what_is_skipped;
 use common::{declared_functions, release_library, root};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -69,10 +69,7 @@ fn behaves(name: &str, behaviour: Option<&str>, library: Library) {
         .chain(behaviour.map(OsStr::new));
     let output = run(&program, folder_and_behaviour);
     let text = String::from_utf8_lossy(&output.stdout);
-    for skipped in text.lines().filter(|line| line.starts_with("skipped")) {
-        // Not by println!, which the test harness holds back.
-        writeln!(std::io::stderr(), "{name}.c: {skipped}").expect("stderr can be written");
-    }
+    tell_what_is_skipped(&format!("{name}.c"), &text);
     assert!(
         output.status.success(),
         "{name}.c {}:\n{}",

@@ -3,14 +3,18 @@
 //! It is served by another process, since a thread that serves it must never wait for a page of it. That
 //! process has mounts of its own, which end with it; its file is reached through /proc/PID/root.
 
+#[path = "common/skip.rs"]
+mod skip;
+
 use fuser::{
     Errno, FileAttr, FileHandle, FileType, Filesystem, Generation, INodeNo, LockOwner, OpenFlags,
     ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyWrite, Request, WriteFlags,
 };
 use memmap::{Access, Causes, Error, Fault, Flush, Map, Options, TO_END};
+use skip::skipped;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -174,8 +178,7 @@ impl Device {
         let started = usable.and_then(|_| start_server(folder.path()));
         match started {
             Err(error) => {
-                writeln!(io::stderr(), "skipped: FUSE cannot be used: {error}")
-                    .expect("it can be written");
+                skipped(format!("FUSE cannot be used: {error}"));
                 None
             }
             Ok(server) => {

@@ -3,9 +3,9 @@
 mod common;
 
 use common::c::{Library, how_it_ended, link};
+use common::skip::skipped;
 use common::{release_library, root};
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
@@ -89,7 +89,7 @@ fn a_go_writer_publishes_to_a_c_and_a_python_reader() {
         let arguments: [&Path; 4] = [&script, &library, &file, &count];
         readers.push(begin(Path::new("python3"), &arguments));
     } else {
-        writeln!(std::io::stderr(), "skipped: there is no python3").expect("it can be written");
+        skipped("there is no python3");
     }
     end(begin(&writer, &[&file, &count]));
     for reader in readers {

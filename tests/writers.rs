@@ -5,8 +5,8 @@ mod common;
 
 use common::c::{Library, how_it_ended, link};
 use common::root;
+use common::skip::tell_what_is_skipped;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -30,10 +30,7 @@ fn runs_in(parent: &Path) {
     let output = Command::new(program).arg(folder.path()).output();
     let output = output.expect("what has been linked can be run");
     let text = String::from_utf8_lossy(&output.stdout);
-    for skipped in text.lines().filter(|line| line.starts_with("skipped")) {
-        // Not by println!, which the test harness holds back.
-        writeln!(std::io::stderr(), "writers.c: {skipped}").expect("stderr can be written");
-    }
+    tell_what_is_skipped("writers.c", &text);
     let ended = how_it_ended(&output);
     assert!(output.status.success(), "writers.c {ended}:\n{text}");
     let left: Vec<_> = fs::read_dir(folder.path()).expect("it is there").collect();

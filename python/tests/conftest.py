@@ -29,6 +29,25 @@ class Backing:
         os.truncate(self.path, size)
 
 
+def pytest_runtest_logreport(report):
+    """Has `make test` count what is skipped."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _count_skipped(report)
+
+
+def pytest_collectreport(report):
+    if report.skipped:
+        _count_skipped(report)
+
+
+def _count_skipped(report):
+    name = os.environ.get("MEMMAP_SKIPPED")
+    if name:
+        why = report.longrepr[2].partition("Skipped: ")[2]
+        with open(name, "a", encoding="utf-8") as file:
+            file.write(f"skipped: {why}: {report.nodeid}\n")
+
+
 @pytest.fixture
 def backing(tmp_path):
     return Backing(tmp_path / "file")

@@ -1,8 +1,8 @@
 //! Compiling C and C++ as a user does, and what came of running it.
 
+use super::skip::skipped;
 use super::{debug_folder, release_folder, root};
 use std::ffi::OsStr;
-use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -38,8 +38,7 @@ pub fn has_cpp() -> bool {
     let found = compiler(true).arg("--version").output();
     let found = found.is_ok_and(|output| output.status.success());
     if !found {
-        writeln!(std::io::stderr(), "skipped: there is no C++ compiler")
-            .expect("it can be written");
+        skipped("there is no C++ compiler");
     }
     found
 }

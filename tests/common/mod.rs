@@ -6,6 +6,7 @@
 
 pub mod c;
 pub mod prefix;
+pub mod skip;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,7 +1,6 @@
 //! libmemmap as `make install` lays it below a scratch prefix.
 
-use super::{release_folder, root};
-use std::io::Write;
+use super::{release_folder, root, skip};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -92,7 +91,6 @@ pub fn is_root() -> bool {
 }
 
 fn skipped(why: &str) -> bool {
-    // Not by eprintln!, which the test harness holds back.
-    writeln!(std::io::stderr(), "skipped: {why}").expect("stderr can be written");
+    skip::skipped(why);
     false
 }

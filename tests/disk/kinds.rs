@@ -83,8 +83,10 @@ impl Kind {
         // So small an XFS is made for who says to be its test suite (xfsprogs, mkfs/xfs_mkfs.c).
         mkfs.envs(["TEST_DIR", "TEST_DEV", "QA_CHECK_FS"].map(|name| (name, "1")));
         let output = mkfs.args(quiet).arg(image).output();
-        let output = output
-            .map_err(|error| io::Error::other(format!("mkfs.{name} can't be run: {error}")))?;
+        let output = output.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => io::Error::other(format!("there is no mkfs.{name}")),
+            _ => io::Error::other(format!("mkfs.{name} can't be run: {error}")),
+        })?;
         match output.status.success() {
             true => Ok(()),
             false => Err(io::Error::other(format!(

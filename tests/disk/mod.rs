@@ -44,11 +44,6 @@ pub fn serve_if_asked() {
 /// See [`serve_if_asked`].
 pub const SERVER: &str = "the_disk_of_the_other_tests";
 
-/// Says that something isn't tested here, and why. Not by eprintln!, which the test harness holds back.
-pub fn skipped(why: impl std::fmt::Display) {
-    writeln!(io::stderr(), "skipped: {why}").expect("standard error can be written");
-}
-
 /// A disk that is served, and ends with this.
 pub struct Disk {
     server: Child,

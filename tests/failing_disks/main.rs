@@ -6,11 +6,14 @@
 
 #[path = "../disk/mod.rs"]
 mod disk;
+#[path = "../common/skip.rs"]
+mod skip;
 mod stalled;
 
 use disk::device::Mounted;
-use disk::{Disk, Kind, NEEDLE, skipped};
+use disk::{Disk, Kind, NEEDLE};
 use memmap::{Access, Causes, Error, Fault, Flags, Flush, Map, Options, TO_END};
+use skip::skipped;
 use std::fs;
 
 const PAGE: u64 = 4096;

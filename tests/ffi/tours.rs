@@ -1,10 +1,10 @@
 //! Taking the tour in any language: where it runs, what it says, and what comes of the guard beside it.
 
 use crate::common::c::{compiler, how_it_ended, succeeds};
+use crate::common::skip::skipped;
 use crate::common::{release_library, root};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -91,12 +91,7 @@ pub fn run(command: &mut Command) -> Output {
 /// Whether a language can be used; says so where it can't.
 pub fn has(what: &str, found: bool) -> bool {
     if !found {
-        // Not by println!, which the test harness holds back.
-        writeln!(
-            std::io::stderr(),
-            "skipped: there is no {what} (make ffi-deps)"
-        )
-        .expect("it can be written");
+        skipped(format!("there is no {what}"));
     }
     found
 }

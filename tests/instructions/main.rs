@@ -22,7 +22,7 @@ const WORKS: [&str; 5] = [
 
 fn main() -> ExitCode {
     if Command::new("valgrind").arg("--version").output().is_err() {
-        println!("skipped: there is no valgrind (Debian: apt install valgrind)");
+        common::skip::skipped("there is no valgrind");
         return ExitCode::FAILURE;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -70,7 +70,9 @@ fn cut_everywhere(
         let recorded = there.and_then(|()| Recording::of(kind, program));
         let enough = |tally: &Tally| enough(kind, tally);
         match recorded.and_then(|recording| cut_until(&recording, kind, cuts, enough)) {
-            Err(error) => disk::skipped(format!("power cuts of {name} on {kind:?}: {error}")),
+            Err(error) => {
+                common::skip::skipped(format!("power cuts of {name} on {kind:?}: {error}"))
+            }
             Ok(tally) => {
                 println!("{name} on {kind:?}: {tally}");
                 all.push((kind, tally));

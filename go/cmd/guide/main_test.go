@@ -52,7 +52,7 @@ func TestAFileIsShownAndLeftAsItIs(t *testing.T) {
 func TestTheFirstBytesAreShownAsHexdumpDoes(t *testing.T) {
 	hexdump, err := exec.LookPath("hexdump")
 	if err != nil {
-		t.Skip("skipped: hexdump is not installed")
+		programtest.Skip(t, "there is no hexdump")
 	}
 	var text []byte
 	for i := range 128 {

@@ -53,7 +53,7 @@ func evicted(t *testing.T) string {
 	var fs syscall.Statfs_t
 	const tmpfs = 0x01021994
 	if err := syscall.Statfs(path, &fs); err != nil || fs.Type == tmpfs {
-		t.Skip("skipped: the folder is in memory, which nothing is evicted from")
+		programtest.Skip(t, "the folder is in memory, which nothing is evicted from")
 	}
 	mapview(t, 0, "-evict", path)
 	return path
@@ -204,7 +204,7 @@ func TestHelpIsNoFailure(t *testing.T) {
 
 func TestAFileOfSomebodyElseIsNoted(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("skipped: becoming somebody else needs root")
+		programtest.Skip(t, "becoming somebody else needs root")
 	}
 	path := newFile(t)
 	if err := errors.Join(os.Chmod(path, 0o644), os.Chmod(program, 0o755)); err != nil {

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"libmemmap/memmap/internal/programtest"
 )
 
 // A terminal is a pseudoterminal with a program in it: what the program writes is read from it, and what is
@@ -29,7 +31,7 @@ func inTerminal(t *testing.T, columns uint16, c *exec.Cmd) terminal {
 	t.Helper()
 	fd, err := syscall.Open("/dev/ptmx", syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		t.Skipf("skipped: no pseudoterminal can be had: %v", err)
+		programtest.Skip(t, "no pseudoterminal can be had: %v", err)
 	}
 	keys := os.NewFile(uintptr(fd), "terminal")
 	t.Cleanup(func() { keys.Close() })
@@ -38,7 +40,7 @@ func inTerminal(t *testing.T, columns uint16, c *exec.Cmd) terminal {
 	ioctl(t, uintptr(fd), syscall.TIOCGPTN, unsafe.Pointer(&number))
 	screen, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("skipped: no pseudoterminal can be had: %v", err)
+		programtest.Skip(t, "no pseudoterminal can be had: %v", err)
 	}
 	defer screen.Close()
 	window := [4]uint16{24, columns}
@@ -94,7 +96,7 @@ func TestCtrlCStopsPrefaulting(t *testing.T) {
 		err = os.Truncate(path, 32<<30) // A hole takes no disk, and more time to bring in than a key needs.
 	}
 	if err != nil {
-		t.Skipf("skipped: no file of 32 GiB: %v", err)
+		programtest.Skip(t, "no file of 32 GiB: %v", err)
 	}
 	term := inTerminal(t, 60, command("-prefault", path))
 	out := term.until("prefault[")

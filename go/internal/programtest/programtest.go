@@ -1,4 +1,5 @@
-// Package programtest is for the tests of programs: it builds the one in their folder, and runs it.
+// Package programtest is for the tests of programs: it builds the one in their folder, and runs it. And every test says
+// by it what can't be tested on a machine.
 package programtest
 
 import (
@@ -36,6 +37,24 @@ func Main(m *testing.M, name string, program *string) {
 		}
 		return m.Run()
 	}())
+}
+
+// Skipped is the environment variable that names a file for what is skipped, of which `make test` tells at its end.
+const Skipped = "MEMMAP_SKIPPED"
+
+// Skip ends the test, and says why it can't be run here.
+func Skip(t testing.TB, format string, args ...any) {
+	t.Helper()
+	why := "skipped: " + fmt.Sprintf(format, args...)
+	if name := os.Getenv(Skipped); name != "" {
+		file, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		fmt.Fprintf(file, "%s: %s\n", why, t.Name())
+	}
+	t.Skip(why)
 }
 
 // Command is what runs the program: by MEMMAP_RUN where it is one of another processor.
