@@ -129,7 +129,7 @@
 /**
  * Flag: leave the mapping out of core dumps. It holds for every page that the mapping ever has, as HUGE_PAGES,
  * LOCKED and the advice of the options do: for those that it grows into, for the zero pages of the guard, and for what
- * memmap_recover maps back.
+ * memmap_recover maps back. The guard's zero pages are in no core dump, whatever the flags.
  */
 #define MEMMAP_NO_DUMP (1 << 11)
 
@@ -1473,6 +1473,9 @@ memmap_status memmap_recover(memmap_handle handle);
  *
  * `*out` is a handle that must eventually be given to memmap_close, and before the memory is unmapped:
  * that ends the guarding, and leaves the mapping alone. Call memmap_guard_install first.
+ *
+ * What the owner has advised or locked by himself is not known here, and what memmap_recover maps back is without it:
+ * advice that has to hold then is given by memmap_advise, on the handle.
  *
  * Statuses: MEMMAP_ERR_RANGE when nothing is mapped somewhere in the range; MEMMAP_ERR_INVALID when it is
  * not one file mapped in one way, when `fd` names another file, or for no bytes; MEMMAP_ERR_ACCESS when

@@ -463,7 +463,7 @@ impl Mapping {
 
     fn move_stand_ins_in(&self, block: Span) -> Result<()> {
         let zeros = Aside::zeros(block.end - block.start, self.pages.protection)?;
-        self.wishes.apply(zeros.pages())?;
+        self.wishes.apply_to_stand_ins(zeros.pages())?;
         // SAFETY: the block lies in the mapping, which the caller has pinned.
         unsafe { zeros.move_to(block) }
     }
@@ -477,7 +477,7 @@ impl Mapping {
             return false;
         }
         // What can't be had of the wishes is no reason to leave the process without the pages.
-        let _ = self.wishes.apply(block);
+        let _ = self.wishes.apply_to_stand_ins(block);
         true
     }
 

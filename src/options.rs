@@ -53,7 +53,7 @@ pub const HUGE_PAGES: u32 = 1 << 9;
 pub const NO_RESERVE: u32 = 1 << 10;
 /// Flag: leave the mapping out of core dumps. It holds for every page that the mapping ever has, as HUGE_PAGES,
 /// LOCKED and the advice of the options do: for those that it grows into, for the zero pages of the guard, and for what
-/// memmap_recover maps back.
+/// memmap_recover maps back. The guard's zero pages are in no core dump, whatever the flags.
 pub const NO_DUMP: u32 = 1 << 11;
 /// Flag: keep all pages in memory (mlock). RLIMIT_MEMLOCK is the limit: MEMMAP_ERR_LIMIT. The guard's zero pages are
 /// locked as they are touched.

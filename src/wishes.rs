@@ -91,7 +91,16 @@ impl Wishes {
         (0..)
             .zip(LATER)
             .filter(|(bit, _)| later & 1 << bit != 0)
-            .try_for_each(|(_, advice)| advise(pages, advice))
+            .try_for_each(|(_, advice)| match advise(pages, advice) {
+                Err(Error::Unsupported) => Ok(()), // Which was told when it was given.
+                answer => answer,
+            })
+    }
+
+    /// The same for stand-ins, which no core dump has: it might not have the pages in whose place they are, and
+    /// would have these, since they are this process's own.
+    pub fn apply_to_stand_ins(&self, pages: Span) -> Result<()> {
+        advise(pages, Advice::DontDump).and_then(|()| self.apply(pages))
     }
 }
 

@@ -105,6 +105,9 @@ pub extern "C" fn memmap_recover(handle: Handle) -> Status {
 /// `*out` is a handle that must eventually be given to memmap_close, and before the memory is unmapped:
 /// that ends the guarding, and leaves the mapping alone. Call memmap_guard_install first.
 ///
+/// What the owner has advised or locked by himself is not known here, and what memmap_recover maps back is without it:
+/// advice that has to hold then is given by memmap_advise, on the handle.
+///
 /// Statuses: MEMMAP_ERR_RANGE when nothing is mapped somewhere in the range; MEMMAP_ERR_INVALID when it is
 /// not one file mapped in one way, when `fd` names another file, or for no bytes; MEMMAP_ERR_ACCESS when
 /// it can't be read; MEMMAP_ERR_BUSY when a page of it is guarded already; EBADF; EACCES when `fd` was

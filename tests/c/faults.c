@@ -522,6 +522,22 @@ static void stand_ins_and_what_comes_back_have_what_the_options_ask_for(void) {
     loses_and_recovers_what_was_asked_for(MEMMAP_HUGE_PAGES, MEMMAP_ADVICE_NORMAL, " hg");
 }
 
+/* A core dump has this process's own memory, and by default not that of shared files. */
+static void no_core_dump_has_stand_ins(void) {
+    static const uint32_t accesses[] = {MEMMAP_READ_WRITE, MEMMAP_READ_ONLY, MEMMAP_COPY_ON_WRITE};
+    size_t i;
+    for (i = 0; i < 3; i++) {
+        handle = guarded(8, OPTIONS(.access = accesses[i]));
+        set_size("file", PAGE);
+        load(address_of(handle) + 4 * PAGE);
+        CHECK(has_vm_flag(address_of(handle) + PAGE, " dd") && has_vm_flag(address_of(handle) + 7 * PAGE, " dd"));
+        set_size("file", 8 * PAGE);
+        CHECK_OK(memmap_recover(handle));
+        CHECK(!has_vm_flag(address_of(handle) + PAGE, " dd"));
+        close_file();
+    }
+}
+
 /* Nobody remembers for which pages: it holds for all that come in the place of others. */
 static void what_a_dump_or_a_child_was_not_to_have_has_no_stand_ins_that_they_have(void) {
     uint8_t *data;
@@ -532,6 +548,7 @@ static void what_a_dump_or_a_child_was_not_to_have_has_no_stand_ins_that_they_ha
     load(data + 5 * PAGE);
     CHECK(has_vm_flag(data + 4 * PAGE, " dd") && has_vm_flag(data + 7 * PAGE, " dd"));
     CHECK(!has_vm_flag(data + 4 * PAGE, " dc") && !has_vm_flag(data + PAGE, " dd"));
+    CHECK_STATUS(MEMMAP_ERR_UNSUPPORTED, memmap_advise(handle, 0, 1, MEMMAP_ADVICE_WIPE_ON_FORK));
     CHECK_OK(memmap_advise(handle, PAGE, 1, MEMMAP_ADVICE_DONT_FORK));
     set_size("file", 8 * PAGE);
     CHECK_OK(memmap_recover(handle));
@@ -1058,6 +1075,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_window_at_an_odd_offset_loses_what_the_file_loses),
         BEHAVIOUR(without_a_descriptor_the_cause_is_unknown_and_nothing_comes_back),
         BEHAVIOUR(stand_ins_and_what_comes_back_have_what_the_options_ask_for),
+        BEHAVIOUR(no_core_dump_has_stand_ins),
         BEHAVIOUR(what_a_dump_or_a_child_was_not_to_have_has_no_stand_ins_that_they_have),
         BEHAVIOUR(what_cannot_be_locked_again_stays_lost),
         BEHAVIOUR(where_the_whole_process_is_locked_stand_ins_take_no_memory_until_they_are_touched),
