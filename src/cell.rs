@@ -119,13 +119,23 @@ impl<const SLOTS: usize> Cell<'_, SLOTS> {
     /// `to` can be written for `room` bytes.
     #[inline]
     pub unsafe fn read(&self, to: *mut u8, room: usize) -> Found {
+        // SAFETY: the caller's.
+        self.find(|slot, number| unsafe { slot.copy(number, to, room) })
+    }
+
+    /// The newest whole value, looked through as for reading, and copied nowhere.
+    pub fn look(&self) -> Found {
+        self.find(|slot, number| slot.check(number))
+    }
+
+    #[inline(always)]
+    fn find(&self, copy: impl Fn(Slot<'_>, u64) -> Copy) -> Found {
         let mut seen = 0;
         for _ in 0..PATIENCE {
             // Acquire: the stamp is seen.
             let newest = self.newest.load(Ordering::Acquire);
             if newest != 0 {
-                // SAFETY: the caller's.
-                match unsafe { self.slot(newest).copy(newest, to, room) } {
+                match copy(self.slot(newest), newest) {
                     Copy::Done(found) => return found,
                     Copy::Other if newest != seen => {
                         seen = newest;
@@ -134,8 +144,7 @@ impl<const SLOTS: usize> Cell<'_, SLOTS> {
                     Copy::Other | Copy::Torn => {}
                 }
             }
-            // SAFETY: the caller's.
-            let found = unsafe { self.read_whole(to, room) };
+            let found = self.find_whole(&copy);
             // Acquire: who has seen a slot change sees a newer newest. So where it is the same, the slots
             // are what a crash left, and nobody has seen a younger value than will be found again.
             if self.newest.load(Ordering::Acquire) != newest {
@@ -152,13 +161,12 @@ impl<const SLOTS: usize> Cell<'_, SLOTS> {
 
     /// The newest value that is whole, whatever the cell says; None when the writer came in between.
     #[cold]
-    unsafe fn read_whole(&self, to: *mut u8, room: usize) -> Option<Found> {
+    fn find_whole(&self, copy: &impl Fn(Slot<'_>, u64) -> Copy) -> Option<Found> {
         let mut stamps = self.stamps();
         stamps.sort_unstable_by(|a, b| b.cmp(a));
         let mut answer = Some(Found::Nothing);
         for stamp in stamps.into_iter().filter(|stamp| *stamp != 0) {
-            // SAFETY: the caller's.
-            match unsafe { self.slot(stamp).copy(stamp, to, room) } {
+            match copy(self.slot(stamp), stamp) {
                 Copy::Done(found) => return Some(found),
                 Copy::Torn => answer = answer.and(Some(Found::Torn)),
                 Copy::Other => answer = None,
@@ -201,6 +209,19 @@ impl Slot<'_> {
     /// Copies the value if it is the one of that number, and whole.
     #[inline(always)]
     unsafe fn copy(&self, number: u64, to: *mut u8, room: usize) -> Copy {
+        // SAFETY: what fits into the room; the caller's.
+        self.look_through(number, room, |len| unsafe { self.take(to, len, number) })
+    }
+
+    /// Whether the value is the one of that number, and whole.
+    fn check(&self, number: u64) -> Copy {
+        self.look_through(number, usize::MAX, |len| self.sum(len, number))
+    }
+
+    /// Has `take` look at the bytes of the value, if they are no more than `room`, and answer the sum that they
+    /// have.
+    #[inline(always)]
+    fn look_through(&self, number: u64, room: usize, take: impl FnOnce(usize) -> u64) -> Copy {
         // Acquire: the value is seen.
         if self.0[0].load(Ordering::Acquire) != number {
             return Copy::Other;
@@ -213,8 +234,7 @@ impl Slot<'_> {
         // What others write to memory may be anything.
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         let fits = len <= self.room() && len <= room;
-        // SAFETY: it fits; the caller's.
-        let copied = fits.then(|| unsafe { self.take(to, len, number) });
+        let copied = fits.then(|| take(len));
         // Acquire: if a word was of another value, the stamp is seen to be gone.
         fence(Ordering::Acquire);
         if self.0[0].load(Ordering::Relaxed) != number {
@@ -225,6 +245,19 @@ impl Slot<'_> {
             None if len <= self.room() => Copy::Done(Found::TooLong),
             _ => Copy::Torn,
         }
+    }
+
+    /// The sum of the bytes that are there.
+    fn sum(&self, len: usize, number: u64) -> u64 {
+        let mut sum = Sum::new(len, number);
+        let (whole, rest) = (len / WORD, len % WORD);
+        let words = &self.0[HEAD..];
+        // Relaxed, both: as in `take`.
+        sum.over(&words[..whole], &mut |_, word| word.load(Ordering::Relaxed));
+        if rest != 0 {
+            sum.last(words[whole].load(Ordering::Relaxed));
+        }
+        sum.end()
     }
 
     /// Copies the bytes that are there; the sum that they have.

@@ -6,6 +6,7 @@ use crate::handles::{Pinned, pin};
 use crate::range::{checked, in_memory};
 use crate::status::{Error, Result};
 use crate::table::Handle;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -166,11 +167,61 @@ pub unsafe fn read(handle: Handle, offset: u64, to: *mut u8, room: u64) -> Resul
     })
 }
 
-/// The capacity of the cell, and the number of its newest value.
+/// The capacity of the cell, and the number of the value that a reader would get; of the newest where none is
+/// whole.
 pub fn look(handle: Handle, offset: u64) -> Result<(u64, u64)> {
     let mapping = pin(handle)?;
     with(&mapping, offset, |cell, capacity| {
         // Acquire: who has seen a number finds that value, or a newer one.
-        Ok((capacity, cell.newest.load(Ordering::Acquire)))
+        let newest = || cell.newest.load(Ordering::Acquire);
+        let number = newest();
+        if Known::of(handle, offset, number, capacity).is_whole() {
+            return Ok((capacity, number));
+        }
+        match cell.look() {
+            Found::Value { number, .. } => {
+                Known::of(handle, offset, number, capacity).note();
+                Ok((capacity, number))
+            }
+            Found::Nothing => Ok((capacity, 0)),
+            Found::TooLong | Found::Torn | Found::Overtaken => Ok((capacity, newest())),
+        }
     })
+}
+
+/// Values that take long to look through, and were found whole: of many that somebody asks for again and again
+/// the last ones, by a hash of their own. What was whole stays so: only a crash of the machine tears it, after which
+/// nobody knows it.
+struct Known(Option<u64>);
+
+static KNOWN: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+
+impl Known {
+    /// Cells of no more than this are looked through each time.
+    const SHORT: u64 = 4096;
+
+    fn of(handle: Handle, offset: u64, number: u64, capacity: u64) -> Known {
+        let hash = || {
+            let mut hasher = DefaultHasher::new();
+            (handle, offset, number).hash(&mut hasher);
+            hasher.finish()
+        };
+        Known((capacity > Known::SHORT && number != 0).then(hash))
+    }
+
+    fn place(hash: u64) -> &'static AtomicU64 {
+        &KNOWN[hash as usize % KNOWN.len()]
+    }
+
+    fn is_whole(&self) -> bool {
+        // Relaxed, here and below: it is a number, and the values are ordered by their own.
+        self.0
+            .is_some_and(|hash| Known::place(hash).load(Ordering::Relaxed) == hash)
+    }
+
+    fn note(&self) {
+        if let Some(hash) = self.0 {
+            Known::place(hash).store(hash, Ordering::Relaxed);
+        }
+    }
 }

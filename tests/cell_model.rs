@@ -49,6 +49,18 @@ impl Memory {
         assert!(unsafe { self.cell().publish(value.as_ptr().cast(), BYTES) });
     }
 
+    /// The number that is looked at; 0 for none.
+    fn look(&self) -> u64 {
+        match self.cell().look() {
+            Found::Value { len, number } => {
+                assert_eq!(len, BYTES);
+                number
+            }
+            Found::Nothing => 0,
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// The number of the value that a reader gets, which has to be whole; 0 for none.
     fn read(&self) -> u64 {
         let mut value = [0u64; WORDS];
@@ -86,6 +98,23 @@ fn a_reader_gets_whole_values_and_never_an_older_one() {
         assert!(1 <= first && first <= second, "{first}, {second}");
         writer.join().expect("it ends");
         assert_eq!(memory.read(), 3);
+    });
+}
+
+#[test]
+fn who_has_looked_reads_that_value_or_a_newer_one() {
+    explore(|| {
+        let memory = Memory::zeroed();
+        memory.publish(1);
+        let writer = thread::spawn({
+            let memory = memory.clone();
+            move || (2..=3).for_each(|number| memory.publish(number))
+        });
+        let looked = memory.look();
+        let read = memory.read();
+        assert!(1 <= looked && looked <= read, "{looked}, {read}");
+        writer.join().expect("it ends");
+        assert_eq!(memory.look(), 3);
     });
 }
 
@@ -150,7 +179,7 @@ fn after_a_crash_of_the_machine_the_newest_whole_value_is_read() {
         let memory = Memory::zeroed();
         (1..=4).for_each(|number| memory.publish(number));
         memory.ring[4].store(2, Ordering::Relaxed);
-        assert_eq!(memory.read(), 3);
+        assert_eq!((memory.look(), memory.read()), (3, 3));
         memory.publish(5);
         assert_eq!(memory.read(), 5);
 
@@ -158,7 +187,7 @@ fn after_a_crash_of_the_machine_the_newest_whole_value_is_read() {
         let memory = Memory::zeroed();
         (1..=4).for_each(|number| memory.publish(number));
         memory.newest.store(2, Ordering::Relaxed);
-        assert_eq!(memory.read(), 4);
+        assert_eq!((memory.look(), memory.read()), (4, 4));
         memory.publish(5);
         assert_eq!(memory.read(), 5);
 
@@ -174,6 +203,7 @@ fn after_a_crash_of_the_machine_the_newest_whole_value_is_read() {
         // SAFETY: it is as long as it says.
         let found = unsafe { memory.cell().read(value.as_mut_ptr().cast(), BYTES) };
         assert_eq!(found, Found::Torn);
+        assert_eq!(memory.cell().look(), Found::Torn);
     });
 }
 

@@ -186,6 +186,55 @@ static void the_newest_whole_value_survives_what_a_crash_tore(void) {
     close_cell();
 }
 
+/* As if the page in the middle of the value of that number had never been written back. */
+static void tear(uint64_t number) {
+    uint64_t slot = (length_of(reader) - OFFSET - 128) / 4;
+    uint8_t damage[64];
+    memset(damage, 0xee, sizeof damage);
+    CHECK_OK(memmap_write(handle, OFFSET + 128 + number % 4 * slot + 24 + 32, damage, sizeof damage));
+}
+
+static uint64_t looked_at(void) {
+    uint64_t capacity = 0, sequence = UNTOUCHED;
+    CHECK_OK(memmap_cell_look(reader, OFFSET, &capacity, &sequence));
+    return sequence;
+}
+
+/* A cell of that capacity, with 8 values as long as that. */
+static void looking_tells_of_the_value_that_is_read(uint64_t capacity) {
+    static uint8_t value[1 << 16];
+    uint64_t size = 0, len, sequence, number;
+    CHECK_OK(memmap_cell_size(capacity, &size));
+    CHECK_OK(memmap_create("file", OFFSET + size, NULL, &handle));
+    CHECK_OK(memmap_open("file", NULL, &reader));
+    CHECK_OK(memmap_cell_create(handle, OFFSET, capacity));
+    CHECK_EQUAL(0, looked_at());
+    for (number = 1; number <= 8; number++) {
+        memset(value, (int)number, capacity);
+        CHECK_OK(memmap_cell_publish(handle, OFFSET, value, capacity));
+    }
+    tear(8), tear(7);
+    CHECK_EQUAL(6, looked_at());
+    CHECK_EQUAL(6, looked_at()); /* Also who asks again. */
+    CHECK_OK(memmap_cell_read(reader, OFFSET, value, sizeof value, &len, &sequence));
+    CHECK(sequence == 6 && len == capacity && value[capacity / 2] == 6);
+    CHECK_OK(memmap_cell_publish(handle, OFFSET, value, capacity));
+    CHECK_EQUAL(9, looked_at());
+    CHECK_EQUAL(9, looked_at());
+    tear(5), tear(6), tear(7), tear(9); /* Now nothing is whole: there is none to tell of but the newest. */
+    CHECK_STATUS(MEMMAP_ERR_CORRUPT,
+                 memmap_cell_read(reader, OFFSET, value, sizeof value, &len, &sequence));
+    CHECK_EQUAL(9, looked_at());
+    CHECK_OK(memmap_cell_publish(handle, OFFSET, value, capacity));
+    CHECK_EQUAL(10, looked_at());
+    close_cell();
+}
+
+static void after_a_crash_looking_tells_of_the_value_that_is_read(void) {
+    looking_tells_of_the_value_that_is_read(CAPACITY);
+    looking_tells_of_the_value_that_is_read(1 << 16);
+}
+
 static void a_cell_whose_pages_are_gone_is_a_fault(void) {
     uint64_t len, sequence;
     static uint8_t copy[CAPACITY];
@@ -253,6 +302,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(what_means_nothing_is_refused),
         BEHAVIOUR(a_cell_that_says_more_than_there_is_is_an_error),
         BEHAVIOUR(the_newest_whole_value_survives_what_a_crash_tore),
+        BEHAVIOUR(after_a_crash_looking_tells_of_the_value_that_is_read),
         BEHAVIOUR(a_cell_whose_pages_are_gone_is_a_fault),
         BEHAVIOUR(what_is_lost_elsewhere_leaves_a_cell_alone),
         BEHAVIOUR(readers_beside_the_writer_get_whole_values_that_never_go_back),
