@@ -396,6 +396,33 @@ static void recovering_needs_the_mappings_descriptor(void) {
     unlink("file"); /* The handle goes with the process: its descriptor is closed already. */
 }
 
+/* Somebody has closed our descriptor, and its number is that of a file that has the same number on another device. */
+static void a_file_of_the_same_number_on_another_device_is_not_ours(void) {
+    struct twins twins = twin_files(4 * PAGE);
+    uint64_t len;
+    int ours = -1, fd;
+    if (twins.other < 0)
+        return;
+    CHECK_OK(memmap_guard_install());
+    CHECK_OK(memmap_open("one/file", OPTIONS(.access = MEMMAP_READ_WRITE), &handle));
+    CHECK_EQUAL(1, descriptors_of("one/file", &ours));
+    CHECK(dup2(twins.other, ours) == ours);
+    CHECK_STATUS(EBADF, memmap_resize(handle, PAGE));
+    CHECK_STATUS(EBADF, memmap_resize(handle, 9 * PAGE));
+    CHECK_STATUS(EBADF, memmap_refresh(handle, &len));
+    CHECK_STATUS(EBADF, memmap_lock(handle, 0, 1, MEMMAP_LOCK_EXCLUSIVE, 0));
+    CHECK_STATUS(EBADF, memmap_fd(handle, &fd));
+    CHECK_EQUAL(4 * PAGE, size_of(twins.name));
+    set_size("one/file", 0);
+    load(address_of(handle) + PAGE);
+    CHECK_LOST(MEMMAP_FAULT_UNKNOWN, PAGE, PAGE, handle); /* The other file's size tells nothing. */
+    CHECK_STATUS(EBADF, memmap_recover(handle));
+    CHECK_EQUAL(0, load(address_of(handle) + PAGE));
+    CHECK_EQUAL('2', byte_of(twins.name, PAGE));
+    CHECK_OK(memmap_close(handle));
+    forget_twins(&twins);
+}
+
 static void what_the_system_refuses_to_map_again_stays_lost(void) {
     char permissions[5] = "";
     memmap_view view;
@@ -1069,6 +1096,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_file_that_was_cut_again_loses_more),
         BEHAVIOUR(a_file_that_has_grown_again_before_the_touch_is_no_loss),
         BEHAVIOUR(recovering_needs_the_mappings_descriptor),
+        BEHAVIOUR(a_file_of_the_same_number_on_another_device_is_not_ours),
         BEHAVIOUR(what_the_system_refuses_to_map_again_stays_lost),
         BEHAVIOUR(a_read_only_mapping_is_guarded_and_recovered),
         BEHAVIOUR(a_copy_on_write_mapping_loses_its_own_changes_too),

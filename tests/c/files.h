@@ -243,6 +243,41 @@ static inline void unmount(const char *folder) {
     CHECK(rmdir(folder) == 0);
 }
 
+/* Two files of the same number in different file systems: "one/file", and one that is open as `other`. */
+struct twins {
+    int other;
+    char name[64];
+};
+
+static inline void forget_twins(struct twins *twins) {
+    close(twins->other);
+    unmount("two");
+    unmount("one");
+}
+
+/* Makes them, of `size` bytes each; `other` is -1 where they can't be made, which is said. */
+static inline struct twins twin_files(uint64_t size) {
+    struct twins twins = {-1, ""};
+    ino_t wanted;
+    int tries;
+    if (!mount_tmpfs("one", "size=1m"))
+        return twins;
+    CHECK(mkdir("two", 0777) == 0 && mount("none", "two", "tmpfs", 0, "size=1m") == 0);
+    make_file("one/file", size, '1');
+    wanted = status_of("one/file").st_ino;
+    for (tries = 0; tries < 20; tries++) {
+        snprintf(twins.name, sizeof twins.name, "two/%d", tries);
+        make_file(twins.name, size, '2');
+        if (status_of(twins.name).st_ino == wanted) {
+            twins.other = open(twins.name, O_RDWR | O_CLOEXEC);
+            return twins;
+        }
+    }
+    skip("no two files have the same number");
+    forget_twins(&twins);
+    return twins;
+}
+
 /* The soft limit; 0 where it cannot be set. */
 static inline int limit(int resource, rlim_t most) {
     struct rlimit now;

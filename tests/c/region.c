@@ -182,43 +182,20 @@ static void a_descriptor_of_another_file_is_invalid(void) {
     unmap_file();
 }
 
-/* A file of another file system with the same inode number, where one can be made: -1 if not. */
-static int same_inode_elsewhere(ino_t wanted, char name[64]) {
-    int tries, fd;
-    for (tries = 0; tries < 20; tries++) {
-        snprintf(name, 64, "tmpfs/%d", tries);
-        fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd >= 0 && status_of(name).st_ino == wanted)
-            return fd;
-        close(fd);
-    }
-    return -1;
-}
-
 static void a_file_of_the_same_number_in_another_file_system_is_another_file(void) {
-    char name[64];
-    int fd, theirs;
+    struct twins twins = twin_files(PAGE);
+    int theirs;
     uint8_t *region;
-    if (!mount_tmpfs("one", "size=1m"))
+    if (twins.other < 0)
         return;
-    CHECK(mkdir("tmpfs", 0777) == 0 && mount("none", "tmpfs", "tmpfs", 0, "size=1m") == 0);
-    make_file("one/file", PAGE, '1');
-    fd = same_inode_elsewhere(status_of("one/file").st_ino, name);
-    if (fd < 0) {
-        skip("no two files have the same number");
-    } else {
-        CHECK(ftruncate(fd, (off_t)PAGE) == 0);
-        region = foreign("one/file", 1, PROT_READ, MAP_SHARED);
-        REFUSED(MEMMAP_ERR_INVALID, region, PAGE, fd);
-        theirs = open("one/file", O_RDONLY | O_CLOEXEC);
-        CHECK_OK(memmap_guard_region(region, PAGE, theirs, &handle));
-        CHECK_OK(memmap_close(handle));
-        close(theirs);
-        CHECK(munmap(region, PAGE) == 0);
-        close(fd);
-    }
-    unmount("tmpfs");
-    unmount("one");
+    region = foreign("one/file", 1, PROT_READ, MAP_SHARED);
+    REFUSED(MEMMAP_ERR_INVALID, region, PAGE, twins.other);
+    theirs = open("one/file", O_RDONLY | O_CLOEXEC);
+    CHECK_OK(memmap_guard_region(region, PAGE, theirs, &handle));
+    CHECK_OK(memmap_close(handle));
+    close(theirs);
+    CHECK(munmap(region, PAGE) == 0);
+    forget_twins(&twins);
 }
 
 static void a_descriptor_that_cannot_map_it_back_is_refused_at_once(void) {
