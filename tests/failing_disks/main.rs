@@ -102,6 +102,56 @@ fn a_write_back_that_failed_is_remembered_after_the_kernel_has_forgotten_it() {
     }
 }
 
+/// The kernel tells it once for each open file description: the mappings of one descriptor share it.
+#[test]
+fn a_write_back_that_failed_is_told_to_each_mapping_of_the_file() {
+    for kind in ALL {
+        let Some((mut disk, files)) = mounted(kind) else {
+            continue;
+        };
+        let map = made(&files);
+        let same = map.descriptor().expect("it has one");
+        let same = Map::from_fd(&same, &read_write()).expect("it is open");
+        let another = Map::open(files.path().join("file"), &read_write()).expect("it is there");
+        disk.say("write EIO");
+        assert_eq!(same.write(0, &contents(2)), Ok(()), "{kind:?}");
+        assert_eq!(map.flush(0, TO_END, Flush::Sync), FAILED, "{kind:?}");
+        disk.say("write well");
+        for other in [&same, &another] {
+            assert_eq!(other.flush(0, TO_END, Flush::Sync), FAILED, "{kind:?}");
+        }
+        assert_eq!(map.recover(), Ok(()));
+        assert_eq!(map.write(0, &contents(3)), Ok(()));
+        assert_eq!(map.flush(0, TO_END, Flush::Sync), Ok(()), "{kind:?}");
+        assert_eq!(same.flush(0, TO_END, Flush::Sync), FAILED, "{kind:?}");
+        assert_eq!(same.recover(), Ok(()));
+        assert_eq!(same.flush(0, TO_END, Flush::Sync), Ok(()), "{kind:?}");
+    }
+}
+
+#[test]
+fn threads_that_flush_at_once_are_all_told_of_a_write_back_that_failed() {
+    for kind in ALL {
+        let Some((mut disk, files)) = mounted(kind) else {
+            continue;
+        };
+        let map = made(&files);
+        for round in 0..10 {
+            disk.say("write EIO");
+            assert_eq!(map.write(0, &contents(round)), Ok(()), "{kind:?}");
+            let flushed = std::thread::scope(|scope| {
+                let all = [0; 4].map(|_| scope.spawn(|| map.flush(0, TO_END, Flush::Sync)));
+                all.map(|thread| thread.join().expect("it does not panic"))
+            });
+            assert_eq!(flushed, [FAILED; 4], "{kind:?}, round {round}");
+            disk.say("write well");
+            assert_eq!(map.recover(), Ok(()));
+            assert_eq!(map.write(0, &contents(1)), Ok(()));
+            assert_eq!(map.flush(0, TO_END, Flush::Sync), Ok(()), "{kind:?}");
+        }
+    }
+}
+
 /// The disk has to promise space that it hasn't got: thin provisioning.
 #[test]
 fn a_disk_that_runs_out_of_what_it_promised_is_remembered_too() {
