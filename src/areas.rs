@@ -22,30 +22,44 @@ pub fn move_to(from: Span, to: usize, locks: bool) -> Result<()> {
         .iter()
         .try_for_each(|(area, _)| wishes::unlock(*area))?;
     let moved = move_all(&all, from.start, to);
-    let place = if moved.is_ok() { to } else { from.start };
-    let locked_again = locked.iter().try_for_each(|(area, when_touched)| {
-        let area = at(*area, from.start, place);
+    let done = moved.and_then(|()| {
+        // It could be had before, and can now, unless somebody else has taken the limit in between.
+        lock_all(&locked, from.start, to).or_else(|error| move_back(&all, from.start, to, error))
+    });
+    if done.is_err() {
+        // Where they were before they can be again; if not, the error that is being answered is the one to tell.
+        let _ = lock_all(&locked, from.start, from.start);
+    }
+    done
+}
+
+fn lock_all(locked: &[(Span, bool)], from: usize, to: usize) -> Result<()> {
+    locked.iter().try_for_each(|(area, when_touched)| {
+        let area = at(*area, from, to);
         match when_touched {
             true => wishes::lock_on_fault(area),
             false => wishes::lock(area),
         }
-    });
-    // It could be had before, and can now, unless somebody else has taken the limit in between.
-    moved.and(locked_again)
+    })
 }
 
 fn move_all(all: &[Span], from: usize, to: usize) -> Result<()> {
     for (done, area) in all.iter().enumerate() {
-        let Err(error) = move_one(*area, at(*area, from, to).start) else {
-            continue;
-        };
-        for area in &all[..done] {
-            // Where it came from there is room for it.
-            move_one(at(*area, from, to), area.start)?;
+        if let Err(error) = move_one(*area, at(*area, from, to).start) {
+            return move_back(&all[..done], from, to, error);
         }
-        return Err(error);
     }
     Ok(())
+}
+
+/// Moves areas back to where there is room for them, and answers why.
+fn move_back(moved: &[Span], from: usize, to: usize, why: Error) -> Result<()> {
+    for area in moved {
+        let there = at(*area, from, to);
+        let _ = wishes::unlock(there);
+        move_one(there, area.start)?;
+    }
+    Err(why)
 }
 
 /// An area of what begins at `from`, when that begins at `to`.
