@@ -270,6 +270,31 @@ static void pages_that_come_later_are_as_the_options_ask(void) {
     CHECK_OK(memmap_close(handle));
 }
 
+/* The fault handler knows of them before anybody can touch them. */
+static void pages_grown_into_are_guarded(void) {
+    char byte;
+    int i;
+    CHECK_OK(memmap_guard_install());
+    for (i = 0; i < 2; i++) {
+        open_file(PAGE, OPTIONS(.access = MEMMAP_READ_WRITE, .capacity = 64 * PAGE));
+        if (i == 0) {
+            CHECK_OK(memmap_resize(handle, 64 * PAGE));
+        } else {
+            set_size("file", 64 * PAGE);
+            CHECK_EQUAL(64 * PAGE, refreshed());
+        }
+        set_size("file", PAGE);
+        CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_read(handle, 63 * PAGE, &byte, 1));
+        CHECK_LOST(MEMMAP_FAULT_TRUNCATED, PAGE, 63 * PAGE, handle);
+        CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_resize(handle, PAGE)); /* What is lost is recovered first. */
+        set_size("file", 64 * PAGE);
+        CHECK_OK(memmap_recover(handle));
+        CHECK_OK(memmap_resize(handle, 100 * PAGE)); /* Also past the capacity, in as many areas as there are. */
+        CHECK(all_bytes(handle, 0, PAGE, 'x') && all_bytes(handle, PAGE, 99 * PAGE, 0));
+        close_file();
+    }
+}
+
 static void a_limit_of_locked_memory_is_met_before_anything_has_changed(void) {
     const uint64_t lengths[] = {32 * PAGE, 64 * PAGE, 100 * PAGE};
     size_t i;
@@ -360,6 +385,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(refresh_grows_it_too_also_from_the_middle_of_a_page),
         BEHAVIOUR(growing_what_may_not_be_written_leaves_it_so),
         BEHAVIOUR(pages_that_come_later_are_as_the_options_ask),
+        BEHAVIOUR(pages_grown_into_are_guarded),
         BEHAVIOUR(a_limit_of_locked_memory_is_met_before_anything_has_changed),
         BEHAVIOUR(shrinking_locked_memory_works_and_what_comes_back_is_zero),
         BEHAVIOUR(neither_a_fork_nor_another_mapping_waits_for_a_change_that_waits),
