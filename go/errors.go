@@ -80,7 +80,7 @@ var (
 	// ErrLimit is a limit of the system that was reached.
 	ErrLimit error = &reason{"a system limit forbids it: address space, memory, vm.max_map_count (number of mappings) or RLIMIT_FSIZE (size of a file)", nil}
 	// ErrBusy is a mapping that is viewed and would be moved or cut.
-	ErrBusy error = &reason{"the mapping is viewed, and this would move or cut it: end the views first, or open it with a Capacity", nil}
+	ErrBusy error = &reason{"the mapping is viewed, and this would move or cut it: end the views first, wait for them by ResizeContext, or open it with a Capacity", nil}
 	// ErrTimeout is a wait that took as long as was allowed. It counts as os.ErrDeadlineExceeded too.
 	ErrTimeout error = &reason{"the time given has passed", []error{os.ErrDeadlineExceeded}}
 	// ErrUnsupported is what this mapping, or this system, cannot do. It counts as errors.ErrUnsupported too.

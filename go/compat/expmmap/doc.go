@@ -12,6 +12,7 @@
 //     memory that is unmapped, or somebody else's by then.
 //   - [Open] never waits for a FIFO: what is no regular file or block device is an error that is
 //     memmap.ErrNotRegular. The original maps a character device as an empty file.
+//   - Errors are in the original's words where those are its own, and count as its error numbers: a directory is ENODEV.
 //   - A reader that is dropped without Close is closed, as there, and counted by memmap.Leaks.
 //   - What is open shows in memmap.GetStats, and in memmap_get_stats to C.
 //   - It is for Linux, and needs cgo. The original is for more systems, and without cgo.
