@@ -20,6 +20,15 @@ int fallocate64(int fd, int mode, off64_t offset, off64_t len) {
     return -1;
 }
 
+static int broken; /* The device of whatever is flushed. */
+
+int msync(void *data, size_t len, int flags) {
+    if (!broken)
+        return (int)syscall(SYS_msync, data, len, flags);
+    errno = EIO;
+    return -1;
+}
+
 static int mount_second(const char *folder) {
     return mkdir(folder, 0777) == 0 && mount("none", folder, "tmpfs", 0, "size=1m") == 0;
 }
@@ -143,6 +152,22 @@ static void a_region_of_one_is_not_guarded_by_the_other(void) {
     unmount_both();
 }
 
+static void a_flush_that_failed_of_one_has_not_failed_of_the_other(void) {
+    memmap_handle other;
+    if (!make_both())
+        return;
+    CHECK_OK(memmap_open("one/file", OPTIONS(.access = MEMMAP_READ_WRITE), &handle));
+    CHECK_OK(memmap_open("two/file", OPTIONS(.access = MEMMAP_READ_WRITE), &other));
+    broken = 1;
+    CHECK_STATUS(EIO, memmap_flush(handle, 0, MEMMAP_TO_END, MEMMAP_FLUSH_SYNC));
+    broken = 0;
+    CHECK_STATUS(EIO, memmap_flush(handle, 0, MEMMAP_TO_END, MEMMAP_FLUSH_SYNC));
+    CHECK_OK(memmap_flush(other, 0, MEMMAP_TO_END, MEMMAP_FLUSH_SYNC));
+    CHECK_OK(memmap_close(other));
+    closes_the_first();
+    unmount_both();
+}
+
 static void a_creation_that_fails_does_not_remove_the_other(void) {
     if (!mount_both())
         return;
@@ -161,6 +186,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(what_was_lost_of_one_is_not_got_back_from_the_other),
         BEHAVIOUR(a_lock_is_not_taken_from_the_other_nor_its_descriptor_closed),
         BEHAVIOUR(a_region_of_one_is_not_guarded_by_the_other),
+        BEHAVIOUR(a_flush_that_failed_of_one_has_not_failed_of_the_other),
         BEHAVIOUR(a_creation_that_fails_does_not_remove_the_other),
     };
     return RUN(argc, argv, behaviours);
