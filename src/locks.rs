@@ -8,7 +8,7 @@
 //! out, or received, share the mapping's description with other processes, which it would not exclude,
 //! and whose copy would keep the locks after the death of this process.
 
-use crate::handles::{Pinned, pin};
+use crate::handles::{Pinned, pin, pin_past_gate};
 use crate::queues::{Queue, shard_of};
 use crate::range::{TO_END, checked};
 use crate::record::{FOR_EVER, Lock, Locker, after};
@@ -26,7 +26,8 @@ fn open_queue(mapping: &Pinned, handle: Handle) -> Result<Arc<Queue>> {
         let locker = Locker::new(file.opened_again(access)?, handle.0);
         Ok(Queue::new(handle, locker, access))
     };
-    shard_of(handle).open_queue(handle, make, || pin(handle).map(drop))
+    // Past the gate: who has closed it may wait for the pin of `mapping`.
+    shard_of(handle).open_queue(handle, make, || pin_past_gate(handle).map(drop))
 }
 
 /// The bytes of the file that a range of the mapping is; None for nothing.

@@ -193,23 +193,35 @@ impl Shard {
         place_of(&queues, handle).map(|place| Arc::clone(&queues[place]))
     }
 
-    /// The queue of a handle, made by `make` if need be. Nobody forks meanwhile: a child closes what stands
-    /// in a queue.
+    /// The queue of a handle, made by `make` if need be: by nobody who has the queues locked, since a file may be
+    /// long in being opened.
+    ///
+    /// A child of fork closes what stands in a queue. What was made before a fork and stands in none is not used:
+    /// the child has its description, and would keep the locks of this process.
     ///
     /// [`forget`] finds what is made: who closes the handle looks for one afterwards, or `is_open` does not
     /// find it open here.
     pub fn open_queue(
         &self,
         handle: Handle,
-        make: impl FnOnce() -> Result<Queue>,
+        make: impl Fn() -> Result<Queue>,
         is_open: impl FnOnce() -> Result<()>,
     ) -> Result<Arc<Queue>> {
-        let mut queues = self.queues();
-        if let Some(place) = place_of(&queues, handle) {
-            return Ok(Arc::clone(&queues[place]));
+        if let Some(queue) = self.queue_of(handle) {
+            return Ok(queue);
         }
-        let queue = Arc::new(make()?);
-        queues.push(Arc::clone(&queue));
+        let (mut queues, made) = loop {
+            let forks = fork::count();
+            let made = make()?;
+            let queues = self.queues();
+            if forks == fork::count() {
+                break (queues, Arc::new(made));
+            }
+        };
+        if let Some(place) = place_of(&queues, handle) {
+            return Ok(Arc::clone(&queues[place])); // Another thread was first.
+        }
+        queues.push(Arc::clone(&made));
         QUEUES.fetch_add(1, Ordering::Relaxed); // The fence orders it.
         // SeqCst: of two that each write one thing and read the other, one sees what the other wrote.
         fence(Ordering::SeqCst);
@@ -218,7 +230,15 @@ impl Shard {
             QUEUES.fetch_sub(1, Ordering::Relaxed);
             return Err(error);
         }
-        Ok(queue)
+        Ok(made)
+    }
+
+    fn remove(&self, handle: Handle) {
+        let mut queues = self.queues();
+        if let Some(place) = place_of(&queues, handle) {
+            queues.swap_remove(place);
+            QUEUES.fetch_sub(1, Ordering::Relaxed); // A number.
+        }
     }
 }
 
@@ -229,24 +249,24 @@ fn place_of(queues: &[Arc<Queue>], handle: Handle) -> Option<usize> {
 /// Lets go of everything that a handle which was closed has locked, and sends away who waits.
 pub fn forget(handle: Handle) {
     fence(Ordering::SeqCst); // See `open_queue`.
-    // Relaxed: the fence orders it; below, and where `open_queue` takes its own back, it is a number.
+    // Relaxed: the fence orders it; elsewhere it is a number.
     if QUEUES.load(Ordering::Relaxed) == 0 {
         return;
     }
-    let mut queues = shard_of(handle).queues();
-    let Some(place) = place_of(&queues, handle) else {
-        return;
-    };
-    let queue = queues.swap_remove(place);
-    QUEUES.fetch_sub(1, Ordering::Relaxed);
-    queue.close(); // Before anybody forks, whose child would not find it any more.
+    let shard = shard_of(handle);
+    if let Some(queue) = shard.queue_of(handle) {
+        // While it still stands there, for a child to find. Nobody else waits for it: a file system that doesn't
+        // answer keeps who asks it, and so who closes, and no others.
+        queue.close();
+        shard.remove(handle);
+    }
 }
 
 /// All queues, for a process that forks: whole, and by nobody else's hand.
 pub struct Frozen(Vec<MutexGuard<'static, Vec<Arc<Queue>>>>);
 
-/// Waits until no queue comes or goes, and keeps it so until the answer is dropped. Who stands in one goes on:
-/// of that the child takes nothing over.
+/// Waits until no queue comes or goes, and keeps it so until the answer is dropped. Who stands in one goes on, also
+/// in the system: of that the child takes nothing over.
 pub fn freeze() -> Frozen {
     Frozen(ALL.iter().map(Shard::queues).collect())
 }
@@ -262,5 +282,52 @@ impl Frozen {
         }
         QUEUES.store(0, Ordering::Relaxed); // Relaxed: the child has one thread.
         still_looking(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handles;
+    use crate::locks;
+    use crate::map::Map;
+    use crate::options::{Access, Options};
+    use std::sync::mpsc;
+    use std::thread;
+
+    #[test]
+    fn a_fork_and_other_handles_wait_for_nobody_whom_the_system_does_not_answer() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.as_file().set_len(100).expect("it is ours");
+        let options = Options {
+            access: Access::ReadWrite,
+            ..Options::default()
+        };
+        let map = Map::open(file.path(), &options).expect("it is there");
+        let handle = map.handle();
+        let lock = |from| locks::lock(handle, from, 1, Lock::Exclusive, None);
+        assert_eq!(lock(0), Ok(()));
+        let queue = shard_of(handle).queue_of(handle).expect("it has locked");
+        let asks = queue.line();
+        let closer = thread::spawn(move || handles::close(handle));
+        let (told, tells) = mpsc::channel();
+        thread::spawn(move || {
+            while handles::pin(handle).is_ok() {
+                thread::yield_now();
+            }
+            // Once in a while, since nobody knows when the other is in the middle of closing it.
+            for _ in 0..50 {
+                drop(freeze());
+                drop(shard_of(handle).queue_of(handle));
+                thread::sleep(Duration::from_millis(1));
+            }
+            told.send(()).expect("somebody hears it");
+        });
+        let answer = tells.recv_timeout(Duration::from_secs(10));
+        drop(asks);
+        assert_eq!(closer.join().expect("it ends"), Ok(()));
+        assert_eq!(answer, Ok(()), "they waited for who asks");
+        assert_eq!(queue.lock(&(5..6), Lock::Shared, None), Err(Error::Handle));
+        assert!(shard_of(handle).queue_of(handle).is_none());
     }
 }
