@@ -452,7 +452,11 @@ impl Mapping {
             .note_new(&(block.start - first..block.end - first));
         let aside = self.wishes.any() || block.end - block.start > SMALL;
         // More than is said above if it must be: twice the areas, or the address space, may not be had.
-        let put = aside && self.move_stand_ins_in(block).is_ok() || self.map_stand_ins(block);
+        let put = || aside && self.move_stand_ins_in(block).is_ok() || self.map_stand_ins(block);
+        // Where all that is mapped is locked, what is locked there counts beside what is to take its place
+        // (RLIMIT_MEMLOCK).
+        let limited = || Error::last() == Error::System(libc::EAGAIN);
+        let put = put() || limited() && wishes::unlock(block).is_ok() && put();
         if put && self.wishes.locked() {
             // Not before they are in their place: what was locked there has counted up to now. If it fails, there
             // is nobody to tell.

@@ -605,12 +605,13 @@ static void what_cannot_be_locked_again_stays_lost(void) {
 
 enum { MANY = 512 << 20 };
 
-/* A file of so many bytes that it has none of, with room for all of them. */
+static int file;
+
+/* A file of so many bytes that it has none of, open and mapped. */
 static void map_sparse(uint64_t size) {
-    int fd = open("file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    file = open("file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     CHECK_OK(memmap_guard_install());
-    CHECK(fd >= 0 && ftruncate(fd, (off_t)size) == 0);
-    close(fd);
+    CHECK(file >= 0 && ftruncate(file, (off_t)size) == 0);
     CHECK_OK(memmap_open("file", OPTIONS(.access = MEMMAP_READ_WRITE), &handle));
 }
 
@@ -631,6 +632,52 @@ static void where_the_whole_process_is_locked_stand_ins_take_no_memory_until_the
         CHECK(munlockall() == 0);
     }
     close_file();
+}
+
+/* How much of this process is locked, in bytes. */
+static uint64_t locked_bytes(void) {
+    FILE *status = fopen("/proc/self/status", "r");
+    char line[256];
+    uint64_t kib = 0;
+    while (CHECK(status != NULL) && fgets(line, sizeof line, status) != NULL)
+        if (sscanf(line, "VmLck: %" SCNu64, &kib) == 1)
+            break;
+    if (status != NULL)
+        fclose(status);
+    return kib * 1024;
+}
+
+static void survives_with_all_locked_that_may_be(uint64_t pages) {
+    struct rlimit most;
+    CHECK(getrlimit(RLIMIT_MEMLOCK, &most) == 0 && limit(RLIMIT_MEMLOCK, most.rlim_max));
+    map_sparse(pages * PAGE);
+    become_nobody();
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+        skip("the process can't be locked");
+        return;
+    }
+    CHECK(limit(RLIMIT_MEMLOCK, locked_bytes()));
+    CHECK(ftruncate(file, 10) == 0);
+    load(address_of(handle) + (pages - 2) * PAGE);
+    CHECK(limit(RLIMIT_MEMLOCK, most.rlim_max));
+    CHECK_LOST(MEMMAP_FAULT_TRUNCATED, 10, pages * PAGE - 10, handle);
+    CHECK(has_vm_flag(address_of(handle) + (pages - 1) * PAGE, " lo"));
+    CHECK_OK(memmap_close(handle));
+    close(file);
+}
+
+static void survives_with_all_of_8_pages_locked(void) {
+    survives_with_all_locked_that_may_be(8);
+}
+
+static void survives_with_all_of_100_pages_locked(void) {
+    survives_with_all_locked_that_may_be(100);
+}
+
+static void where_no_more_may_be_locked_stand_ins_take_the_place_of_what_was(void) {
+    in_child(survives_with_all_of_8_pages_locked);
+    in_child(survives_with_all_of_100_pages_locked);
+    unlink("file");
 }
 
 /* From here on no more than `most` bytes can be mapped at once by this process, as with vm.overcommit_memory=2
@@ -1107,6 +1154,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(what_a_dump_or_a_child_was_not_to_have_has_no_stand_ins_that_they_have),
         BEHAVIOUR(what_cannot_be_locked_again_stays_lost),
         BEHAVIOUR(where_the_whole_process_is_locked_stand_ins_take_no_memory_until_they_are_touched),
+        BEHAVIOUR(where_no_more_may_be_locked_stand_ins_take_the_place_of_what_was),
         BEHAVIOUR(where_a_large_stand_in_is_refused_a_small_one_is_put_there),
         BEHAVIOUR(where_more_than_a_page_is_refused_a_page_is_put_there),
         BEHAVIOUR(behind_the_length_a_touch_is_the_programs_own_fault),
