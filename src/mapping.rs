@@ -112,7 +112,7 @@ impl Mapping {
             offset,
             ..Options::default()
         };
-        let memory = Memory::Lent(data, len);
+        let memory = Memory::lent(data, len);
         let mut mapping = Mapping::new(memory, len as u64, backing, &options, pages.size);
         mapping.pages = pages;
         mapping

@@ -9,12 +9,20 @@ use std::ops::Range;
 
 /// The mapped pages.
 #[derive(Debug)]
-pub enum Memory {
-    /// Ours: all of the capacity is mapped, of which nobody has business behind the length, where
-    /// there may be no file yet. So many bytes of its first page come before what was asked for.
-    Own(MmapRaw, usize),
-    /// Mapped, and to be unmapped, by somebody else.
-    Lent(*mut u8, usize),
+pub struct Memory {
+    /// The first byte that was asked for, in the first page.
+    data: *mut u8,
+    pages: Owned,
+}
+
+/// Who is to unmap them.
+#[derive(Debug)]
+enum Owned {
+    /// We: all of the capacity is mapped, of which nobody has business behind the length, where
+    /// there may be no file yet.
+    ByUs(MmapRaw),
+    /// Somebody else, who has mapped so many bytes.
+    ByOthers(usize),
 }
 
 /// What the bytes are of.
@@ -86,7 +94,7 @@ impl Memory {
         };
         let memory = memory.map_err(Error::of_mapping)?;
         allow_execution(&memory, options)?;
-        Ok(Memory::Own(memory, into_page as usize))
+        Ok(Memory::ours(memory, into_page as usize))
     }
 
     /// Maps `len` zero bytes that are this process's own, or the capacity if that is more.
@@ -99,43 +107,59 @@ impl Memory {
         }
         let memory = how.map_anon().map_err(Error::of_mapping)?.into();
         allow_execution(&memory, options)?;
-        Ok(Memory::Own(memory, 0))
+        Ok(Memory::ours(memory, 0))
+    }
+
+    fn ours(pages: MmapRaw, into_page: usize) -> Memory {
+        Memory {
+            data: pages.as_mut_ptr().wrapping_add(into_page),
+            pages: Owned::ByUs(pages),
+        }
+    }
+
+    /// What somebody else has mapped, and is to unmap.
+    pub fn lent(data: *mut u8, len: usize) -> Memory {
+        Memory {
+            data,
+            pages: Owned::ByOthers(len),
+        }
     }
 
     /// The first byte.
     #[inline]
     pub fn data(&self) -> *mut u8 {
-        match self {
-            Memory::Own(memory, into_page) => memory.as_mut_ptr().wrapping_add(*into_page),
-            Memory::Lent(data, _) => *data,
-        }
+        self.data
     }
 
     /// How many bytes are mapped from there on.
     pub fn len(&self) -> usize {
-        match self {
-            Memory::Own(memory, into_page) => memory.len() - into_page,
-            Memory::Lent(_, len) => *len,
+        match &self.pages {
+            Owned::ByUs(pages) => pages.len() - into_page(self.data, pages),
+            Owned::ByOthers(len) => *len,
         }
     }
 
     /// Whether somebody else has mapped it, and is to unmap it.
     pub fn is_lent(&self) -> bool {
-        matches!(self, Memory::Lent(..))
+        matches!(self.pages, Owned::ByOthers(..))
     }
 
     /// Maps `len` bytes instead, at another address if need be. Who calls it has the memory for itself.
     pub fn resize(&mut self, len: usize) -> Result<()> {
-        match self {
-            Memory::Own(memory, into_page) => {
-                let len = *into_page + len;
-                // SAFETY: nobody has a pointer into the memory: there is no pin.
-                let moved = unsafe { memory.remap(len, RemapOptions::new().may_move(true)) };
-                moved.map_err(Error::of_mapping)
-            }
-            Memory::Lent(..) => Err(Error::Unsupported),
-        }
+        let Owned::ByUs(pages) = &mut self.pages else {
+            return Err(Error::Unsupported);
+        };
+        let into_page = into_page(self.data, pages);
+        // SAFETY: nobody has a pointer into the memory: there is no pin.
+        let moved = unsafe { pages.remap(into_page + len, RemapOptions::new().may_move(true)) };
+        self.data = pages.as_mut_ptr().wrapping_add(into_page);
+        moved.map_err(Error::of_mapping)
     }
+}
+
+/// How far from its first page on the memory begins.
+fn into_page(data: *mut u8, pages: &MmapRaw) -> usize {
+    data as usize - pages.as_ptr() as usize
 }
 
 /// How many bytes can be had from `offset` on for the pages of `page` bytes that `len` bytes take: up to the end of

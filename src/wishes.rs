@@ -88,6 +88,9 @@ impl Wishes {
             advise(pages, self.advice)?;
         }
         let later = self.later.load(Ordering::Relaxed); // As in `note`.
+        if later == 0 {
+            return Ok(());
+        }
         (0..)
             .zip(LATER)
             .filter(|(bit, _)| later & 1 << bit != 0)
