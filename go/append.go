@@ -15,8 +15,8 @@ import (
 // contents where they end, and to [Map.Resize] it to there before appending. Close makes nothing durable;
 // see [Map.FlushRange].
 //
-// It is for one goroutine at a time, and nobody else may resize the Map meanwhile; reading and viewing it
-// is fine. With a Capacity that suffices, views are no obstacle to its growth, though they are to the cut
+// It is for one goroutine at a time, and nobody else may resize the Map meanwhile or append to its file; reading and
+// viewing it is fine. With a Capacity that suffices, views are no obstacle to its growth, though they are to the cut
 // at the end; the Appender of [Map.AppenderContext] waits for them.
 type Appender struct {
 	m      *Map

@@ -13,8 +13,14 @@ import (
 // [ErrBusy] while it is viewed, and end the life of every slice that [Map.Bytes] gave. [Map.ResizeContext] waits
 // for the views to end.
 //
+// Others may write to the file meanwhile. Growing never makes the file shorter and changes no byte of theirs: bytes that
+// they have appended behind the mapping are taken in as they are. Shrinking cuts what they append in that instant; see
+// [Map.LockRange]. What somebody wrote through a mapping behind the end of the file, in its last page, may be there when
+// the file has grown, on tmpfs and in shared memory.
+//
 // It is [ErrAccess] unless the mapping is read-write, [ErrUnsupported] for devices and with
-// [NoDescriptor], and [ErrFault] when anything of the mapping was lost: [Map.Recover] it first.
+// [NoDescriptor], and [ErrFault] when anything of the mapping was lost: [Map.Recover] it first; and when the file has
+// become too short for the bytes that stay: [Map.Refresh] takes the size that it has.
 func (m *Map) Resize(n int64) error {
 	if n < 0 {
 		return m.refused("resize", ErrInvalid)
@@ -34,7 +40,8 @@ func (m *Map) ResizeContext(ctx context.Context, n int64) error {
 }
 
 // Grow makes the mapping n bytes longer, and its file with it, and answers the offset at which the new
-// bytes begin. They are zero. Goroutines that grow it at once get bytes of their own each.
+// bytes begin. They are zero, unless another process has appended there: who shares the file with such takes a lock
+// (see [Map.LockRange]) and calls [Map.Refresh] before. Goroutines that grow it at once get bytes of their own each.
 //
 // The rules and errors of [Map.Resize] hold.
 func (m *Map) Grow(n int64) (int64, error) {
