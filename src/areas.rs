@@ -18,10 +18,10 @@ pub fn move_to(from: Span, to: usize, locks: bool) -> Result<()> {
         false => Vec::new(),
     };
     let all = areas_of(from)?;
-    locked
+    let unlocked = locked
         .iter()
-        .try_for_each(|(area, _)| wishes::unlock(*area))?;
-    let moved = move_all(&all, from.start, to);
+        .try_for_each(|(area, _)| wishes::unlock(*area));
+    let moved = unlocked.and_then(|()| move_all(&all, from.start, to));
     let done = moved.and_then(|()| {
         // It could be had before, and can now, unless somebody else has taken the limit in between.
         lock_all(&locked, from.start, to).or_else(|error| move_back(&all, from.start, to, error))

@@ -165,6 +165,24 @@ pub const CASES: &[Case] = &[
         |stage| unsafe { abi::memmap_resize(stage.handle, 3 * SIZE) },
     ),
     case(
+        "memmap_resize, longer, locked and of several areas",
+        0,
+        |stage| {
+            stage.map_file(options(abi::READ_WRITE, abi::LOCKED));
+            stage.split();
+        },
+        |stage| unsafe { abi::memmap_resize(stage.handle, 3 * SIZE) },
+    ),
+    case(
+        "memmap_resize, longer without a file, locked and of several areas",
+        0,
+        |stage| {
+            stage.map_memory_with(SIZE, options(0, abi::LOCKED));
+            stage.split();
+        },
+        |stage| unsafe { abi::memmap_resize(stage.handle, 3 * SIZE) },
+    ),
+    case(
         "memmap_resize, shorter, of several areas",
         0,
         |stage| {
