@@ -1,6 +1,7 @@
 //! The signal handler that was there before ours, and what it is owed: every fault that isn't ours, as
 //! the kernel would have given it.
 
+use crate::changes;
 use crate::stack;
 use crate::status::{Result, system};
 use crate::table::Handle;
@@ -40,7 +41,9 @@ impl Signal {
 
     /// Puts `handler` in front of what is there, once: later calls do nothing.
     pub fn install(&self, handler: Handler) -> Result<()> {
-        let _turn = turn(Handle(0)); // One at a time, and not in the middle of a fork.
+        let _turn = turn(Handle(0)); // One at a time.
+        // A child that finds the handler there, and not noted, would take it for the one before.
+        let _change = changes::begin();
         // Relaxed, here and below: the turn orders those who install.
         if self.installed.load(Ordering::Relaxed) {
             return Ok(());

@@ -1,5 +1,7 @@
 /* Pointers into mappings that were closed. */
 
+#include <dlfcn.h>
+
 #include "faults.h"
 
 static memmap_handle handle;
@@ -267,6 +269,53 @@ static void start_anew(const char *behaviour) {
     CHECK(0);
 }
 
+static int installs, installing, forked;
+
+/* In place of the C library's, which the library calls through its symbol. */
+int sigaction(int number, const struct sigaction *action, struct sigaction *before) {
+    int (*theirs)(int, const struct sigaction *, struct sigaction *), answer, i;
+    *(void **)&theirs = dlsym(RTLD_NEXT, "sigaction");
+    answer = theirs(number, action, before);
+    if (!installs || number != SIGSEGV || action == NULL)
+        return answer;
+    __atomic_store_n(&installing, 1, __ATOMIC_SEQ_CST);
+    for (i = 0; i < 50 && !__atomic_load_n(&forked, __ATOMIC_SEQ_CST); i++)
+        usleep(1000); /* A fork may come now, or has to wait until this is over. */
+    return answer;
+}
+
+static void ends_with_42(int signal) {
+    (void)signal;
+    _exit(42);
+}
+
+static void *keeps_what_is_closed(void *unused) {
+    CHECK_OK(memmap_poison_closed(1 << 30));
+    return unused;
+}
+
+static void a_fork_while_another_thread_installs_the_handler_finds_the_one_before(void) {
+    pthread_t thread;
+    pid_t child;
+    int status = 0;
+    CHECK(signal(SIGSEGV, ends_with_42) != SIG_ERR);
+    installs = 1;
+    CHECK(pthread_create(&thread, NULL, keeps_what_is_closed, NULL) == 0);
+    while (!__atomic_load_n(&installing, __ATOMIC_SEQ_CST))
+        sched_yield();
+    child = fork();
+    if (child == 0) {
+        alarm(10);
+        memmap_poison_closed(1 << 30);
+        touches_null();
+        _exit(1);
+    }
+    __atomic_store_n(&forked, 1, __ATOMIC_SEQ_CST);
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
 static void starts_with_poison(void) {
     setenv("MEMMAP_POISON", "1", 1);
     start_anew("poisoned");
@@ -347,6 +396,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(after_a_thousand_the_oldest_is_still_released_first),
         BEHAVIOUR(what_is_kept_costs_no_memory),
         BEHAVIOUR(threads_that_close_at_once_keep_no_more_than_the_budget),
+        BEHAVIOUR(a_fork_while_another_thread_installs_the_handler_finds_the_one_before),
         BEHAVIOUR(the_environment_asks_for_it_too),
         BEHAVIOUR(the_environment_is_heeded_also_where_a_region_is_guarded_first),
         BEHAVIOUR(a_call_has_the_last_word_over_the_environment),
