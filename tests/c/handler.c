@@ -289,6 +289,52 @@ static void a_repair_takes_no_system_call_but_those_that_it_must(void) {
     unlink("file");
 }
 
+static int failing_call;
+
+/* From here on that call fails. */
+static void have_it_fail(void) {
+    struct sock_filter failing[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)failing_call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog filter = {sizeof failing / sizeof failing[0], failing};
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+}
+
+static void touches_while_a_call_fails(void) {
+    set_size("file", PAGE);
+    have_it_fail();
+    errno = EDOM;
+    CHECK_EQUAL(0, load(address_of(handle) + 2 * PAGE));
+    CHECK_EQUAL(EDOM, errno);
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_check(handle, 2 * PAGE, 1));
+}
+
+static void a_repair_succeeds_while_any_call_fails_that_it_can_do_without(void) {
+    static const int calls[] = {SYS_msync, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_mlock2, SYS_munlock, SYS_fstat,
+#ifdef SYS_newfstatat
+                                SYS_newfstatat,
+#endif
+                                SYS_munmap};
+    static const uint32_t flags[] = {0, MEMMAP_NO_DUMP, MEMMAP_NO_DUMP | MEMMAP_LOCKED};
+    size_t i, j;
+    if (!are_watched())
+        return;
+    for (j = 0; j < sizeof flags / sizeof flags[0]; j++) {
+        handle = guarded(4, OPTIONS(.access = MEMMAP_READ_WRITE, .flags = flags[j]));
+        for (i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+            failing_call = calls[i];
+            CHECK_EQUAL(0, killed_by(touches_while_a_call_fails));
+            set_size("file", 4 * PAGE);
+        }
+        CHECK_OK(memmap_close(handle));
+        unlink("file");
+    }
+}
+
 /* Of a lock that nobody else wants the system hears nothing: so all of them are taken while the page is touched. */
 static void forks_and_touches_with(void (*touches)(void)) {
     in_fork = touches;
@@ -343,6 +389,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(repairing_page_by_page_allocates_nothing),
         BEHAVIOUR(what_a_repair_may_not_call_ends_the_process),
         BEHAVIOUR(a_repair_takes_no_system_call_but_those_that_it_must),
+        BEHAVIOUR(a_repair_succeeds_while_any_call_fails_that_it_can_do_without),
         BEHAVIOUR(a_repair_waits_for_no_lock_of_the_library),
     };
     return RUN(argc, argv, behaviours);
