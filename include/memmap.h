@@ -1494,7 +1494,8 @@ memmap_status memmap_guard_region(void *data,
  * the mmap of another language, and says in `mapped` what mmap(2) was given and what it answered. The kernel is
  * not asked whether that is true, which makes it as cheap as memmap_from_fd; a wrong word here is as bad as a
  * wrong pointer. For memory whose history one doesn't know there is memmap_guard_region. Only for a file without a
- * descriptor, and for MAP_HUGETLB, the kernel is asked for the size of the pages.
+ * descriptor, and for MAP_HUGETLB, the kernel is asked for the size of the pages. Of `flags` MAP_LOCKED counts as
+ * MEMMAP_LOCKED, and what was mapped with MAP_SYNC is mapped back with it.
  *
  * `fd` may be -1 for a file too, with the consequences of MEMMAP_NO_DESCRIPTOR; else the guard makes a
  * descriptor of its own. `*counter` is what memmap_fault_counter answers; NULL if it isn't wanted. `*out` is as from

@@ -6,6 +6,7 @@ use crate::handles::{self, Pinned, pin};
 use crate::lost::Causes;
 use crate::mapping::Mapping;
 use crate::memory::{Backing, Pages};
+use crate::options::Flags;
 use crate::poison;
 use crate::range::{addressable, page_size};
 use crate::regions::{Region, page_size_of};
@@ -147,7 +148,8 @@ pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle
         _ => page_size_at(data)?,
     };
     let offset = region.offset + (start - span.start) as u64;
-    handles::insert(Mapping::lent(data, len, backing, pages, offset))
+    let flags = Flags::default();
+    handles::insert(Mapping::lent(data, len, backing, pages, offset, flags))
 }
 
 /// How somebody else says to have mapped memory: what mmap(2) was given.
@@ -201,15 +203,24 @@ pub fn adopt(data: *mut u8, len: u64, how: Mapped) -> Result<Handle> {
     if how.offset % pages.size as u64 != (data as usize % pages.size) as u64 && !anonymous {
         return Err(Error::Invalid);
     }
-    handles::insert(Mapping::lent(data, len, backing, pages, how.offset))
+    let flags = match how.flags & libc::MAP_LOCKED {
+        0 => Flags::default(),
+        _ => Flags::LOCKED,
+    };
+    handles::insert(Mapping::lent(data, len, backing, pages, how.offset, flags))
 }
 
-/// Who sees what is written there: MAP_SHARED or MAP_PRIVATE. The types of mmap(2) are numbers and no bits:
+/// Who sees what is written there, as [`Pages::sharing`] has it. The types of mmap(2) are numbers and no bits:
 /// MAP_SHARED_VALIDATE is both of those.
 fn sharing_of(flags: i32) -> Option<i32> {
     const MAP_DROPPABLE: i32 = 8; // Of Linux 6.11, and for anonymous memory.
+    const MAP_SYNC: i32 = 0x8_0000;
     let anonymous = flags & libc::MAP_ANONYMOUS != 0;
     match flags & libc::MAP_TYPE {
+        // Pages that are mapped back without it would not be as durable.
+        libc::MAP_SHARED_VALIDATE if flags & MAP_SYNC != 0 => {
+            Some(libc::MAP_SHARED_VALIDATE | MAP_SYNC)
+        }
         libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE => Some(libc::MAP_SHARED),
         libc::MAP_PRIVATE => Some(libc::MAP_PRIVATE),
         MAP_DROPPABLE if anonymous => Some(libc::MAP_PRIVATE),

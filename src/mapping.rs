@@ -100,16 +100,24 @@ impl Mapping {
     }
 
     /// The mapping that somebody else made of `len` bytes from `data` on.
-    pub fn lent(data: *mut u8, len: usize, backing: Backing, pages: Pages, offset: u64) -> Mapping {
+    pub fn lent(
+        data: *mut u8,
+        len: usize,
+        backing: Backing,
+        pages: Pages,
+        offset: u64,
+        flags: Flags,
+    ) -> Mapping {
         let writable = pages.protection & libc::PROT_WRITE != 0;
         let access = match (writable, pages.sharing) {
             (false, _) => Access::ReadOnly,
-            (true, libc::MAP_SHARED) => Access::ReadWrite,
-            (true, _) => Access::CopyOnWrite,
+            (true, libc::MAP_PRIVATE) => Access::CopyOnWrite,
+            (true, _) => Access::ReadWrite,
         };
         let options = Options {
             access,
             offset,
+            flags,
             ..Options::default()
         };
         let memory = Memory::lent(data, len);

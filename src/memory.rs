@@ -41,7 +41,7 @@ pub enum Backing {
 pub struct Pages {
     /// PROT_READ and others.
     pub protection: i32,
-    /// MAP_SHARED or MAP_PRIVATE.
+    /// MAP_SHARED or MAP_PRIVATE, or all that MAP_SYNC takes.
     pub sharing: i32,
     /// Their size in bytes: the system's, but for a file on hugetlbfs.
     pub size: usize,

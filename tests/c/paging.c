@@ -424,6 +424,12 @@ static void lose_hugetlbfs_that_was_mapped_by_others(void) {
         CHECK_OK(memmap_close(handle));
         CHECK(munmap(data, 2 * HUGE) == 0);
     }
+    data = mmap(NULL, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+    CHECK(data != MAP_FAILED);
+    CHECK_OK(memmap_guard_region(data + 5000, 5000, -1, &handle));
+    CHECK_OK(memmap_protect(handle, MEMMAP_READ_ONLY)); /* All of the huge page: of a part the kernel won't. */
+    CHECK_OK(memmap_close(handle));
+    CHECK(munmap(data, HUGE) == 0);
     make_huge_file();
     data = shared_from("huge/file", 2 * HUGE);
     fd = open("huge/file", O_RDWR | O_CLOEXEC);

@@ -455,6 +455,35 @@ static void what_is_shared_with_validation_reaches_the_file_also_after_recovery(
     unmap_file();
 }
 
+#ifndef MAP_SYNC
+#define MAP_SYNC 0x80000
+#endif
+
+static void what_is_mapped_back_is_as_locked_and_as_durable_as_it_was(void) {
+    int fd;
+    map_file(PROT_READ | PROT_WRITE, MAP_SHARED | MAP_LOCKED);
+    fd = open_file(O_RDWR);
+    CHECK_OK(ADOPTED(data, SIZE * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_LOCKED, fd, 0));
+    set_size("file", 0);
+    load(data + PAGE);
+    CHECK(has_vm_flag(data + PAGE, " lo"));
+    set_size("file", SIZE * PAGE);
+    CHECK_OK(memmap_recover(handle));
+    CHECK(has_vm_flag(data + PAGE, " lo"));
+    CHECK_OK(memmap_close(handle));
+    /* No file here takes MAP_SYNC, so the kernel says that it was asked for it. */
+    CHECK_OK(ADOPTED(data, SIZE * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0));
+    CHECK_EQUAL(MEMMAP_READ_WRITE, info_of(handle).access);
+    set_size("file", 0);
+    load(data + PAGE);
+    set_size("file", SIZE * PAGE);
+    CHECK_STATUS(EOPNOTSUPP, memmap_recover(handle));
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_check(handle, PAGE, 1));
+    CHECK_OK(memmap_close(handle));
+    close(fd);
+    unmap_file();
+}
+
 static void what_is_adopted_at_an_offset_comes_back_from_there(void) {
     int fd;
     uint8_t *window;
@@ -567,6 +596,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(names_of_files_need_not_be_text),
         BEHAVIOUR(what_one_has_mapped_oneself_is_adopted_on_ones_word),
         BEHAVIOUR(what_is_shared_with_validation_reaches_the_file_also_after_recovery),
+        BEHAVIOUR(what_is_mapped_back_is_as_locked_and_as_durable_as_it_was),
         BEHAVIOUR(what_is_adopted_at_an_offset_comes_back_from_there),
         BEHAVIOUR(adopted_without_a_descriptor_it_is_survived_and_not_recovered),
         BEHAVIOUR(memory_without_a_file_is_adopted_too),
