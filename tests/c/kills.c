@@ -1,7 +1,7 @@
 /*
  * kill -9 at moments that nobody knows: of a lock's holder, of a cell's writer, of its reader.
  *
- * MEMMAP_ROUNDS is how many processes are killed in all; `make kills` kills 500.
+ * MEMMAP_ROUNDS is how many processes are killed in all; `make kills` kills 500. MEMMAP_SEED chooses the moments.
  */
 
 #include "values.h"
@@ -118,6 +118,9 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_killed_writer_leaves_the_last_whole_value_and_the_next_goes_on),
         BEHAVIOUR(a_killed_reader_harms_nobody),
     };
-    srand((unsigned)time(NULL));
+    const char *set = getenv("MEMMAP_SEED");
+    unsigned seed = set != NULL ? (unsigned)strtoul(set, NULL, 10) : (unsigned)time(NULL);
+    printf("MEMMAP_SEED=%u\n", seed);
+    srand(seed);
     return RUN(argc, argv, behaviours);
 }

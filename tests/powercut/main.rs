@@ -89,7 +89,7 @@ fn cut_until(
     enough: impl Fn(&Tally) -> bool,
 ) -> io::Result<Tally> {
     const PATIENCE: u64 = 30;
-    let seed = number("MEMMAP_SEED", 1);
+    let seed = seed();
     let mut tally = Tally::default();
     for round in 0..PATIENCE {
         tally = tally.add(cut(recording, kind, cuts, seed + round)?);
@@ -100,12 +100,17 @@ fn cut_until(
     Ok(tally)
 }
 
+/// What makes the same cuts again.
+fn seed() -> u64 {
+    number("MEMMAP_SEED", 1)
+}
+
 fn nothing_is_lost_of(program: Program) {
     for (kind, tally) in cut_everywhere(program, cuts(), |_, _| true) {
-        let first = tally.first;
+        let (first, seed) = (tally.first, seed());
         assert!(
             tally.losses.is_empty(),
-            "{program:?} on {kind:?}: {first:?}"
+            "{program:?} on {kind:?}, MEMMAP_SEED={seed}: {first:?}"
         );
     }
 }
@@ -117,7 +122,11 @@ fn is_caught(program: Program, expected: Loss) {
         whole || tally.losses.contains_key(&expected)
     };
     for (kind, tally) in cut_everywhere(program, cuts_of_others(), caught) {
-        assert!(caught(kind, &tally), "{program:?} on {kind:?}: {tally}");
+        let seed = seed();
+        assert!(
+            caught(kind, &tally),
+            "{program:?} on {kind:?}, MEMMAP_SEED={seed}: {tally}"
+        );
     }
 }
 
