@@ -276,7 +276,7 @@ impl Failed<'_> {
         let addresses = self.case == "memmap_close, poisoned" || self.call == "mremap";
         let huge = self.call == "madvise" && self.case.ends_with("in huge pages");
         match part {
-            Part::Mappings => addresses,
+            Part::Mappings | Part::Told => addresses,
             Part::Memory => addresses || huge,
             _ => false,
         }

@@ -64,7 +64,25 @@ impl Stage {
     }
 
     fn state_of(&self, regions: &[Range<usize>]) -> State {
-        State::now(&[(&self.folder, ""), (&self.memory, &self.shared)], regions)
+        let folders = [(&*self.folder, ""), (&*self.memory, &*self.shared)];
+        State::now(&folders, regions, self.told())
+    }
+
+    /// What the library says of the mapping, and how many it has.
+    fn told(&self) -> String {
+        let (mut info, mut fault, mut stats) = (Filled::of(40), Filled::of(32), Filled::of(40));
+        // SAFETY: each has room for what it says.
+        let statuses = unsafe {
+            [
+                abi::memmap_get_info(self.handle, &mut info),
+                abi::memmap_get_fault(self.handle, &mut fault),
+                abi::memmap_get_stats(&mut stats),
+                abi::memmap_check(self.handle, 0, abi::TO_END),
+            ]
+        };
+        // Of all, the number of mappings and of their bytes.
+        let (info, fault, stats) = (&info.rest[..9], &fault.rest[..7], &stats.rest[1..5]);
+        format!("{statuses:?} info {info:?} fault {fault:?} stats {stats:?}")
     }
 
     /// From here on it is looked at what becomes of the memory that there is now.

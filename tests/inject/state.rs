@@ -14,6 +14,8 @@ pub struct State {
     pub descriptors: BTreeMap<String, String>,
     /// Lines of /proc/self/maps, the heap's aside.
     pub mappings: Vec<String>,
+    /// What the library itself tells of the mapping, and of all.
+    pub told: String,
     /// The areas of the case's own memory.
     pub areas: Areas,
     /// How much memory is locked in all, as /proc/self/status has it.
@@ -29,6 +31,7 @@ pub struct State {
 pub enum Part {
     Descriptors,
     Mappings,
+    Told,
     Memory,
     Files,
     Locks,
@@ -48,11 +51,12 @@ pub struct File {
 impl State {
     /// Now, in these folders, and of this memory. Of a folder that others use too, only what has the prefix
     /// in its name.
-    pub fn now(folders: &[(&Path, &str)], memory: &[Range<usize>]) -> State {
+    pub fn now(folders: &[(&Path, &str)], memory: &[Range<usize>], told: String) -> State {
         let files: BTreeMap<_, _> = folders.iter().flat_map(files).collect();
         State {
             descriptors: descriptors(),
             mappings: mappings(),
+            told,
             areas: areas::of(memory),
             locked: areas::locked(),
             locks: locks(&files),
@@ -66,6 +70,7 @@ impl State {
         changed([
             (Part::Descriptors, self.descriptors == now.descriptors),
             (Part::Mappings, self.mappings == now.mappings),
+            (Part::Told, self.told == now.told),
             (Part::Memory, memory),
             (Part::Files, self.files == now.files),
             (Part::Locks, self.locks == now.locks),
@@ -87,7 +92,8 @@ impl State {
             let all = descriptors.chain(state.mappings.iter().cloned());
             let all = all.chain(files).chain(state.areas.lines());
             let all = all.chain(state.locks.iter().cloned());
-            all.chain([state.locked.clone()]).collect()
+            let all = all.chain([state.locked.clone(), state.told.clone()]);
+            all.collect()
         };
         difference(&lines(self), &lines(now))
     }
@@ -102,6 +108,7 @@ impl State {
         Outline {
             descriptors: self.descriptors.len(),
             mappings: self.bytes_mapped(),
+            told: self.told.clone(),
             memory: self.areas.bytes_flagged(),
             locked: self.locked.clone(),
             files: files.collect(),
@@ -131,6 +138,7 @@ impl State {
 pub struct Outline {
     descriptors: usize,
     mappings: BTreeMap<(String, String), u64>,
+    told: String,
     memory: BTreeMap<String, u64>,
     locked: String,
     files: Vec<(String, u64, u32, u64)>,
@@ -144,6 +152,7 @@ impl Outline {
         changed([
             (Part::Descriptors, self.descriptors == now.descriptors),
             (Part::Mappings, self.mappings == now.mappings),
+            (Part::Told, self.told == now.told),
             (Part::Memory, memory),
             (Part::Files, self.files == now.files),
             (Part::Locks, self.locks == now.locks),
@@ -161,7 +170,7 @@ impl Outline {
 }
 
 /// Those of which it doesn't hold that they are the same.
-fn changed(parts: [(Part, bool); 5]) -> Vec<Part> {
+fn changed(parts: [(Part, bool); 6]) -> Vec<Part> {
     let changed = parts.into_iter().filter(|(_, same)| !same);
     changed.map(|(part, _)| part).collect()
 }
