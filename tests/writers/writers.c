@@ -4,7 +4,7 @@
  *
  * usage: writers FOLDER [BEHAVIOUR]
  *
- * How often is counted, and never timed. MEMMAP_SEED chooses other numbers.
+ * How often is counted, and never timed: MEMMAP_ROUNDS times most calls. MEMMAP_SEED chooses other numbers.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -18,7 +18,7 @@
 
 #include "files.h"
 
-enum { PAGE = 4096, RECORD = 48, MOST_RECORDS = 60000, ROUNDS = 2000 };
+enum { PAGE = 4096, RECORD = 48, MOST_RECORDS = 60000 };
 
 /* What this process and the other one tell each other. */
 static struct {
@@ -35,10 +35,14 @@ static uint64_t below(uint64_t n) {
     return (random_state >> 33) % n;
 }
 
-static uint64_t seed_number(void) {
-    const char *set = getenv("MEMMAP_SEED");
-    return set != NULL ? strtoull(set, NULL, 10) : 1;
+static uint64_t number(const char *name, uint64_t otherwise) {
+    const char *set = getenv(name);
+    return set != NULL ? strtoull(set, NULL, 10) : otherwise;
 }
+
+static uint64_t seed_number(void) { return number("MEMMAP_SEED", 1); }
+
+static int rounds(void) { return (int)number("MEMMAP_ROUNDS", 2000); }
 
 /* Each behaviour begins with the same numbers, whichever are run. */
 static void seed(void) {
@@ -249,7 +253,7 @@ static void beside_an_appender(const memmap_options *options, void (*call)(void)
     seed();
     make_the_file(options);
     child = start(append);
-    for (round = 0; round < ROUNDS && failures == 0; round++)
+    for (round = 0; round < rounds() && failures == 0; round++)
         call();
     stop(child);
     atomic_store(&pinning, 0);
@@ -285,7 +289,7 @@ static void creating_beside_an_appender(void) {
     seed();
     make_the_file(NULL);
     child = start(append);
-    for (round = 0; round < ROUNDS / 10 && failures == 0; round++) {
+    for (round = 0; round < rounds() / 10 && failures == 0; round++) {
         memmap_handle other = 0;
         uint64_t size = below(4 * PAGE);
         uint32_t flags = below(2) ? MEMMAP_SPARSE : 0;
@@ -341,7 +345,7 @@ static void every_call_beside_an_overwriter(void) {
     make_file("file", SLOTS * SLOT, 0);
     CHECK_OK(memmap_open("file", READ_WRITE(.flags = 0), &handle));
     child = start(overwrite);
-    for (round = 0; round < ROUNDS && failures == 0; round++) {
+    for (round = 0; round < rounds() && failures == 0; round++) {
         slot = (unsigned)below(SLOTS / 2) * 2 + 1;
         numbers[slot] = (uint32_t)round + 1;
         CHECK_OK(memmap_write(handle, slot * SLOT, &numbers[slot], sizeof numbers[slot]));
@@ -428,7 +432,7 @@ static void every_call_beside_who_cuts(uint64_t capacity) {
     CHECK_OK(memmap_guard_install());
     CHECK_OK(memmap_open("file", READ_WRITE(.capacity = capacity), &handle));
     child = start(cut_and_lengthen);
-    for (round = 0; round < 2 * ROUNDS && failures == 0; round++) {
+    for (round = 0; round < 2 * rounds() && failures == 0; round++) {
         use_what_is_cut();
         if (length_of(handle) > 16 * PAGE) { /* What it grew by is cut at once, and it would grow on. */
             CHECK_OK(memmap_close(handle));
@@ -494,11 +498,11 @@ static void every_call_beside_a_locker(void) {
     make_file("file", 2 * PAGE, 0);
     CHECK_OK(memmap_open("file", READ_WRITE(.flags = 0), &handle));
     child = start(lock_and_add);
-    for (round = 0; round < ROUNDS / 4 && failures == 0; round++)
+    for (round = 0; round < rounds() / 4 && failures == 0; round++)
         add_one_under_a_lock();
     stop(child);
     CHECK_OK(memmap_read(handle, 0, &number, sizeof number));
-    CHECK_EQUAL(ROUNDS / 4 + atomic_load(&both->count), number);
+    CHECK_EQUAL((uint64_t)rounds() / 4 + atomic_load(&both->count), number);
     CHECK_OK(memmap_close(handle));
     unlink("file");
 }
@@ -531,6 +535,8 @@ static void *write_from_the_gate(void *nothing) {
     return NULL;
 }
 
+enum { REFRESHED = UINT32_MAX };
+
 struct resizing {
     atomic_int thread;
     uint64_t len;
@@ -540,7 +546,10 @@ struct resizing {
 static void *resize(void *argument) {
     struct resizing *resizing = argument;
     atomic_store(&resizing->thread, (int)syscall(SYS_gettid));
-    resizing->status = memmap_resize(handle, resizing->len);
+    if (resizing->len == REFRESHED)
+        resizing->status = memmap_refresh(handle, &resizing->len);
+    else
+        resizing->status = memmap_resize(handle, resizing->len);
     return NULL;
 }
 
@@ -561,28 +570,40 @@ static void wait_until_it_sleeps(const struct resizing *resizing) {
     }
 }
 
-/* Somebody else writes a record behind the end while resizing waits for a call: the record is kept. */
-static void resize_while_a_record_comes(uint64_t len, int pinned) {
-    struct resizing resizing = {.len = len};
-    struct record record = record_of(7), found;
-    pthread_t writer, resizer;
-    memmap_view view;
-    int fd;
+static pthread_t writer, resizer;
+
+/* Has a mapping of two pages resized, or refreshed, which waits for a call. */
+static void begin_resizing(struct resizing *resizing) {
     make_file("file", 2 * PAGE, 'x');
     CHECK_OK(memmap_open("file", READ_WRITE(.flags = 0), &handle));
     close_the_gate();
     CHECK(pthread_create(&writer, NULL, write_from_the_gate, NULL) == 0);
     while (!atomic_load(&at_the_gate))
         sched_yield();
-    CHECK(pthread_create(&resizer, NULL, resize, &resizing) == 0);
-    wait_until_it_sleeps(&resizing);
+    if (resizing->len == REFRESHED) /* Beyond the capacity. */
+        CHECK(truncate("file", 3 * PAGE) == 0);
+    CHECK(pthread_create(&resizer, NULL, resize, resizing) == 0);
+    wait_until_it_sleeps(resizing);
+}
+
+static void end_resizing(void) {
+    atomic_store(&gate_open, 1);
+    pthread_join(writer, NULL);
+    pthread_join(resizer, NULL);
+}
+
+/* Somebody else writes a record behind the end while resizing waits for a call: the record is kept. */
+static void resize_while_a_record_comes(uint64_t len, int pinned) {
+    struct resizing resizing = {.len = len};
+    struct record record = record_of(7), found;
+    memmap_view view;
+    int fd;
+    begin_resizing(&resizing);
     fd = open("file", O_RDWR | O_CLOEXEC);
     CHECK(pwrite(fd, &record, RECORD, 2 * PAGE) == RECORD);
     if (pinned)
         CHECK_OK(memmap_pin(handle, &view));
-    atomic_store(&gate_open, 1);
-    pthread_join(writer, NULL);
-    pthread_join(resizer, NULL);
+    end_resizing();
     CHECK(resizing.status == 0 || resizing.status == MEMMAP_ERR_BUSY);
     CHECK_EQUAL(RECORD, pread(fd, &found, RECORD, 2 * PAGE));
     CHECK(memcmp(&record, &found, RECORD) == 0);
@@ -596,6 +617,36 @@ static void resize_while_a_record_comes(uint64_t len, int pinned) {
 static void shrinking_keeps_what_came_while_it_waited(void) { resize_while_a_record_comes(PAGE, 0); }
 static void growing_keeps_what_came_while_it_waited(void) { resize_while_a_record_comes(3 * PAGE, 0); }
 static void growing_that_fails_keeps_what_came_while_it_waited(void) { resize_while_a_record_comes(3 * PAGE, 1); }
+
+/* The size that counts is that of the moment in which the mapping changes. */
+static void refresh_while_the_size_changes(uint64_t size) {
+    struct resizing resizing = {.len = REFRESHED};
+    begin_resizing(&resizing);
+    CHECK(truncate("file", (off_t)size) == 0);
+    end_resizing();
+    CHECK_OK(resizing.status);
+    CHECK_EQUAL(size, resizing.len);
+    CHECK_EQUAL(size, length_of(handle));
+    CHECK_OK(memmap_check(handle, 0, MEMMAP_TO_END));
+    CHECK_OK(memmap_close(handle));
+    unlink("file");
+}
+
+static void refreshing_takes_what_came_while_it_waited(void) { refresh_while_the_size_changes(4 * PAGE + 5); }
+static void refreshing_takes_no_more_than_is_left(void) { refresh_while_the_size_changes(PAGE + 7); }
+
+/* Growing waits, and meanwhile somebody cuts the file: no zeros are put where bytes of the mapping were. */
+static void growing_waits_and_finds_the_file_cut(void) {
+    struct resizing resizing = {.len = 3 * PAGE};
+    begin_resizing(&resizing);
+    CHECK(truncate("file", PAGE) == 0);
+    end_resizing();
+    CHECK_STATUS(MEMMAP_ERR_FAULT, resizing.status);
+    CHECK_EQUAL(PAGE, size_of("file"));
+    CHECK_EQUAL(2 * PAGE, length_of(handle));
+    CHECK_OK(memmap_close(handle));
+    unlink("file");
+}
 
 /* Somebody has cut the file: what of the mapping is gone is told, and no size hides it. */
 static void resizing_hides_no_loss(void) {
@@ -649,6 +700,9 @@ int main(int argc, char **argv) {
         BEHAVIOUR(shrinking_keeps_what_came_while_it_waited),
         BEHAVIOUR(growing_keeps_what_came_while_it_waited),
         BEHAVIOUR(growing_that_fails_keeps_what_came_while_it_waited),
+        BEHAVIOUR(refreshing_takes_what_came_while_it_waited),
+        BEHAVIOUR(refreshing_takes_no_more_than_is_left),
+        BEHAVIOUR(growing_waits_and_finds_the_file_cut),
         BEHAVIOUR(resizing_hides_no_loss),
     };
     printf("MEMMAP_SEED=%" PRIu64 "\n", seed_number());
