@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "publication order",
     "failed call changes memory",
     "model",
@@ -23,6 +23,7 @@ const KINDS: [&str; 14] = [
     "drop-ins",
     "search",
     "packaging",
+    "hostile neighbour",
 ];
 
 fn bugs() -> Vec<PathBuf> {

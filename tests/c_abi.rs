@@ -29,7 +29,7 @@ macro_rules! programs {
 }
 
 programs! {
-    about open create from_fd anonymous handles look access search durability size beside paging
+    about open create from_fd anonymous handles look access search durability size beside paging cores
     sharing locks atomics cells kills identity
     faults guard handler region poison flush_errors system
 }
