@@ -5,6 +5,14 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+/// Whether any mapping of this process was ever to be absent, so that as long as none was no fork looks for it.
+static EVER: AtomicBool = AtomicBool::new(false);
+
+/// Whether there is anything to look for.
+pub fn any() -> bool {
+    EVER.load(Ordering::Relaxed) // As below.
+}
+
 /// Positions are bytes from the mapping's first page on. For a signal handler too.
 #[derive(Debug)]
 pub struct Absence {
@@ -27,7 +35,8 @@ impl Absence {
     }
 
     /// A child has nothing.
-    pub const fn of_everything() -> Absence {
+    pub fn of_everything() -> Absence {
+        EVER.store(true, Ordering::Relaxed); // As below.
         Absence {
             not_first: AtomicUsize::new(usize::MAX),
             behind_last: AtomicUsize::new(usize::MAX),
@@ -37,7 +46,8 @@ impl Absence {
 
     /// A child will not have these.
     pub fn note(&self, positions: &Range<usize>) {
-        // Relaxed, here and below: it is read by the only thread of a child, which fork has made after this.
+        // Relaxed, everywhere: it is read by the only thread of a child, which fork has made after this.
+        EVER.store(true, Ordering::Relaxed);
         self.not_first
             .fetch_max(!positions.start, Ordering::Relaxed);
         self.behind_last.fetch_max(positions.end, Ordering::Relaxed);

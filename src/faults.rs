@@ -1,5 +1,6 @@
 //! Faults: what was lost of a mapping, getting it back, and guarding what others have mapped.
 
+use crate::absence;
 use crate::changes;
 use crate::file::{File, Kind};
 use crate::handles::{self, Pinned, pin};
@@ -91,6 +92,9 @@ fn map_back(mapping: &mut Mapping) -> Result<()> {
 /// For the only thread of a child of fork: what it may not have counts as lost, and the guard leaves what is at its
 /// addresses alone.
 pub fn begin_child() {
+    if !absence::any() {
+        return;
+    }
     handles::each_in_child(|mapping, slot| {
         if let Some(missing) = mapping.wishes.absence.begin() {
             let all = mapping.reserved();
