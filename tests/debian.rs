@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::elf::weaknesses;
 use common::prefix::{has, is_root, make, output_of};
 use common::root;
 use std::fs;
@@ -81,6 +82,8 @@ fn the_packages_are_installed_used_and_removed() {
     let (root, [library, development]) = (Root::new(), packages());
     output_of(root.dpkg().arg("--install").args([library, development]));
     assert!(root.files().contains("/libmemmap.so.0"));
+    let installed = fs::read(root.libraries().join("libmemmap.so.0")).expect("it is there");
+    assert_eq!(weaknesses(&installed), [""; 0]);
 
     let program = root.path().join("program");
     let mut build = Command::new("sh");

@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::elf::weaknesses;
 use common::prefix::{Prefix, has, make, output_of};
 use common::{go, root};
 use std::ffi::OsStr;
@@ -112,6 +113,30 @@ fn a_module_outside_builds_with_the_archive_and_without_cargo_and_pkg_config() {
     let (_folder, path) = without_tools();
     output_of(module.go(["build", "-o", "program", "."]).env("PATH", path));
     module.maps_a_file(&mut Command::new(module.path().join("program")));
+}
+
+/// Go leaves the binding to those who link; the library stands in the way of nothing. A PIE would have Go compile all of
+/// its own library once more; tests/library.rs makes one of C.
+#[test]
+fn a_program_is_as_hardened_as_go_makes_it_and_as_hardened_as_is_wished() {
+    let module = Module::with_the_archive();
+    let weak = |arguments: &[&str]| {
+        output_of(
+            module
+                .go(["build", "-o", "program"])
+                .args(arguments)
+                .arg("."),
+        );
+        let program = fs::read(module.path().join("program")).expect("it was made");
+        weaknesses(&program)
+    };
+    let lazily = weak(&[]);
+    assert!(
+        lazily.iter().all(|what| what.starts_with("lazy")),
+        "{lazily:?}"
+    );
+    let now = r#"-ldflags=-extldflags "-Wl,-z,relro,-z,now,-z,text""#;
+    assert_eq!(weak(&[now]), [""; 0]);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 """The wheel: built, installed where nothing else is, imported."""
 
+import io
 import platform
 import shutil
 import subprocess
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,19 @@ def test_an_install_and_an_import_are_all(wheel, tmp_path):
     assert ran.returncode == 0, ran.stderr
     found, where = ran.stdout.split()
     assert found == "9999" and where.startswith(str(tmp_path))
+
+
+def test_its_library_is_hardened(wheel):
+    elffile = pytest.importorskip("elftools.elf.elffile")  # auditwheel needs it.
+    with zipfile.ZipFile(wheel) as files:
+        (name,) = [name for name in files.namelist() if "libmemmap.so" in name]
+        library = elffile.ELFFile(io.BytesIO(files.read(name)))
+    segments = {segment.header.p_type: segment.header.p_flags for segment in library.iter_segments()}
+    dynamic = {tag.entry.d_tag: tag.entry.d_val for tag in library.get_section_by_name(".dynamic").iter_tags()}
+    assert "PT_GNU_RELRO" in segments and dynamic["DT_FLAGS_1"] & 1  # DF_1_NOW: full RELRO.
+    assert segments["PT_GNU_STACK"] & 1 == 0  # PF_X
+    assert not {"DT_TEXTREL", "DT_RPATH", "DT_RUNPATH"} & dynamic.keys()
+    assert all(flags & 3 != 3 for flags in segments.values())  # PF_W and PF_X.
 
 
 def test_without_the_library_the_import_says_what_to_do(program):

@@ -5,6 +5,7 @@
 )]
 
 pub mod c;
+pub mod elf;
 pub mod prefix;
 pub mod skip;
 
