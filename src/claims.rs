@@ -19,6 +19,8 @@ struct Claim {
     how: Lock,
     /// Whether it has its range; else it waits.
     held: bool,
+    /// Whether others were shown that it waits.
+    announced: bool,
 }
 
 impl Claim {
@@ -40,6 +42,7 @@ impl Claims {
             range,
             how,
             held: false,
+            announced: false,
         });
         self.tickets
     }
@@ -74,11 +77,33 @@ impl Claims {
     /// What the system is to unlock when a claim goes: for it all claims are one owner's, who would lose what
     /// others hold of the same bytes. Who waits has none of them yet, and keeps none locked.
     pub fn parts_of_its_own(&self, ticket: u64) -> Vec<Range<u64>> {
+        self.parts(ticket, |other| other.held)
+    }
+
+    /// What others are to be shown that it waits for; None if they were.
+    pub fn announce(&mut self, ticket: u64) -> Option<Range<u64>> {
+        let place = self.place_of(ticket);
+        let claim = &mut self.all[place];
+        let before = std::mem::replace(&mut claim.announced, true);
+        (!before).then(|| claim.range.clone())
+    }
+
+    /// Of what others were shown, what nobody waits for but it, which does so no more.
+    pub fn take_back(&mut self, ticket: u64) -> Vec<Range<u64>> {
+        let place = self.place_of(ticket);
+        match std::mem::replace(&mut self.all[place].announced, false) {
+            true => self.parts(ticket, |other| other.announced),
+            false => Vec::new(),
+        }
+    }
+
+    /// The parts of a claim's range that none of the others has, as far as they count.
+    fn parts(&self, ticket: u64, counts: impl Fn(&Claim) -> bool) -> Vec<Range<u64>> {
         let claim = &self.all[self.place_of(ticket)];
         let others = self
             .all
             .iter()
-            .filter(|other| other.ticket != ticket && other.held && other.overlaps(claim));
+            .filter(|other| other.ticket != ticket && counts(other) && other.overlaps(claim));
         without(
             claim.range.clone(),
             others.map(|other| other.range.clone()).collect(),

@@ -9,7 +9,7 @@ use crate::table::Handle;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Handles share these by their number.
 const SHARDS: usize = 64;
@@ -42,7 +42,43 @@ struct Line {
     claims: Claims,
     /// Until the handle is closed.
     open: bool,
+    run: Run,
 }
+
+/// Ranges that a handle has had at once, one after the other. When that has been going on for a while, it leaves a
+/// gap for those who wait in other processes, if there are any: who lets go and comes again in a microsecond would
+/// be there first each time.
+#[derive(Default)]
+struct Run {
+    count: u32,
+    since: Option<Instant>,
+}
+
+impl Run {
+    /// The clock is looked at for one of so many.
+    const EACH: u32 = 16;
+    const LONGEST: Duration = Duration::from_millis(10);
+
+    fn goes_on(&mut self) {
+        self.count += 1;
+        if self.count == 1 {
+            self.since = Some(Instant::now());
+        }
+    }
+
+    fn is_long(&mut self) -> bool {
+        if self.count < Run::EACH {
+            return false;
+        }
+        self.count = 1;
+        self.since
+            .is_some_and(|since| since.elapsed() >= Run::LONGEST)
+    }
+}
+
+/// How long it waits for them to come, and how often it looks.
+const GAP: Duration = Duration::from_millis(6);
+const LOOK: Duration = Duration::from_micros(100);
 
 impl Queue {
     /// Of nobody so far.
@@ -52,7 +88,11 @@ impl Queue {
             handle,
             file,
             access,
-            line: Mutex::new(Line { claims, open: true }),
+            line: Mutex::new(Line {
+                claims,
+                open: true,
+                run: Run::default(),
+            }),
             moved: Condvar::new(),
         }
     }
@@ -67,6 +107,10 @@ impl Queue {
         let mut line = self.line();
         let ticket = line.claims.join(range.clone(), how);
         let (mut line, answer) = self.wait(line, ticket, deadline);
+        let shown = line.claims.take_back(ticket);
+        shown
+            .iter()
+            .for_each(|part| record::take_back(&self.file, part));
         match answer {
             Ok(()) => line.claims.hold(ticket),
             Err(_) => self.withdraw(&mut line, ticket),
@@ -81,11 +125,24 @@ impl Queue {
         ticket: u64,
         deadline: Deadline,
     ) -> (MutexGuard<'l, Line>, Result<()>) {
-        let mut pace = None;
+        let mut pace: Option<Pace> = None;
+        let mut gap = end_of_gap(&mut line, deadline);
         loop {
-            let pause = match self.ask(&line, ticket) {
-                Ok(Asked::Locked) => return (line, Ok(())),
-                Ok(Asked::Refused) => Some(pace.get_or_insert_with(Pace::begin).pause()),
+            let pause = match self.ask(&line, ticket, &mut gap) {
+                Ok(Asked::Locked) => {
+                    line.run.goes_on();
+                    return (line, Ok(()));
+                }
+                Ok(Asked::Refused) => {
+                    line.run = Run::default();
+                    let pace = pace.get_or_insert_with(Pace::begin);
+                    self.announce(&mut line, ticket, pace);
+                    Some(pace.pause())
+                }
+                Ok(Asked::LeftGap) => {
+                    line.run = Run::default();
+                    Some(LOOK)
+                }
                 Ok(Asked::NotYet) => None,
                 Err(error) => return (line, Err(error)),
             };
@@ -97,13 +154,17 @@ impl Queue {
     }
 
     /// Asks the system for what is claimed, if its turn has come.
-    fn ask(&self, line: &Line, ticket: u64) -> Result<Asked> {
+    fn ask(&self, line: &Line, ticket: u64, gap: &mut Deadline) -> Result<Asked> {
         if !line.open {
             return Err(Error::Handle); // And its locks went with it.
         }
         let Some((range, how)) = line.claims.next(ticket) else {
             return Ok(Asked::NotYet);
         };
+        if gap.is_some_and(|end| left(end).is_ok() && record::is_awaited(&self.file, range)) {
+            return Ok(Asked::LeftGap);
+        }
+        *gap = None; // One is enough.
         match record::lock(&self.file, range, how) {
             Ok(true) => Ok(Asked::Locked),
             Ok(false) => Ok(Asked::Refused),
@@ -112,6 +173,15 @@ impl Queue {
                 let _ = self.release(line.claims.parts_of_its_own(ticket));
                 Err(error)
             }
+        }
+    }
+
+    /// Shows others that somebody waits, once that is long.
+    fn announce(&self, line: &mut Line, ticket: u64, pace: &Pace) {
+        if pace.is_long()
+            && let Some(range) = line.claims.announce(ticket)
+        {
+            record::announce(&self.file, &range);
         }
     }
 
@@ -166,12 +236,27 @@ impl Queue {
     }
 }
 
+/// Until when to leave a gap for others, if one is due. Who tries, or has little time, leaves none: it would be
+/// refused what is free.
+fn end_of_gap(line: &mut Line, deadline: Deadline) -> Deadline {
+    if !line.run.is_long() {
+        return None;
+    }
+    let end = Instant::now().checked_add(GAP)?;
+    match deadline {
+        Some(deadline) if deadline < end => None,
+        _ => Some(end),
+    }
+}
+
 /// What came of asking.
 enum Asked {
     /// It is locked.
     Locked,
     /// Another open file description has some of it.
     Refused,
+    /// It was not asked, so that others may come first.
+    LeftGap,
     /// Somebody who came before is in the way.
     NotYet,
 }
@@ -292,22 +377,82 @@ mod tests {
     use crate::locks;
     use crate::map::Map;
     use crate::options::{Access, Options};
+    use crate::record::FOR_EVER;
     use std::sync::mpsc;
     use std::thread;
 
-    #[test]
-    fn a_fork_and_other_handles_wait_for_nobody_whom_the_system_does_not_answer() {
+    /// A file of 100 bytes, mapped so often, and the queue of each mapping.
+    fn queues<const N: usize>() -> [(Map, Arc<Queue>); N] {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.as_file().set_len(100).expect("it is ours");
         let options = Options {
             access: Access::ReadWrite,
             ..Options::default()
         };
-        let map = Map::open(file.path(), &options).expect("it is there");
+        std::array::from_fn(|_| {
+            let map = Map::open(file.path(), &options).expect("it is there");
+            let handle = map.handle();
+            assert_eq!(locks::lock(handle, 99, 1, Lock::Shared, None), Ok(()));
+            assert_eq!(locks::unlock(handle, 99, 1), Ok(()));
+            let queue = shard_of(handle).queue_of(handle);
+            (map, queue.expect("it has locked"))
+        })
+    }
+
+    #[test]
+    fn others_see_who_waits_as_long_as_that_is_and_are_not_hindered_elsewhere() {
+        let [(_a, first), (_b, second), (_c, third)] = queues();
+        assert_eq!(first.lock(&(0..10), Lock::Exclusive, None), Ok(()));
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| second.lock(&(5..15), Lock::Exclusive, None));
+            let until = Instant::now() + Duration::from_secs(10);
+            while !record::is_awaited(&first.file, &(9..10)) {
+                assert!(Instant::now() < until, "it isn't shown");
+                thread::yield_now();
+            }
+            assert!(record::is_awaited(&third.file, &(0..FOR_EVER)));
+            assert!(!record::is_awaited(&third.file, &(15..FOR_EVER)));
+            assert!(!record::is_awaited(&second.file, &(0..FOR_EVER)));
+            let now = Some(Instant::now());
+            assert_eq!(third.lock(&(20..FOR_EVER), Lock::Exclusive, now), Ok(()));
+            assert_eq!(first.unlock(&(0..10)), Ok(()));
+            assert_eq!(waits.join().expect("it ends"), Ok(()));
+        });
+        assert!(!record::is_awaited(&first.file, &(0..FOR_EVER)));
+        let later = Some(Instant::now() + Duration::from_millis(20));
+        assert_eq!(
+            first.lock(&(5..6), Lock::Shared, later),
+            Err(Error::Timeout)
+        );
+        assert!(!record::is_awaited(&second.file, &(0..FOR_EVER)));
+    }
+
+    #[test]
+    fn who_comes_again_and_again_leaves_a_gap_for_those_who_wait() {
+        let [(_a, first), (_b, second)] = queues();
+        record::announce(&first.file, &(0..10));
+        let long = || Run {
+            count: Run::EACH,
+            since: Instant::now().checked_sub(Run::LONGEST),
+        };
+        let takes = |deadline| {
+            second.line().run = long();
+            let before = Instant::now();
+            assert_eq!(second.lock(&(5..6), Lock::Exclusive, deadline), Ok(()));
+            assert_eq!(second.unlock(&(5..6)), Ok(()));
+            before.elapsed()
+        };
+        assert!(takes(None) >= GAP, "nobody came, so it is all of it");
+        assert_eq!(second.line().run.count, 1);
+        // Who tries is not refused what is free.
+        takes(Some(Instant::now()));
+        takes(Some(Instant::now() + GAP / 2));
+    }
+
+    #[test]
+    fn a_fork_and_other_handles_wait_for_nobody_whom_the_system_does_not_answer() {
+        let [(map, queue)] = queues();
         let handle = map.handle();
-        let lock = |from| locks::lock(handle, from, 1, Lock::Exclusive, None);
-        assert_eq!(lock(0), Ok(()));
-        let queue = shard_of(handle).queue_of(handle).expect("it has locked");
         let asks = queue.line();
         let closer = thread::spawn(move || handles::close(handle));
         let (told, tells) = mpsc::channel();

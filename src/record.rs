@@ -5,7 +5,7 @@
 use crate::file::File;
 use crate::status::{Error, Result, system};
 use std::mem::ManuallyDrop;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,9 @@ pub struct Pace {
 impl Pace {
     const SHORTEST: Duration = Duration::from_micros(50);
     const EACH: Duration = Duration::from_micros(100);
-    const LONGEST: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(100);
+    const SOON: Duration = Duration::from_millis(2);
+    const LATER: Duration = Duration::from_millis(5);
+    const LONGEST: Duration = Duration::from_millis(100);
 
     /// From now on.
     pub fn begin() -> Pace {
@@ -67,12 +69,21 @@ impl Pace {
         }
     }
 
+    /// Whether the wait is long enough that others should know of it.
+    pub fn is_long(&self) -> bool {
+        self.since.elapsed() >= Pace::SHORTEST * 10
+    }
+
     /// Until the next look.
     pub fn pause(&self) -> Duration {
         let all = u32::try_from(LOOKING.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
-        let (least, most) = (*Pace::LONGEST.start(), *Pace::LONGEST.end());
-        let longest = Pace::EACH.saturating_mul(all).clamp(least, most);
-        (self.since.elapsed() / 16).clamp(Pace::SHORTEST, longest)
+        let waited = self.since.elapsed();
+        let least = match waited < Duration::from_secs(1) {
+            true => Pace::SOON,
+            false => Pace::LATER,
+        };
+        let longest = Pace::EACH.saturating_mul(all).clamp(least, Pace::LONGEST);
+        (waited / 16).clamp(Pace::SHORTEST, longest)
     }
 }
 
@@ -119,7 +130,8 @@ impl Locker {
     /// Unlocks everything. What came of it doesn't matter: the descriptor is closed next.
     pub fn release_all(&self) {
         if self.is_marked() || !self.file.is_anothers() {
-            let _ = set(self, libc::F_UNLCK, &(0..FOR_EVER));
+            // Also what shows that somebody waits.
+            let _ = call(self, libc::F_OFD_SETLK, libc::F_UNLCK, &(0..FOR_EVER));
         }
     }
 
@@ -165,13 +177,52 @@ pub fn unlock(file: &Locker, range: &Range<u64>) -> Result<()> {
     set(file, libc::F_UNLCK, range)
 }
 
+/// Who waits for another process shows it by a shared lock of the same range, moved up by so many bytes, where no file
+/// reaches: so the others see it, and leave a gap.
+const ABOVE: u64 = 1 << 62;
+
+fn place_above(range: &Range<u64>) -> Option<Range<u64>> {
+    let end = range.end.min(ABOVE);
+    (range.start < end).then(|| range.start + ABOVE..end + ABOVE)
+}
+
+/// Shows others that somebody waits for a range. Where that can't be done, nobody leaves a gap.
+pub fn announce(file: &Locker, range: &Range<u64>) {
+    if let (Some(above), Ok(())) = (place_above(range), file.still_ours()) {
+        let _ = call(file, libc::F_OFD_SETLK, libc::F_RDLCK, &above);
+    }
+}
+
+/// Takes that back.
+pub fn take_back(file: &Locker, range: &Range<u64>) {
+    if let (Some(above), Ok(())) = (place_above(range), file.still_ours()) {
+        let _ = call(file, libc::F_OFD_SETLK, libc::F_UNLCK, &above);
+    }
+}
+
+/// Whether a thread by another description waits for some of a range.
+pub fn is_awaited(file: &Locker, range: &Range<u64>) -> bool {
+    let looked =
+        place_above(range).map(|above| call(file, libc::F_OFD_GETLK, libc::F_WRLCK, &above));
+    matches!(looked, Some(Ok(found)) if found != libc::F_UNLCK)
+}
+
 fn set(file: &Locker, kind: i32, range: &Range<u64>) -> Result<()> {
+    let end = match range.end {
+        FOR_EVER if range.start < ABOVE => ABOVE, // What is above isn't the file's.
+        end => end,
+    };
+    call(file, libc::F_OFD_SETLK, kind, &(range.start..end)).map(drop)
+}
+
+/// The kind of lock that the system tells of, or was told.
+fn call(file: &Locker, command: i32, kind: i32, range: &Range<u64>) -> Result<i32> {
     let place = |at| i64::try_from(at).map_err(|_| Error::Range);
     let len = match range.end {
         FOR_EVER => 0, // As fcntl says it.
         end => end - range.start,
     };
-    let lock = libc::flock64 {
+    let mut lock = libc::flock64 {
         l_type: kind as i16,
         l_whence: libc::SEEK_SET as i16,
         l_start: place(range.start)?,
@@ -179,14 +230,15 @@ fn set(file: &Locker, kind: i32, range: &Range<u64>) -> Result<()> {
         l_pid: 0,
     };
     // SAFETY: the struct is there for the call.
-    system(|| unsafe { fcntl_of_64_bits(file.file.fd(), libc::F_OFD_SETLK, &lock) }).map(drop)
+    system(|| unsafe { fcntl_of_64_bits(file.file.fd(), command, &mut lock) })?;
+    Ok(i32::from(lock.l_type))
 }
 
 /// # Safety
 ///
 /// The command takes such a struct.
 #[cfg(target_pointer_width = "64")]
-unsafe fn fcntl_of_64_bits(fd: i32, command: i32, lock: &libc::flock64) -> i32 {
+unsafe fn fcntl_of_64_bits(fd: i32, command: i32, lock: &mut libc::flock64) -> i32 {
     // SAFETY: the caller's.
     unsafe { libc::fcntl(fd, command, lock) }
 }
@@ -198,7 +250,7 @@ unsafe fn fcntl_of_64_bits(fd: i32, command: i32, lock: &libc::flock64) -> i32 {
 ///
 /// As above.
 #[cfg(target_pointer_width = "32")]
-unsafe fn fcntl_of_64_bits(fd: i32, command: i32, lock: &libc::flock64) -> i32 {
+unsafe fn fcntl_of_64_bits(fd: i32, command: i32, lock: &mut libc::flock64) -> i32 {
     // SAFETY: the caller's.
     unsafe { libc::syscall(libc::SYS_fcntl64, fd, command, lock) as i32 }
 }

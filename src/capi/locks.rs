@@ -18,10 +18,12 @@ use crate::table::Handle;
 /// its parent's locks, and excludes the parent as any other process. The locks are those of fcntl(2),
 /// F_OFD_SETLK, and exclude others that are taken so, or by F_SETLK.
 ///
-/// Among those who lock by one handle, who comes first is served first. Between handles and processes
-/// the system decides: shared locks that keep coming can keep an exclusive one waiting for ever. Who waits for
-/// another process looks again and again, and has the range a sixteenth of the time that it has waited after it
-/// came free at the latest, and no more than 5 ms (with hundreds who wait in this process, 100 ms).
+/// Among those who lock by one handle, who comes first is served first. Between handles and processes there is no
+/// order: shared locks that keep coming can keep an exclusive one waiting for ever. Who waits for another process
+/// looks again and again, and has the range a sixteenth of the time that it has waited after it came free at the
+/// latest, and no more than 5 ms (with hundreds who wait in this process, 100 ms). Meanwhile it has a shared lock of
+/// the same bytes 2^62 further on, by which a handle that takes and gives back ranges all the time sees that somebody
+/// waits: every 10 ms it leaves a gap then.
 ///
 /// There is no upgrade. Who has a range shared and asks for it exclusive waits for itself: give it back first,
 /// and look again at what was read once the other is had. Nor does anything look for processes that
