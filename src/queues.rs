@@ -403,9 +403,9 @@ mod tests {
     fn others_see_who_waits_as_long_as_that_is_and_are_not_hindered_elsewhere() {
         let [(_a, first), (_b, second), (_c, third)] = queues();
         assert_eq!(first.lock(&(0..10), Lock::Exclusive, None), Ok(()));
+        let until = Instant::now() + Duration::from_secs(5);
         thread::scope(|scope| {
-            let waits = scope.spawn(|| second.lock(&(5..15), Lock::Exclusive, None));
-            let until = Instant::now() + Duration::from_secs(10);
+            let waits = scope.spawn(|| second.lock(&(5..15), Lock::Exclusive, Some(until)));
             while !record::is_awaited(&first.file, &(9..10)) {
                 assert!(Instant::now() < until, "it isn't shown");
                 thread::yield_now();
