@@ -278,12 +278,28 @@ impl Mapping {
 
     fn sync(&self, range: Range<usize>) -> Result<()> {
         let file = self.file_to_flush()?;
+        let end = self.offset + range.end as u64;
         failures::watched(self.file, || {
             self.msync(range, libc::MS_SYNC)?;
             file.map_or(Ok(()), File::sync_data)
         })?;
         // The failure may have been told to another flush of the file, and not to this one.
-        self.refuse_failure()
+        self.refuse_failure()?;
+        self.refuse_what_was_cut(end)
+    }
+
+    /// [`Error::Fault`] where the file ends before `end`: msync(2) says nothing of pages that it hasn't any more. What
+    /// others have mapped they may have mapped past the end on purpose.
+    fn refuse_what_was_cut(&self, end: u64) -> Result<()> {
+        let size = match &self.backing {
+            Backing::File(file) if file.kind == Kind::Regular && !self.is_lent() => file.size(),
+            _ => return Ok(()),
+        };
+        match size {
+            Ok(size) if size < end => Err(Error::Fault),
+            // A descriptor that others have closed is no reason to fail.
+            _ => Ok(()),
+        }
     }
 
     fn msync(&self, range: Range<usize>, flags: i32) -> Result<()> {

@@ -23,7 +23,8 @@ use crate::table::Handle;
 /// (MEMMAP_NO_DESCRIPTOR) it does what msync(2) does there, which is nothing.
 ///
 /// Statuses: EIO, ENOSPC, EDQUOT when the write-back fails; EBUSY from MEMMAP_FLUSH_INVALIDATE of
-/// memory that is locked; MEMMAP_ERR_FAULT when anything of the mapping was lost, in which case the rest
+/// memory that is locked; MEMMAP_ERR_FAULT when anything of the mapping was lost, and from MEMMAP_FLUSH_SYNC
+/// when the file has become shorter than the range (without a descriptor that is not seen), in which cases the rest
 /// has been written back; MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS on a copy-on-write mapping, of which
 /// nothing ever becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory; MEMMAP_ERR_INVALID for an unknown mode;
 /// EBADF when somebody closed the descriptor of a read-only mapping.

@@ -141,6 +141,23 @@ static void invalidating_locked_memory_is_ebusy(void) {
     unlink("file");
 }
 
+/* What the file does not have any more is on no device. */
+static void a_flush_of_bytes_that_were_cut_off_is_a_fault(void) {
+    make_file("file", 10000, 'x');
+    CHECK_OK(memmap_open("file", OPTIONS(.access = MEMMAP_READ_WRITE), &handle));
+    CHECK_OK(memmap_fill(handle, 0, MEMMAP_TO_END, 'y'));
+    CHECK(truncate("file", 5000) == 0);
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_flush(handle, 0, MEMMAP_TO_END, MEMMAP_FLUSH_SYNC));
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_flush(handle, 5000, 1, MEMMAP_FLUSH_SYNC));
+    CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_flush(handle, 4999, 2, MEMMAP_FLUSH_SYNC));
+    CHECK_OK(memmap_flush(handle, 0, 5000, MEMMAP_FLUSH_SYNC));
+    CHECK_OK(memmap_flush(handle, 0, MEMMAP_TO_END, MEMMAP_FLUSH_ASYNC));
+    CHECK(truncate("file", 10000) == 0);
+    CHECK_OK(memmap_flush(handle, 0, MEMMAP_TO_END, MEMMAP_FLUSH_SYNC));
+    CHECK_OK(memmap_close(handle));
+    unlink("file");
+}
+
 int main(int argc, char **argv) {
     static const struct behaviour behaviours[] = {
         BEHAVIOUR(a_range_of_any_alignment_is_flushed_in_every_mode),
@@ -149,6 +166,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(an_unknown_mode_is_invalid),
         BEHAVIOUR(copy_on_write_never_becomes_durable),
         BEHAVIOUR(a_flush_through_a_read_only_mapping_writes_back_what_others_wrote),
+        BEHAVIOUR(a_flush_of_bytes_that_were_cut_off_is_a_fault),
         BEHAVIOUR(read_only_empty_and_without_descriptor_flush_too),
         BEHAVIOUR(invalidating_locked_memory_is_ebusy),
     };

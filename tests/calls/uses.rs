@@ -484,11 +484,20 @@ impl Used<'_> {
         let range = self.range(place, true);
         let anonymous = self.mapping.file.borrow().anonymous;
         let mut wrong = outside(&range);
+        // "from MEMMAP_FLUSH_SYNC when the file has become shorter than the range (without a descriptor that is not
+        // seen)"
+        let cut = mode == 0
+            && self.mapping.has_descriptor()
+            && range.as_ref().is_some_and(|range| {
+                let end = self.mapping.offset + range.end;
+                !range.is_empty() && self.mapping.file.borrow().size() < end
+            });
         for (condition, status) in [
             (mode == 3, INVALID),
             (self.mapping.opened == COPY_ON_WRITE, ACCESS),
             (anonymous, UNSUPPORTED),
             (self.mapping.any_lost(), FAULT),
+            (cut, FAULT),
         ] {
             wrong.extend(condition.then_some(status));
         }
