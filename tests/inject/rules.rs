@@ -217,6 +217,8 @@ impl Failed<'_> {
             ("memmap_close, locked", "stat"),
             // Pages that can't be given back are filled with zeros.
             ("memmap_resize, shorter without a file", "madvise"),
+            // Whether the file was cut can't be asked by a descriptor that others have closed.
+            ("memmap_flush", "stat"),
             // New pages of locked memory that can't be brought in are locked when they come.
             ("memmap_resize, longer", "mlock"),
             // Pages that can't be made ready aside are mapped in their place.
