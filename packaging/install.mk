@@ -8,12 +8,16 @@ LIBDIR     = $(PREFIX)/lib
 INCLUDEDIR = $(PREFIX)/include
 PKGCONFIG  = $(LIBDIR)/pkgconfig
 MANDIR     = $(PREFIX)/share/man
+DOCDIR     = $(PREFIX)/share/doc/memmap
 
 TO      = $(DESTDIR)
 
 # Each has the manual page under its own name, too: the line below "NAME" lists them.
 FUNCTIONS = $(subst $(comma),,$(filter memmap_%,$(shell sed -n '/^.SH NAME/{n;p;q}' man/memmap.3)))
 comma    := ,
+
+# What has to go along with the libraries.
+NOTICES   = LICENSE-APACHE LICENSE-MIT packaging/NOTICES
 
 # A path below PREFIX, as memmap.pc has it.
 below = $$(realpath -m --relative-to='$(PREFIX)' '$(1)')
@@ -25,7 +29,7 @@ $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so:
 	$(MAKE) build
 
 install: $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so
-	install -d '$(TO)$(LIBDIR)' '$(TO)$(PKGCONFIG)' '$(TO)$(INCLUDEDIR)' '$(TO)$(MANDIR)/man3'
+	install -d '$(TO)$(LIBDIR)' '$(TO)$(PKGCONFIG)' '$(TO)$(INCLUDEDIR)' '$(TO)$(MANDIR)/man3' '$(TO)$(DOCDIR)'
 	install -m 755 $(RELEASE)/libmemmap.so '$(TO)$(LIBDIR)/libmemmap.so.$(VERSION)'
 	ln -sf libmemmap.so.$(VERSION) '$(TO)$(LIBDIR)/$(SONAME)'
 	ln -sf $(SONAME) '$(TO)$(LIBDIR)/libmemmap.so'
@@ -35,6 +39,7 @@ install: $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so
 		-e "s|@LIBDIR@|\$${prefix}/$(call below,$(LIBDIR))|" -e "s|@INCLUDEDIR@|\$${prefix}/$(call below,$(INCLUDEDIR))|" \
 		packaging/memmap.pc.in > '$(TO)$(PKGCONFIG)/memmap.pc'
 	chmod 644 '$(TO)$(PKGCONFIG)/memmap.pc'
+	install -m 644 $(NOTICES) '$(TO)$(DOCDIR)'
 	install -m 644 man/memmap.3 '$(TO)$(MANDIR)/man3/memmap.3'
 	for name in $(FUNCTIONS); do ln -sf memmap.3 '$(TO)$(MANDIR)/man3'/$$name.3 || exit; done
 
@@ -42,7 +47,7 @@ install: $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so
 uninstall:
 	rm -f '$(TO)$(LIBDIR)/libmemmap.so.$(VERSION)' '$(TO)$(LIBDIR)/$(SONAME)' '$(TO)$(LIBDIR)/libmemmap.so' \
 		'$(TO)$(LIBDIR)/libmemmap.a' '$(TO)$(INCLUDEDIR)/memmap.h' '$(TO)$(PKGCONFIG)/memmap.pc' \
-		$(patsubst %,'$(TO)$(MANDIR)/man3/%.3',memmap $(FUNCTIONS))
+		$(patsubst %,'$(TO)$(DOCDIR)/%',$(notdir $(NOTICES))) $(patsubst %,'$(TO)$(MANDIR)/man3/%.3',memmap $(FUNCTIONS))
 
 .PHONY: man
 

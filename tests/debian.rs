@@ -132,6 +132,15 @@ fn the_packages_say_what_they_need_and_how_they_are_licensed() {
     let same = format!("libmemmap0 (= {version}").replace('\n', ")\n");
     assert_eq!(field(development, "Depends"), same);
     // The notices of what is linked in: the run-time dependencies, and Rust's own library.
+    for (package, name) in [(library, "libmemmap0"), (development, "libmemmap-dev")] {
+        let list = output_of(Command::new("dpkg-deb").arg("-c").arg(package));
+        for file in ["copyright", "NOTICES.gz"] {
+            let path = format!("/usr/share/doc/{name}/{file}\n");
+            assert!(list.contains(&path), "{name} lacks {file}");
+        }
+        // They are elsewhere in a package.
+        assert!(!list.contains("/usr/share/doc/memmap/"));
+    }
     let copyright = fs::read_to_string(root().join("packaging/copyright")).expect("it is there");
     for linked in ["rust/*", "libc/*", "memchr/*", "memmap2/*"] {
         assert!(copyright.contains(linked), "{linked}");

@@ -140,6 +140,17 @@ fn a_program_is_as_hardened_as_go_makes_it_and_as_hardened_as_is_wished() {
 }
 
 #[test]
+fn the_archive_has_the_licences_and_the_notices_of_what_its_libraries_are_made_of() {
+    let module = Module::with_the_archive();
+    for file in ["LICENSE-APACHE", "LICENSE-MIT", "packaging/NOTICES"] {
+        let ours = fs::read(root().join(file)).expect("it is there");
+        let name = Path::new(file).file_name().expect("it has a name");
+        let theirs = fs::read(module.folder.path().join(PACKAGE).join(name));
+        assert!(theirs.is_ok_and(|theirs| theirs == ours), "{file}");
+    }
+}
+
+#[test]
 fn vendoring_takes_all_that_the_package_needs() {
     let module = Module::with_the_archive();
     output_of(&mut module.go(["mod", "vendor"]));

@@ -143,6 +143,9 @@ fn uninstalling_takes_all_that_was_installed_and_nothing_else() {
         "lib/libmemmap.a",
         "lib/libmemmap.so",
         "lib/pkgconfig/memmap.pc",
+        "share/doc/memmap/LICENSE-APACHE",
+        "share/doc/memmap/LICENSE-MIT",
+        "share/doc/memmap/NOTICES",
         "share/man/man3/memmap.3",
         "share/man/man3/memmap_open.3",
     ] {

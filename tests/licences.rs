@@ -46,6 +46,65 @@ fn their_notices_go_with_the_packages() {
     }
 }
 
+#[test]
+fn the_notices_are_those_of_the_versions_that_are_linked() {
+    let mut notices = Command::new(root().join("tools/notices"));
+    let made = output_of(notices.env("CARGO", env!("CARGO")));
+    let kept = fs::read_to_string(root().join("packaging/NOTICES")).expect("it is there");
+    assert!(
+        made == kept,
+        "run `tools/notices > packaging/NOTICES`, and read what has changed"
+    );
+}
+
+/// Rust's own library is made of crates, too, which a newer compiler may have more of.
+#[test]
+fn every_crate_of_rusts_own_library_is_in_the_notices() {
+    // Parts of the library itself, and what no library of ours is linked with.
+    const OWN: [&str; 9] = [
+        "alloc",
+        "core",
+        "std",
+        "std_detect",
+        "sysroot",
+        "unwind",
+        "panic_abort",
+        "panic_unwind",
+        "proc_macro",
+    ];
+    const NOT_LINKED: [&str; 5] = [
+        "getopts",
+        "unicode_width",
+        "test",
+        "profiler_builtins",
+        "rustc_literal_escaper",
+    ];
+    let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
+    let folder = output_of(Command::new(rustc).args(["--print", "target-libdir"]));
+    let notices = ["packaging/NOTICES", "packaging/copyright"]
+        .map(|name| fs::read_to_string(root().join(name)).expect("it is there"));
+    let mut crates = 0;
+    for entry in fs::read_dir(folder.trim()).expect("it is there") {
+        let name = entry.expect("it can be listed").file_name();
+        let name = name.to_str().expect("names are text");
+        let Some((name, _)) = name
+            .strip_suffix(".rlib")
+            .and_then(|name| name.rsplit_once('-'))
+        else {
+            continue;
+        };
+        let name = name.strip_prefix("lib").expect("a library's name");
+        crates += 1;
+        if OWN.contains(&name) || NOT_LINKED.contains(&name) || name.contains("workspace") {
+            continue;
+        }
+        for text in &notices {
+            assert!(text.contains(name), "{name} is not named");
+        }
+    }
+    assert!(crates > 15, "{crates}");
+}
+
 /// Also of what only builds or tests use.
 #[test]
 fn every_licence_is_a_permissive_one() {

@@ -44,6 +44,17 @@ def test_an_install_and_an_import_are_all(wheel, tmp_path):
     assert found == "9999" and where.startswith(str(tmp_path))
 
 
+def test_it_carries_the_licences_and_the_notices_of_what_its_library_is_made_of(wheel):
+    with zipfile.ZipFile(wheel) as files:
+        for path in ("LICENSE-APACHE", "LICENSE-MIT", "packaging/NOTICES"):
+            (name,) = [name for name in files.namelist() if name.endswith(f".dist-info/licenses/{Path(path).name}")]
+            assert files.read(name) == (ROOT / path).read_bytes()
+        (metadata,) = [name for name in files.namelist() if name.endswith(".dist-info/METADATA")]
+        said = files.read(metadata).decode()
+    assert "License-Expression: MIT OR Apache-2.0\n" in said
+    assert said.count("License-File: ") == 3
+
+
 def test_its_library_is_hardened(wheel):
     elffile = pytest.importorskip("elftools.elf.elffile")  # auditwheel needs it.
     with zipfile.ZipFile(wheel) as files:
