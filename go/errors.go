@@ -77,8 +77,8 @@ var (
 	// ErrFault is memory whose pages are gone: the file was truncated, or its device failed or is full.
 	// Beside it stands a [FaultError], for [errors.As], that says which.
 	ErrFault error = &reason{"pages behind the mapping are gone: the file was truncated, or its device failed or is full", nil}
-	// ErrLimit is a limit of the system that was reached.
-	ErrLimit error = &reason{"a system limit forbids it: address space, memory, vm.max_map_count (number of mappings) or RLIMIT_FSIZE (size of a file)", nil}
+	// ErrLimit is a limit that was reached, of the system or of the [Options].
+	ErrLimit error = &reason{"a limit forbids it: address space, memory, vm.max_map_count (number of mappings), RLIMIT_FSIZE (size of a file), or what others may have this process take (Options.Limit)", nil}
 	// ErrBusy is a mapping that is viewed and would be moved or cut.
 	ErrBusy error = &reason{"the mapping is viewed, and this would move or cut it: end the views first, wait for them by ResizeContext, or open it with a Capacity", nil}
 	// ErrTimeout is a wait that took as long as was allowed. It counts as os.ErrDeadlineExceeded too.

@@ -19,6 +19,7 @@ type Map struct {
 	data     unsafe.Pointer
 	length   atomic.Int64
 	writable bool
+	limit    int64          // The options'.
 	faults   *atomic.Uint32 // The library's count; see faulted.
 	*origin
 	recovered atomic.Pointer[FaultError] // What was lost when it was last recovered.
@@ -42,7 +43,7 @@ func Open(path string, options *Options) (*Map, error) {
 	if err != nil {
 		return nil, &Error{"open", path, err}
 	}
-	return newMap("open", path, w.writable(ReadOnly), openPath(path, w))
+	return newMap("open", path, w, ReadOnly, openPath(path, w))
 }
 
 // Create makes the file at path with size zero bytes and maps it, by default read-write. A file that
@@ -58,7 +59,7 @@ func Create(path string, size int64, options *Options) (*Map, error) {
 	if err != nil {
 		return nil, &Error{"create", path, err}
 	}
-	return newMap("create", path, w.writable(ReadWrite), createPath(path, size, w))
+	return newMap("create", path, w, ReadWrite, createPath(path, size, w))
 }
 
 // FromFile maps an open file, by default read-only and whole. The Map keeps a descriptor of its own:
@@ -74,7 +75,7 @@ func FromFile(file *os.File, options *Options) (*Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newMap("map", file.Name(), w.writable(ReadOnly), m)
+	return newMap("map", file.Name(), w, ReadOnly, m)
 }
 
 // mapped maps an open file. The error tells of a file that isn't open.
@@ -106,7 +107,7 @@ func Anonymous(size int64, options *Options) (*Map, error) {
 	if err != nil {
 		return nil, &Error{"anonymous", "", err}
 	}
-	return newMap("anonymous", "", w.writable(ReadWrite), openAnonymous(size, w))
+	return newMap("anonymous", "", w, ReadWrite, openAnonymous(size, w))
 }
 
 // writable says whether the bytes may be written, given the access that is the call's default.
@@ -118,11 +119,11 @@ func (w wishes) writable(byDefault Access) bool {
 	return access != ReadOnly
 }
 
-func newMap(op, path string, writable bool, mapped mapped) (*Map, error) {
+func newMap(op, path string, w wishes, byDefault Access, mapped mapped) (*Map, error) {
 	if mapped.status != 0 {
 		return nil, failure(op, path, mapped.status)
 	}
-	m := &Map{data: mapped.data, writable: writable, faults: mapped.faults, origin: newOrigin(mapped.handle, path)}
+	m := &Map{data: mapped.data, writable: w.writable(byDefault), limit: w.Limit, faults: mapped.faults, origin: newOrigin(mapped.handle, path)}
 	m.length.Store(int64(mapped.length))
 	m.state.Store(made)
 	m.cleanup = runtime.AddCleanup(m, (*origin).leaked, m.origin)
@@ -173,6 +174,14 @@ func (m *Map) Info() (Info, error) {
 	info, status := getInfo(m.handle)
 	info.Views = int(m.underWay() & views / view)
 	return info, failure("info", m.path, status)
+}
+
+// access is ReadOnly for what may not be written to.
+func (m *Map) access() Access {
+	if m.writable {
+		return ReadWrite
+	}
+	return ReadOnly
 }
 
 // unopened says whether this is no mapping and never was one.

@@ -61,6 +61,15 @@ const (
 	Sealed Flags = C.MEMMAP_SEALED
 )
 
+// What others may have this process take where [Options] have no Limit.
+const (
+	// DefaultReceiveLimit is 1 GiB of addresses: as many such mappings as Linux has for a process, 65,530, leave
+	// half of what x86-64 has.
+	DefaultReceiveLimit = 1 << 30
+	// DefaultCellLimit is 64 MiB of memory.
+	DefaultCellLimit = 64 << 20
+)
+
 // Options are how to open or create a mapping; nil and the zero value are the defaults.
 type Options struct {
 	// Access is what the mapping allows.
@@ -76,6 +85,10 @@ type Options struct {
 	// Capacity is how many bytes of address space to keep, so that the mapping grows up to there
 	// without moving, also while it is viewed.
 	Capacity int64
+	// Limit is the most that others may have this process take by what they say, in bytes: the length of what
+	// [Receive] maps, 0 for [DefaultReceiveLimit], and of a value that [Cell.Read] makes room for, 0 for
+	// [DefaultCellLimit].
+	Limit int64
 	// Advice is what will be done with the pages, for all of the mapping; [Map.Advise] is for parts.
 	Advice Advice
 }
@@ -90,7 +103,7 @@ func (o *Options) checked() (wishes, error) {
 		return wishes{}, nil
 	case o.Offset < 0:
 		return wishes{}, ErrRange
-	case o.Length < 0, o.Capacity < 0, o.Mode&^fs.ModePerm != 0:
+	case o.Length < 0, o.Capacity < 0, o.Limit < 0, o.Mode&^fs.ModePerm != 0:
 		return wishes{}, ErrInvalid
 	}
 	return wishes(*o), nil

@@ -21,7 +21,7 @@ func OpenShared(name string, size int64, options *Options) (*Map, error) {
 	if size == 0 {
 		byDefault = ReadOnly
 	}
-	return newMap("open shared", name, w.writable(byDefault), openShared(name, size, w))
+	return newMap("open shared", name, w, byDefault, openShared(name, size, w))
 }
 
 // UnlinkShared removes the name of shared memory. Those who have it mapped keep it, and it goes with
@@ -39,7 +39,7 @@ func Memfd(name string, size int64, options *Options) (*Map, error) {
 	if err != nil {
 		return nil, &Error{"memfd", name, err}
 	}
-	return newMap("memfd", name, w.writable(ReadWrite), openMemfd(name, size, w))
+	return newMap("memfd", name, w, ReadWrite, openMemfd(name, size, w))
 }
 
 // File is a descriptor of the mapping's file, for a child process (exec.Cmd's ExtraFiles) or another

@@ -23,7 +23,7 @@ func (m *Map) Window(offset, length int64) (*Map, error) {
 	if length == ToEnd {
 		length = 0
 	}
-	return newMap("window", m.path, m.writable, openWindow(m.handle, offset, length))
+	return newMap("window", m.path, wishes{Limit: m.limit}, m.access(), openWindow(m.handle, offset, length))
 }
 
 // Windows go through all of the mapping's file, size bytes at a time and the rest at the end, for files that

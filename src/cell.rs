@@ -123,9 +123,10 @@ impl<const SLOTS: usize> Cell<'_, SLOTS> {
         self.find(|slot, number| unsafe { slot.copy(number, to, room) })
     }
 
-    /// The newest whole value, looked through as for reading, and copied nowhere.
-    pub fn look(&self) -> Found {
-        self.find(|slot, number| slot.check(number))
+    /// The newest whole value, looked through as for reading, and copied nowhere. One of more than `most` bytes
+    /// isn't looked through.
+    pub fn look(&self, most: usize) -> Found {
+        self.find(|slot, number| slot.check(number, most))
     }
 
     #[inline(always)]
@@ -214,8 +215,8 @@ impl Slot<'_> {
     }
 
     /// Whether the value is the one of that number, and whole.
-    fn check(&self, number: u64) -> Copy {
-        self.look_through(number, usize::MAX, |len| self.sum(len, number))
+    fn check(&self, number: u64, most: usize) -> Copy {
+        self.look_through(number, most, |len| self.sum(len, number))
     }
 
     /// Has `take` look at the bytes of the value, if they are no more than `room`, and answer the sum that they

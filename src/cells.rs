@@ -19,6 +19,9 @@ const NEWEST: usize = 8;
 /// "memmap", and the version of the layout, in this machine's order of bytes.
 const MAGIC: u64 = 0x6d65_6d6d_6170_0002;
 const LONGEST: u64 = 1 << 40;
+/// Of longer values nobody is told whether they are whole without reading them: their length is the writer's word, and
+/// looking takes time, and memory for the holes of a file in memory.
+const LOOKED_THROUGH: usize = 64 << 20;
 
 /// The words of a slot for values of up to `capacity` bytes: whole cache lines.
 #[inline]
@@ -178,7 +181,7 @@ pub fn look(handle: Handle, offset: u64) -> Result<(u64, u64)> {
         if Known::of(handle, offset, number, capacity).is_whole() {
             return Ok((capacity, number));
         }
-        match cell.look() {
+        match cell.look(LOOKED_THROUGH) {
             Found::Value { number, .. } => {
                 Known::of(handle, offset, number, capacity).note();
                 Ok((capacity, number))

@@ -277,3 +277,36 @@ def test_readers_in_other_processes_get_whole_values():
         done.set()
         writer.join()
         child.join()
+
+
+def test_what_a_cell_claims_takes_no_memory(program):
+    ended = program("""
+        import os, resource, memmap
+
+        LONG = 1 << 30
+        descriptor = os.memfd_create("cell")
+        os.ftruncate(descriptor, memmap.Cell.size(LONG))
+        mapping = memmap.mmap(descriptor, 0)
+        memmap.Cell(mapping, capacity=LONG)  # As its writer says.
+        cell = memmap.Cell(mapping)
+        with open("/proc/self/statm") as file:
+            pages = int(file.read().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * memmap.PAGESIZE + (512 << 20),) * 2)
+
+        def claim(length):
+            slot = 128 + (24 + LONG + 63) // 64 * 64
+            for at, word in ((slot, 1), (slot + 8, length), (64, 1)):
+                mapping[at : at + 8] = word.to_bytes(8, "little")
+
+        cell.publish(b"short")
+        assert cell.read() == b"short" and cell.capacity == LONG
+        cell.publish(b"long" * 10_000)
+        assert cell.read() == memmap.Cell(mapping, limit=40_000).read() == b"long" * 10_000
+        claim(LONG)
+        for found in (cell, memmap.Cell(mapping, limit=0), memmap.Cell(mapping, limit=39_999)):
+            try:
+                print(found.read())
+            except ValueError as error:
+                assert "limit" in str(error)
+        """)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -92,7 +92,11 @@ pub unsafe extern "C" fn memmap_cell_read(
 /// `memmap_cell_look` answers the capacity of the cell at `offset`, and the sequence of the value that
 /// memmap_cell_read would give now. It looks a value of more than 4 KiB through once, and shorter ones each time, since
 /// a crash of the machine may have torn the newest; so whether there is anything new costs little. Where no value is
-/// whole it is the sequence of the newest, and memmap_cell_read is MEMMAP_ERR_CORRUPT.
+/// whole it is the sequence of the newest, and memmap_cell_read is MEMMAP_ERR_CORRUPT. A value of more than 64 MiB
+/// isn't looked through: it counts as whole.
+///
+/// `*capacity` fits into the mapping, and is else the word of whoever may write to it: where that is a stranger, take
+/// memory for as much as you allow and not for so much. memmap_cell_read never looks at a value longer than its buffer.
 ///
 /// Statuses: MEMMAP_ERR_CORRUPT when no cell begins there; MEMMAP_ERR_RANGE; MEMMAP_ERR_INVALID for an `offset`
 /// as above.

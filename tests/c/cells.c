@@ -235,6 +235,40 @@ static void after_a_crash_looking_tells_of_the_value_that_is_read(void) {
     looking_tells_of_the_value_that_is_read(1 << 16);
 }
 
+/* Kibibytes that a mapping's file takes. */
+static uint64_t taken(memmap_handle of) {
+    struct stat status = {0};
+    int fd = -1;
+    CHECK_OK(memmap_fd(of, &fd));
+    CHECK(fstat(fd, &status) == 0);
+    close(fd);
+    return (uint64_t)status.st_blocks / 2;
+}
+
+/* Has the cell say that its newest value is the first, and so long. */
+static void claim(uint64_t capacity, uint64_t len) {
+    uint64_t slot = OFFSET + 128 + (24 + capacity + 63) / 64 * 64, one = 1;
+    CHECK_OK(memmap_write(handle, slot, &one, 8));
+    CHECK_OK(memmap_write(handle, slot + 8, &len, 8));
+    CHECK_OK(memmap_write(handle, OFFSET + 64, &one, 8));
+}
+
+static void looking_goes_through_no_more_than_64_mib_whatever_a_cell_claims(void) {
+    const uint64_t capacity = 128 << 20;
+    uint64_t size, len, sequence;
+    uint8_t room[100];
+    CHECK_OK(memmap_cell_size(capacity, &size));
+    CHECK_OK(memmap_memfd("cell", OFFSET + size, OPTIONS(.flags = MEMMAP_SPARSE), &handle));
+    CHECK_OK(memmap_cell_create(handle, OFFSET, capacity));
+    claim(capacity, capacity);
+    CHECK_OK(memmap_cell_look(handle, OFFSET, &len, &sequence));
+    CHECK(len == capacity && sequence == 1);
+    CHECK_REFUSED(MEMMAP_ERR_RANGE, len,
+                  memmap_cell_read(handle, OFFSET, room, sizeof room, &len, &sequence));
+    CHECK(taken(handle) < 100); /* Holes of memory become pages when they are read. */
+    CHECK_OK(memmap_close(handle));
+}
+
 static void a_cell_whose_pages_are_gone_is_a_fault(void) {
     uint64_t len, sequence;
     static uint8_t copy[CAPACITY];
@@ -303,6 +337,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_cell_that_says_more_than_there_is_is_an_error),
         BEHAVIOUR(the_newest_whole_value_survives_what_a_crash_tore),
         BEHAVIOUR(after_a_crash_looking_tells_of_the_value_that_is_read),
+        BEHAVIOUR(looking_goes_through_no_more_than_64_mib_whatever_a_cell_claims),
         BEHAVIOUR(a_cell_whose_pages_are_gone_is_a_fault),
         BEHAVIOUR(what_is_lost_elsewhere_leaves_a_cell_alone),
         BEHAVIOUR(readers_beside_the_writer_get_whole_values_that_never_go_back),
