@@ -2,11 +2,18 @@ package memmap
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
+	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
+
+	"libmemmap/memmap/internal/programtest"
 )
 
 // connection is both ends of one, of that kind of socket.
@@ -70,7 +77,7 @@ func message(magic string, offset, length uint64) []byte {
 	return binary.LittleEndian.AppendUint64(text, length)
 }
 
-func TestNothingOfAMessageIsBelieved(t *testing.T) {
+func TestWhatAMessageSaysIsComparedWithTheFile(t *testing.T) {
 	file, err := os.Open(newFile(t, zeros(100)))
 	succeeds(t, "Open", err)
 	defer file.Close()
@@ -80,6 +87,11 @@ func TestNothingOfAMessageIsBelieved(t *testing.T) {
 	pipe, _, err := os.Pipe()
 	succeeds(t, "Pipe", err)
 	defer pipe.Close()
+	large, err := os.Create(filepath.Join(t.TempDir(), "large"))
+	succeeds(t, "Create", err)
+	defer large.Close()
+	const more = DefaultReceiveLimit + 1
+	succeeds(t, "Truncate", large.Truncate(2*more))
 	fd := int(file.Fd())
 	for _, c := range []struct {
 		what    string
@@ -92,6 +104,8 @@ func TestNothingOfAMessageIsBelieved(t *testing.T) {
 		{"a sum that wraps", message(messageMagic, 50, ^uint64(0)-20), []int{fd}, ErrRange},
 		{"negative numbers", message(messageMagic, 1<<63, 1<<63), []int{fd}, ErrRange},
 		{"no length", message(messageMagic, 50, 0), []int{fd}, ErrRange},
+		{"more than is allowed", message(messageMagic, 0, more), []int{int(large.Fd())}, ErrLimit},
+		{"more than is allowed, further on", message(messageMagic, more, more), []int{int(large.Fd())}, ErrLimit},
 		{"another message", message("memmap00", 0, 100), []int{fd}, ErrInvalid},
 		{"no descriptor", message(messageMagic, 0, 100), nil, ErrInvalid},
 		{"two descriptors", message(messageMagic, 0, 100), []int{fd, fd}, ErrInvalid},
@@ -157,4 +171,128 @@ func TestAReceiverAsksForTheSeal(t *testing.T) {
 	received, err := Receive(other, &Options{Flags: Sealed})
 	succeeds(t, "Receive", err)
 	succeeds(t, "Close", received.Close())
+}
+
+// sends has conn send text and the descriptors.
+func sends(t *testing.T, conn *net.UnixConn, text []byte, fds ...int) {
+	t.Helper()
+	_, _, err := conn.WriteMsgUnix(text, syscall.UnixRights(fds...), nil)
+	succeeds(t, "WriteMsgUnix", err)
+}
+
+func TestWhatIsReceivedIsNoLongerThanTheReceiverAllows(t *testing.T) {
+	survives(t, func(t *testing.T) {
+		one, other := connection(t, syscall.SOCK_STREAM)
+		file, err := os.Create(filepath.Join(t.TempDir(), "large"))
+		succeeds(t, "Create", err)
+		defer file.Close()
+		const large = 4 << 40
+		if err := file.Truncate(large); err != nil {
+			programtest.Skip(t, "no file of %d bytes: %v", int64(large), err)
+		}
+		leave(t, 8<<30)
+		var taken int64
+		for range 52 { // As many as took all addresses that there are.
+			sends(t, one, message(messageMagic, 0, large), int(file.Fd()))
+			_, err := Receive(other, nil)
+			wants(t, "Receive", err, ErrLimit)
+			sends(t, one, message(messageMagic, 0, 100<<20), int(file.Fd()))
+			m, err := Receive(other, &Options{Limit: 100 << 20})
+			succeeds(t, "Receive", err)
+			defer m.Close()
+			taken += m.Len()
+		}
+		if taken != 52*100<<20 {
+			t.Error(taken)
+		}
+		sends(t, one, message(messageMagic, 0, 100), int(file.Fd()))
+		_, err = Receive(other, &Options{Limit: 99})
+		wants(t, "Receive", err, ErrLimit)
+		_, err = Receive(other, &Options{Limit: -1})
+		wants(t, "Receive", err, ErrInvalid)
+	})
+}
+
+// sendsAPart has one send the beginning of a message, with its descriptor.
+func sendsAPart(t *testing.T, one *net.UnixConn) {
+	t.Helper()
+	m := memfd(t, 10)
+	file, err := m.File(0)
+	succeeds(t, "File", err)
+	sends(t, one, []byte("memma"), int(file.Fd()))
+	succeeds(t, "Close", file.Close())
+	succeeds(t, "Close", m.Close())
+}
+
+func TestTheRestOfAMessageIsWaitedForUntilTheDeadline(t *testing.T) {
+	one, other := connection(t, syscall.SOCK_STREAM)
+	before := openDescriptors(t)
+	sendsAPart(t, one)
+	succeeds(t, "SetReadDeadline", other.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+	_, err := Receive(other, nil)
+	wants(t, "Receive", err, os.ErrDeadlineExceeded)
+	if now := openDescriptors(t); now != before {
+		t.Errorf("%d descriptors are left open", now-before)
+	}
+}
+
+func TestTheRestOfAMessageIsWaitedForUntilTheContextIsDone(t *testing.T) {
+	one, other := connection(t, syscall.SOCK_STREAM)
+	sendsAPart(t, one)
+	ctx, cancel := context.WithCancel(context.Background())
+	go cancel()
+	_, err := ReceiveContext(ctx, other, nil)
+	wants(t, "ReceiveContext", err, context.Canceled)
+	_, err = ReceiveContext(ctx, other, nil)
+	wants(t, "ReceiveContext, cancelled before", err, context.Canceled)
+	succeeds(t, "Write", failing(one.Write([]byte("after"))))
+	succeeds(t, "Read without a deadline", failing(other.Read(make([]byte, 5))))
+}
+
+func failing(_ int, err error) error { return err }
+
+func TestAContextThatIsNotDoneLeavesTheDeadline(t *testing.T) {
+	one, other := connection(t, syscall.SOCK_STREAM)
+	m := memfd(t, 10)
+	succeeds(t, "SetReadDeadline", other.SetReadDeadline(time.Now().Add(time.Hour)))
+	succeeds(t, "Send", m.Send(one, 0))
+	received, err := ReceiveContext(context.Background(), other, nil)
+	succeeds(t, "ReceiveContext", err)
+	succeeds(t, "Close", received.Close())
+	_, err = ReceiveContext(context.Background(), nil, nil)
+	wants(t, "from nowhere", err, ErrInvalid)
+}
+
+func TestAShortDatagramDoesNotTakeTheNext(t *testing.T) {
+	for _, kind := range []int{syscall.SOCK_SEQPACKET, syscall.SOCK_DGRAM} {
+		one, other := connection(t, kind)
+		m := memfd(t, 10)
+		file, err := m.File(0)
+		succeeds(t, "File", err)
+		defer file.Close()
+		sends(t, one, []byte("memma"), int(file.Fd()))
+		succeeds(t, "Send", m.Send(one, 0))
+		succeeds(t, "SetReadDeadline", other.SetReadDeadline(time.Now().Add(time.Minute)))
+		_, err = Receive(other, nil)
+		wants(t, "Receive of a part", err, ErrInvalid)
+		received, err := Receive(other, nil)
+		succeeds(t, "Receive", err)
+		succeeds(t, "Close", received.Close())
+		sends(t, one, nil, int(file.Fd()))
+		_, err = Receive(other, nil)
+		if !errors.Is(err, ErrInvalid) && !errors.Is(err, io.EOF) {
+			t.Errorf("nothing: %v", err)
+		}
+	}
+}
+
+// What has no seals may be a file of a file system that never says how long it is.
+func TestASealIsAskedForBeforeAnythingElse(t *testing.T) {
+	folder, err := os.Open(t.TempDir())
+	succeeds(t, "Open", err)
+	defer folder.Close()
+	one, other := connection(t, syscall.SOCK_STREAM)
+	sends(t, one, message(messageMagic, 1<<40, 1<<40), int(folder.Fd()))
+	_, err = Receive(other, &Options{Flags: Sealed})
+	wants(t, "Receive", err, ErrUnsealed)
 }
