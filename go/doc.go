@@ -57,4 +57,7 @@
 //
 // A Map that is dropped without Close is closed by the garbage collector and counted by [Leaks]. With
 // MEMMAP_LEAKS=1 in the environment, the stack that opened it is printed.
+//
+// No variable of the environment is heeded in a program that has more rights than who started it, as with
+// secure_getenv(3).
 package memmap

@@ -1,9 +1,6 @@
 package memmap
 
-import (
-	"os"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // The states of guarding. The first mapping decides: it installs the guard, unless somebody was against it.
 const (
@@ -16,7 +13,7 @@ const (
 var guarding atomic.Uint32
 
 func init() {
-	if os.Getenv("MEMMAP_GUARD") == "off" {
+	if variable("MEMMAP_GUARD") == "off" {
 		guarding.Store(guardOff)
 	}
 }
@@ -27,7 +24,8 @@ var (
 )
 
 // DisableGuard has lost pages end the program, as they do without this package: by the runtime's fatal
-// error, or a panic under [runtime/debug.SetPanicOnFault]. MEMMAP_GUARD=off in the environment does the same.
+// error, or a panic under [runtime/debug.SetPanicOnFault]. MEMMAP_GUARD=off in the environment does the same,
+// but not in a program that has more rights than who started it (secure_getenv(3)).
 //
 // It is to be called before the first mapping, which installs the guard: after that it is [ErrInvalid]
 // and changes nothing, since a signal handler can't be taken away safely.

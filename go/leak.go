@@ -17,7 +17,7 @@ type origin struct {
 }
 
 var (
-	tracesLeaks = os.Getenv("MEMMAP_LEAKS") == "1"
+	tracesLeaks = variable("MEMMAP_LEAKS") == "1"
 	leaks       atomic.Int64
 )
 

@@ -28,6 +28,7 @@ mod cells;
 mod changes;
 mod claims;
 mod creation;
+mod environment;
 mod failures;
 mod faults;
 mod file;

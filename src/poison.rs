@@ -4,6 +4,7 @@
 //! A ring of entries that one atomic each guards: mappings are dropped by any thread, the fault handler
 //! included, and a fork may come at any time. A place that somebody is at is passed over.
 
+use crate::environment::variable;
 use crate::file::File;
 use crate::previous::{Signal, is_fault};
 use crate::slot::Span;
@@ -105,7 +106,7 @@ pub fn heed_environment() {
     if HEEDED.load(Ordering::Relaxed) || HEEDED.swap(true, Ordering::Relaxed) {
         return;
     }
-    let wish = std::env::var("MEMMAP_POISON").ok();
+    let wish = variable("MEMMAP_POISON");
     // If no handler can be installed, a stale pointer faults without being explained.
     match wish.and_then(|bytes| bytes.trim().parse().ok()) {
         None | Some(0) => {}

@@ -1,8 +1,7 @@
 """Installing the guard, at first use."""
 
-import os
-
 from . import _library
+from ._environment import variable
 from ._errors import raise_for
 
 pending = True
@@ -10,7 +9,7 @@ pending = True
 
 def wanted() -> bool:
     """Whether this process is to have the guard."""
-    return os.environ.get("MEMMAP_GUARD") != "off"
+    return variable("MEMMAP_GUARD") != "off"
 
 
 def install_guard() -> None:

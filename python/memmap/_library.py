@@ -5,12 +5,13 @@ ctypes and not cffi: it is in the standard library, and what runs often (slices,
 """
 
 import ctypes
-import os
 import struct
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
 from mmap import mmap
 from pathlib import Path
 from typing import Any
+
+from ._environment import variable
 
 SONAME = "libmemmap.so.0"
 
@@ -32,8 +33,8 @@ class Fault(ctypes.Structure):
 
 
 def path() -> str:
-    """The library: what MEMMAP_LIBRARY names, or the one of this package, or the system's."""
-    named = os.environ.get("MEMMAP_LIBRARY")
+    """The library: what MEMMAP_LIBRARY names, where that is heeded, or the one of this package, or the system's."""
+    named = variable("MEMMAP_LIBRARY")
     own = Path(__file__).with_name(SONAME)
     return named or (str(own) if own.exists() else SONAME)
 
@@ -41,10 +42,11 @@ def path() -> str:
 def _load() -> str:
     try:
         ctypes.CDLL(path())
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # A name that isn't text.
+        why = str(error) if str(error).isprintable() else ascii(str(error))
         raise ImportError(
             f"memmap needs {SONAME}: install the wheel of this platform, or name the library in "
-            f"MEMMAP_LIBRARY ({error})"
+            f"MEMMAP_LIBRARY, which -E and -I leave out ({why})"
         ) from None
     return path()
 

@@ -1,6 +1,9 @@
 /* Pointers into mappings that were closed. */
 
 #include <dlfcn.h>
+#include <grp.h>
+#include <sys/prctl.h>
+#include <sys/statvfs.h>
 
 #include "faults.h"
 
@@ -353,6 +356,49 @@ static void ended_before_the_first_mapping(void) {
     make_file("file", PAGE, 'x');
     CHECK(is_free(closed(1)));
     unlink("file");
+}
+
+/* Makes `program` a copy of this one that has its owner's rights, whoever starts it; 0 where that can't be. */
+static int privileged_copy(void) {
+    static char bytes[1 << 16];
+    struct statvfs system;
+    ssize_t len;
+    int from, to;
+    if (getenv("MEMMAP_RUN") != NULL || geteuid() != 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
+        return 0;
+    if (statvfs(".", &system) != 0 || (system.f_flag & (ST_NOSUID | ST_NOEXEC)) != 0)
+        return 0;
+    from = open("/proc/self/exe", O_RDONLY);
+    to = open("program", O_WRONLY | O_CREAT | O_EXCL, 0700);
+    while (from >= 0 && (len = read(from, bytes, sizeof bytes)) > 0)
+        CHECK(write(to, bytes, (size_t)len) == len);
+    CHECK(fchmod(to, 04755) == 0);
+    return close(from) == 0 && close(to) == 0;
+}
+
+static void starts_with_poison_as_another_user(void) {
+    setenv("MEMMAP_POISON", "1", 1);
+    CHECK(setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
+    execl("./program", "program", ".", "heeds_nobody", (char *)NULL);
+    CHECK(0);
+}
+
+static void heeds_nobody(void) {
+    CHECK(getuid() == 65534 && geteuid() == 0);
+    make_file("file", PAGE, 'x');
+    CHECK(is_free(closed(1)));
+    CHECK_OK(memmap_poison_closed(UINT64_MAX)); /* The program itself has its say. */
+    CHECK(is_kept(closed(1)));
+    unlink("file");
+}
+
+static void a_privileged_program_does_not_heed_the_environment(void) {
+    if (!privileged_copy()) {
+        skip("it takes root, and a file system that heeds the set-user-ID bit");
+        return;
+    }
+    in_child(starts_with_poison_as_another_user);
+    unlink("program");
 }
 
 static void starts_with_poison_and_guards(void) {
