@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"slices"
+	"strconv"
 	"syscall"
 )
 
@@ -21,12 +23,26 @@ type Error struct {
 	Err  error
 }
 
-// Error is the operation, the path and the reason as one line.
+// Error is the operation, the path and the reason as one line. A path that could be taken for something else on a terminal
+// or in a log, since it has quotation marks, backslashes or what isn't printable, is as [strconv.Quote] has it; e.Path is
+// as it was given.
 func (e *Error) Error() string {
-	if e.Path == "" {
-		return fmt.Sprintf("memmap: %s: %v", e.Op, e.Err)
+	why := fmt.Sprint(e.Err)
+	if addressed := (*net.OpError)(nil); errors.As(e.Err, &addressed) {
+		why = quoted(why) // The address of a socket is its peer's to choose.
 	}
-	return fmt.Sprintf("memmap: %s %s: %v", e.Op, e.Path, e.Err)
+	if e.Path == "" {
+		return fmt.Sprintf("memmap: %s: %s", e.Op, why)
+	}
+	return fmt.Sprintf("memmap: %s %s: %s", e.Op, quoted(e.Path), why)
+}
+
+// quoted is text itself where that shows what it is, which a quotation mark at its beginning doesn't.
+func quoted(text string) string {
+	if safe := strconv.Quote(text); safe != `"`+text+`"` {
+		return safe
+	}
+	return text
 }
 
 // Unwrap is e.Err.
@@ -78,7 +94,7 @@ var (
 	// Beside it stands a [FaultError], for [errors.As], that says which.
 	ErrFault error = &reason{"pages behind the mapping are gone: the file was truncated, or its device failed or is full", nil}
 	// ErrLimit is a limit that was reached, of the system or of the [Options].
-	ErrLimit error = &reason{"a limit forbids it: address space, memory, vm.max_map_count (number of mappings), RLIMIT_FSIZE (size of a file), or what others may have this process take (Options.Limit)", nil}
+	ErrLimit error = &reason{"a system limit forbids it: address space, memory, vm.max_map_count (number of mappings) or RLIMIT_FSIZE (size of a file); or the Limit of the Options does", nil}
 	// ErrBusy is a mapping that is viewed and would be moved or cut.
 	ErrBusy error = &reason{"the mapping is viewed, and this would move or cut it: end the views first, wait for them by ResizeContext, or open it with a Capacity", nil}
 	// ErrTimeout is a wait that took as long as was allowed. It counts as os.ErrDeadlineExceeded too.

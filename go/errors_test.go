@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // What a program asks of errors that it has from package os.
@@ -67,5 +70,52 @@ func TestAnErrorIsAPathErrorForWhoAsksForOne(t *testing.T) {
 		if !errors.As(err, &ours) || full.Err != ours.Err || errors.As(err, new(*os.LinkError)) {
 			t.Errorf("%v is %v", err, ours)
 		}
+	}
+}
+
+// What a terminal obeys, what looks like a line of somebody else's, and what is as people write names.
+func TestANameInAnErrorIsQuotedWhereItHasTo(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	for name, want := range map[string]string{
+		"plain":      "plain",
+		"a b: Größe": "a b: Größe",
+		long:         long,
+		"a\nb":       `"a\nb"`,
+		"\x1b[2J":    `"\x1b[2J"`,
+		"\xff":       `"\xff"`,
+		"\u202egpj":  `"\u202egpj"`,
+		`"a"`:        `"\"a\""`,
+	} {
+		_, err := Open(name, nil)
+		reason := err.(*Error).Err
+		if text := err.Error(); text != "memmap: open "+want+": "+reason.Error() {
+			t.Errorf("%q: %s", name, text)
+		}
+		if path := err.(*Error).Path; path != name {
+			t.Errorf("the path is %q", path)
+		}
+	}
+}
+
+func TestTheAddressOfAPeerForgesNoLine(t *testing.T) {
+	address := net.UnixAddr{Name: filepath.Join(t.TempDir(), "\x1b[2J\nmemmap: all is well"), Net: "unix"}
+	listener, err := net.ListenUnix("unix", &address)
+	succeeds(t, "ListenUnix", err)
+	defer listener.Close()
+	conn, err := net.DialUnix("unix", nil, &address)
+	succeeds(t, "DialUnix", err)
+	defer conn.Close()
+	succeeds(t, "SetReadDeadline", conn.SetReadDeadline(time.Unix(1, 0)))
+	_, err = Receive(conn, nil)
+	wants(t, "Receive", err, os.ErrDeadlineExceeded)
+	if text := err.Error(); strings.ContainsAny(text, "\x1b\n") || !strings.Contains(text, "all is well") {
+		t.Errorf("%q", text)
+	}
+}
+
+func TestALeaksReportIsQuoted(t *testing.T) {
+	leaked := &origin{path: "a\nb\x1b[2J\xff"}
+	if text := leaked.report(); !strings.Contains(text, `"a\nb\x1b[2J\xff"`) {
+		t.Error(text)
 	}
 }

@@ -29,6 +29,11 @@ static NEWEST: AtomicUsize = AtomicUsize::new(0);
 static OLDEST: AtomicUsize = AtomicUsize::new(0);
 static RING: [Entry; ENTRIES] = [const { Entry::empty() }; ENTRIES];
 
+/// How many bytes of a name are kept.
+const NAME: usize = 96;
+/// Each of them may be four in the line that names it.
+const LINE: usize = 224 + 4 * NAME;
+
 const EMPTY: u32 = 0;
 const BUSY: u32 = 1;
 const FULL: u32 = 2;
@@ -44,7 +49,7 @@ unsafe impl Sync for Entry {}
 /// A mapping that was.
 struct Closed {
     pages: Span,
-    name: Text<96>,
+    name: Text<NAME>,
 }
 
 impl Entry {
@@ -203,7 +208,7 @@ fn explain(address: usize) {
     let found = RING.iter().find_map(|entry| {
         entry.at(FULL, |closed| {
             let here = closed.pages.holds(address);
-            let mut text = Text::<320>::EMPTY;
+            let mut text = Text::<LINE>::EMPTY;
             if here {
                 // What doesn't fit is cut, and nothing else can fail.
                 let _ = writeln!(
@@ -255,11 +260,21 @@ impl<const N: usize> fmt::Write for Text<N> {
     }
 }
 
+/// As a name that whoever made it may have made to be taken for something else on a terminal or in a log: in
+/// quotation marks, and byte by byte what is no ASCII character with a shape of its own.
 impl<const N: usize> fmt::Display for Text<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            std::str::from_utf8(&self.bytes[..self.len])
-                .unwrap_or("a file with a name that is not text"),
-        )
+        f.write_char('"')?;
+        for byte in &self.bytes[..self.len] {
+            match byte {
+                b'"' | b'\\' => write!(f, "\\{}", *byte as char)?,
+                b' '..=b'~' => f.write_char(*byte as char)?,
+                _ => write!(f, "\\x{byte:02x}")?,
+            }
+        }
+        f.write_str(match self.len == N {
+            true => "\"...", // Or cut.
+            false => "\"",
+        })
     }
 }

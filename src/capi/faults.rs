@@ -189,7 +189,9 @@ fn descriptor(fd: c_int) -> Result<Option<c_int>> {
 /// it was, before the process dies. It costs address space and no memory. 0 ends it.
 ///
 /// MEMMAP_POISON=1 in the environment does the same with plenty of bytes, and a larger number with that
-/// many, from the first mapping on.
+/// many, from the first mapping on; not in a program that has more rights than who started it (secure_getenv(3)).
+///
+/// The name of the file is in quotation marks, its first 96 bytes, with what isn't printable ASCII as \xNN.
 ///
 /// Statuses: an errno of sigaction(2).
 #[unsafe(no_mangle)]

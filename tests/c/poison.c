@@ -77,8 +77,8 @@ static void a_stale_pointer_dies_at_once_and_is_named(void) {
     CHECK(is_kept(stale) && is_kept(stale + 3 * PAGE - 1));
     CHECK(getcwd(folder, sizeof folder) != NULL);
     snprintf(wanted, sizeof wanted,
-             "libmemmap: use after close: %p is byte 100 of a mapping of %u bytes of %s/file that was "
-             "closed\n",
+             "libmemmap: use after close: %p is byte 100 of a mapping of %u bytes of \"%s/file\" that "
+             "was closed\n",
              (void *)(stale + 100), (unsigned)(3 * PAGE), folder);
     if (!CHECK(strcmp(wanted, last_words(touches_a_stale_pointer)) == 0))
         printf("wanted %sgot %s", wanted, last_words(touches_a_stale_pointer));
@@ -259,6 +259,36 @@ static void threads_that_close_at_once_keep_no_more_than_the_budget(void) {
     CHECK_EQUAL(before.map_count, after.map_count);
 }
 
+/* ---- Names that are made to be taken for something else ---- */
+
+static void a_name_forges_no_line(void) {
+    static const char *const names[][2] = {
+        {"a\nb", "a\\x0ab\" that was closed\n"},
+        {"\x1b[2J", "\\x1b[2J\" that was closed\n"},
+        {"\xff\xfe", "\\xff\\xfe\" that was closed\n"},
+        {"\xc3\xa4\xc2\x9b", "\\xc3\\xa4\\xc2\\x9b\" that was closed\n"},
+        {"say \"x\" that was closed", "say \\\"x\\\" that was closed\" that was closed\n"},
+        {"back\\slash", "back\\\\slash\" that was closed\n"},
+        {"\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
+         "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n",
+         "\\x0a\\x0a\"... that was closed\n"},
+    };
+    const char *line, *end;
+    size_t i;
+    CHECK_OK(memmap_poison_closed(UINT64_MAX));
+    for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+        make_file(names[i][0], PAGE, 'x');
+        CHECK_OK(memmap_open(names[i][0], NULL, &handle));
+        stale = address_of(handle);
+        CHECK_OK(memmap_close(handle));
+        line = last_words(touches_a_stale_pointer);
+        end = strstr(line, names[i][1]);
+        if (!CHECK(end != NULL && end[strlen(names[i][1])] == 0 && strchr(line, '\n')[1] == 0))
+            printf("%s", line);
+        unlink(names[i][0]);
+    }
+}
+
 /* ---- By the environment: in a program that is started anew ---- */
 
 static const char *itself;
@@ -333,7 +363,7 @@ static void poisoned(void) {
     make_file("file", PAGE, 'x');
     stale = closed(1);
     CHECK(is_kept(stale));
-    CHECK(strstr(last_words(touches_a_stale_pointer), "/file that was closed\n") != NULL);
+    CHECK(strstr(last_words(touches_a_stale_pointer), "/file\" that was closed\n") != NULL);
     unlink("file");
 }
 
@@ -443,13 +473,16 @@ int main(int argc, char **argv) {
         BEHAVIOUR(what_is_kept_costs_no_memory),
         BEHAVIOUR(threads_that_close_at_once_keep_no_more_than_the_budget),
         BEHAVIOUR(a_fork_while_another_thread_installs_the_handler_finds_the_one_before),
+        BEHAVIOUR(a_name_forges_no_line),
         BEHAVIOUR(the_environment_asks_for_it_too),
+        BEHAVIOUR(a_privileged_program_does_not_heed_the_environment),
         BEHAVIOUR(the_environment_is_heeded_also_where_a_region_is_guarded_first),
         BEHAVIOUR(a_call_has_the_last_word_over_the_environment),
     };
     static const struct behaviour by_environment[] = {
         BEHAVIOUR(poisoned),
         BEHAVIOUR(poisoned_with_a_budget),
+        BEHAVIOUR(heeds_nobody),
         BEHAVIOUR(ended_before_the_first_mapping),
         BEHAVIOUR(a_region_is_the_first_mapping),
     };

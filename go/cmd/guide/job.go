@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"libmemmap/memmap"
+	"libmemmap/memmap/internal/plain"
 )
 
 // do runs the guide's flow. Each step prints what it did, and what the file says without mmap.
@@ -48,13 +49,13 @@ func (j job) open(out io.Writer) ([]byte, error) {
 	if j.create < 0 {
 		data, err := basicMmap(j.path)
 		if err == nil {
-			step(out, "basicMmap", "%s, %d bytes", j.path, len(data))
+			step(out, "basicMmap", "%s, %d bytes", plain.Name(j.path), len(data))
 		}
 		return data, err
 	}
 	data, err := createMmapFile(j.path, j.create)
 	if err == nil {
-		step(out, "createMmapFile", "%s, %d bytes", j.path, len(data))
+		step(out, "createMmapFile", "%s, %d bytes", plain.Name(j.path), len(data))
 	}
 	return data, err
 }
@@ -68,7 +69,7 @@ func (j job) compare(out io.Writer, data []byte) error {
 		return err
 	}
 	if status.Mode().IsRegular() && status.Size() != int64(len(data)) { // A block device has size 0.
-		return fmt.Errorf("%s has %d bytes, but %d are mapped", j.path, status.Size(), len(data))
+		return fmt.Errorf("%s has %d bytes, but %d are mapped", plain.Name(j.path), status.Size(), len(data))
 	}
 	n := min(len(data), compared)
 	if err := j.same(data[:n], 0); err != nil {
@@ -81,7 +82,7 @@ func (j job) compare(out io.Writer, data []byte) error {
 	kind := "the same"
 	if j.create >= 0 {
 		if len(bytes.TrimLeft(data[:n], "\x00")) != 0 {
-			return fmt.Errorf("%s is new but not all zero", j.path)
+			return fmt.Errorf("%s is new but not all zero", plain.Name(j.path))
 		}
 		kind = "zero"
 	}
@@ -91,12 +92,12 @@ func (j job) compare(out io.Writer, data []byte) error {
 
 func (j job) write(out io.Writer, data []byte) error {
 	if j.at > int64(len(data)) {
-		return fmt.Errorf("offset %d is past the end: %s has %d bytes", j.at, j.path, len(data))
+		return fmt.Errorf("offset %d is past the end: %s has %d bytes", j.at, plain.Name(j.path), len(data))
 	}
 	err := writeToMmap(data[j.at:], []byte(j.text))
 	if errors.Is(err, memmap.ErrRange) {
 		return fmt.Errorf("%d bytes at offset %d don't fit: %s has %d bytes; nothing was written",
-			len(j.text), j.at, j.path, len(data))
+			len(j.text), j.at, plain.Name(j.path), len(data))
 	}
 	if err != nil {
 		return err
@@ -118,10 +119,10 @@ func (j job) same(want []byte, at int64) error {
 	defer file.Close()
 	got := make([]byte, len(want))
 	if _, err := file.ReadAt(got, at); err != nil {
-		return fmt.Errorf("reading %s again: %w", j.path, err)
+		return fmt.Errorf("reading %s again: %w", plain.Name(j.path), err)
 	}
 	if !bytes.Equal(got, want) {
-		return fmt.Errorf("%s holds other bytes than its mapping (somebody else may be writing to it)", j.path)
+		return fmt.Errorf("%s holds other bytes than its mapping (somebody else may be writing to it)", plain.Name(j.path))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"libmemmap/memmap"
+	"libmemmap/memmap/internal/plain"
 )
 
 // The guide's functions, under the guide's names.
@@ -42,7 +43,7 @@ func main() {
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(os.Stderr, "guide:", err)
+	fmt.Fprintln(os.Stderr, "guide:", plain.Error(err))
 	if errors.As(err, &wrongUse{}) {
 		fmt.Fprintln(os.Stderr, "guide -h shows how to use it")
 		os.Exit(2)
@@ -66,7 +67,7 @@ func run(args []string, out io.Writer) error {
 		}
 		defer os.RemoveAll(folder)
 		j.path = filepath.Join(folder, "sample.bin")
-		fmt.Fprintf(out, "No file named: using %s, removed again at the end.\n\n", j.path)
+		fmt.Fprintf(out, "No file named: using %s, removed again at the end.\n\n", plain.Name(j.path))
 		if j.create < 0 {
 			if err := os.WriteFile(j.path, []byte(sample), 0o644); err != nil {
 				return err

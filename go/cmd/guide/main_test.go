@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -161,6 +162,24 @@ func TestHelpIsNoFailure(t *testing.T) {
 		shows(t, out, "Usage: guide", "-create SIZE", "-write TEXT", "-at OFFSET")
 		if errs != "" {
 			t.Error(errs)
+		}
+	}
+}
+
+// What a terminal obeys, and what looks like a line of somebody else's.
+func TestANameIsShownQuoted(t *testing.T) {
+	for _, name := range []string{"a\nb", "\x1b[2J", "\xff", strings.Repeat("\n", 200)} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte("Hello"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := guide(t, 0, path)
+		shows(t, out, "basicMmap       "+strconv.Quote(path)+", 5 bytes\n")
+		_, errs := guide(t, 1, path+"\n")
+		shows(t, errs, strconv.Quote(path+"\n")+": ")
+		_, wrong := guide(t, 2, "-"+name)
+		if strings.Count(errs, "\n") != 1 || strings.Count(wrong, "\n") != 2 || strings.ContainsAny(out+errs+wrong, "\x1b\xff") {
+			t.Errorf("%q\n%q\n%q", out, errs, wrong)
 		}
 	}
 }

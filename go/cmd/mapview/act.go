@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"libmemmap/memmap"
+	"libmemmap/memmap/internal/plain"
 )
 
 var errInterrupted = errors.New("interrupted")
@@ -31,7 +32,7 @@ func prefault(s screen, f file) error {
 			drawn = time.Now()
 		}
 		if interrupted.Err() != nil {
-			return fmt.Errorf("%s: %w after %s of %s", f.path, errInterrupted, size(done), size(all))
+			return fmt.Errorf("%s: %w after %s of %s", plain.Name(f.path), errInterrupted, size(done), size(all))
 		}
 		if err := f.m.Prefault(done, min(atOnce, all-done), memmap.PrefaultRead); err != nil {
 			return err

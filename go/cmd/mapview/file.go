@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"libmemmap/memmap"
+	"libmemmap/memmap/internal/plain"
 )
 
 var pageSize = int64(os.Getpagesize())
@@ -19,7 +20,7 @@ type file struct {
 func (f file) pages() int64 { return (f.m.Len() + pageSize - 1) / pageSize }
 
 func (f file) title() string {
-	return fmt.Sprintf("%s: %s, %d pages of %s", f.path, size(f.m.Len()), f.pages(), size(pageSize))
+	return fmt.Sprintf("%s: %s, %d pages of %s", plain.Name(f.path), size(f.m.Len()), f.pages(), size(pageSize))
 }
 
 // caveat says when the kernel does not tell the truth (mincore(2)): the page cache of other people's files is

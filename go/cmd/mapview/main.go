@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"libmemmap/memmap"
+	"libmemmap/memmap/internal/plain"
 )
 
 const usage = `Usage: mapview [-prefault | -evict] FILE...
@@ -36,7 +37,7 @@ func main() {
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(os.Stderr, "mapview:", err)
+	fmt.Fprintln(os.Stderr, "mapview:", plain.Error(err))
 	if errors.As(err, &wrongUse{}) {
 		fmt.Fprintln(os.Stderr, "mapview -h shows how to use it")
 		os.Exit(2)
@@ -89,7 +90,7 @@ func each(paths []string, errs io.Writer, do func(path string) error) (last erro
 			continue
 		}
 		if last != nil {
-			fmt.Fprintln(errs, "mapview:", last)
+			fmt.Fprintln(errs, "mapview:", plain.Error(last))
 		}
 		last = err
 		if errors.Is(err, errInterrupted) {

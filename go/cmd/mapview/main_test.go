@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -224,5 +225,23 @@ func TestAFileOfSomebodyElseIsNoted(t *testing.T) {
 	own, _ := mapview(t, 0, path)
 	if strings.Contains(own, "note:") {
 		t.Errorf("noted of an own file:\n%s", own)
+	}
+}
+
+// What a terminal obeys, and what looks like a line of somebody else's.
+func TestANameIsShownQuoted(t *testing.T) {
+	for _, name := range []string{"a\nb", "\x1b[2J", "\xff", strings.Repeat("\n", 200)} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte("Hello"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := mapview(t, 0, path)
+		shows(t, out, strconv.Quote(path)+": 5 bytes, ")
+		_, errs := mapview(t, 1, path+"\n", path+"\n")
+		_, wrong := mapview(t, 2, "-"+name)
+		shows(t, errs, strconv.Quote(path+"\n")+": ")
+		if strings.Count(errs, "\n") != 2 || strings.Count(wrong, "\n") != 2 || strings.ContainsAny(out+errs+wrong, "\x1b\xff") {
+			t.Errorf("%q\n%q\n%q", out, errs, wrong)
+		}
 	}
 }
