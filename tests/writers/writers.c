@@ -304,6 +304,61 @@ static void creating_beside_an_appender(void) {
     unlink("file");
 }
 
+/* ---- Beside threads that read ------------------------------------------------------------- */
+
+static atomic_int reading;
+
+/* Reads the last byte, again and again: a length that is told has bytes, also the moment it is told. */
+static void *read_the_end(void *nothing) {
+    uint64_t len = 0;
+    uint8_t byte = 0;
+    (void)nothing;
+    while (atomic_load(&reading)) {
+        CHECK_OK(memmap_len(handle, &len));
+        if (!CHECK_OK(memmap_read(handle, len - 1, &byte, 1)))
+            break;
+    }
+    return NULL;
+}
+
+static void beside_readers(const memmap_options *options, void (*call)(void)) {
+    pthread_t threads[2];
+    int round, i;
+    seed();
+    make_the_file(options);
+    CHECK_OK(memmap_guard_install());
+    atomic_store(&reading, 1);
+    for (i = 0; i < 2; i++)
+        CHECK(pthread_create(&threads[i], NULL, read_the_end, NULL) == 0);
+    for (round = 0; round < rounds() / 3 && failures == 0; round++)
+        call();
+    atomic_store(&reading, 0);
+    for (i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_OK(memmap_close(handle));
+    unlink("file");
+}
+
+static void grow_by_pages(void) { CHECK_OK(memmap_resize(handle, length_of(handle) + 1 + below(2 * PAGE))); }
+
+/* Somebody else makes the file longer, and this follows. */
+static void follow_by_pages(void) {
+    CHECK(truncate("file", (off_t)(size_of("file") + 1 + below(2 * PAGE))) == 0);
+    refreshed();
+}
+
+static void readers_of_what_grows_in_place_lose_nothing(void) {
+    beside_readers(READ_WRITE(.capacity = 64 << 20, .flags = MEMMAP_SPARSE), grow_by_pages);
+}
+
+static void readers_of_what_grows_by_moving_lose_nothing(void) {
+    beside_readers(READ_WRITE(.flags = MEMMAP_SPARSE), grow_by_pages);
+}
+
+static void readers_of_what_follows_lose_nothing(void) {
+    beside_readers(READ_WRITE(.capacity = 64 << 20), follow_by_pages);
+}
+
 /* ---- Beside who overwrites --------------------------------------------------------------- */
 
 enum { SLOTS = 512, SLOT = 40 };
@@ -693,6 +748,9 @@ int main(int argc, char **argv) {
         BEHAVIOUR(protecting_beside_an_appender),
         BEHAVIOUR(opening_beside_an_appender),
         BEHAVIOUR(creating_beside_an_appender),
+        BEHAVIOUR(readers_of_what_grows_in_place_lose_nothing),
+        BEHAVIOUR(readers_of_what_grows_by_moving_lose_nothing),
+        BEHAVIOUR(readers_of_what_follows_lose_nothing),
         BEHAVIOUR(every_call_beside_an_overwriter),
         BEHAVIOUR(every_call_beside_who_cuts_what_moves),
         BEHAVIOUR(every_call_beside_who_cuts_in_place),
