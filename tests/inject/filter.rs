@@ -4,6 +4,8 @@
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 /// A system call that is to fail: which of those that are made, from 0 on, and by which errno.
@@ -39,8 +41,26 @@ pub fn unmap_what_is_left() {
     }
 }
 
+type Work = Box<dyn FnOnce() + Send>;
+
+/// What is to be done by a thread that nobody looks at.
+static UNWATCHED: OnceLock<Mutex<Sender<Work>>> = OnceLock::new();
+
+/// What `work` answers in a thread whose system calls nobody looks at, which takes a fraction of the time.
+pub fn unwatched<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    let (done, answer) = channel();
+    let work = Box::new(move || done.send(work()).expect("somebody waits for it"));
+    let queue = UNWATCHED.get().expect("it was made first");
+    let sent = queue.lock().expect("nobody panics with it").send(work);
+    sent.expect("the thread lives");
+    answer.recv().expect("it has been done")
+}
+
 /// Runs `work` in a thread whose system calls are looked at; the error says why that can't be.
 pub fn watch(work: impl FnOnce() + Send) -> io::Result<()> {
+    let (queue, works) = channel::<Work>();
+    UNWATCHED.get_or_init(|| Mutex::new(queue));
+    thread::spawn(move || works.into_iter().for_each(|work| work()));
     thread::scope(|scope| {
         let watched = scope.spawn(|| {
             install()?;

@@ -1,6 +1,7 @@
 //! What a case has to work with: a folder, a file, a mapping of it, and what the call hands out.
 
 use super::abi::{self, Filled, Handle, Options, Status};
+use super::filter::unwatched;
 use super::state::State;
 use std::ffi::{CString, c_void};
 use std::fs::{self, File, OpenOptions};
@@ -64,8 +65,12 @@ impl Stage {
     }
 
     fn state_of(&self, regions: &[Range<usize>]) -> State {
-        let folders = [(&*self.folder, ""), (&*self.memory, &*self.shared)];
-        State::now(&folders, regions, self.told())
+        let (folder, memory) = (self.folder.clone(), self.memory.clone());
+        let (shared, regions, told) = (self.shared.clone(), regions.to_vec(), self.told());
+        unwatched(move || {
+            let folders = [(&*folder, ""), (&*memory, &*shared)];
+            State::now(&folders, &regions, told)
+        })
     }
 
     /// What the library says of the mapping, and how many it has.
