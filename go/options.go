@@ -57,7 +57,8 @@ const (
 	NoDump Flags = C.MEMMAP_NO_DUMP
 	// Locked keeps all pages in memory. RLIMIT_MEMLOCK is the limit: ErrLimit.
 	Locked Flags = C.MEMMAP_LOCKED
-	// Sealed has FromFile and Receive refuse a file that is not sealed against shrinking, with ErrUnsealed.
+	// Sealed has FromFile and Receive refuse a file that is not sealed against shrinking, with ErrUnsealed. What others can
+	// still do to one that is, [Map.Seals] tells: see [SealShrink].
 	Sealed Flags = C.MEMMAP_SEALED
 )
 

@@ -10,13 +10,16 @@ type Seals uint32
 const (
 	// SealSeal has no further seal added.
 	SealSeal Seals = C.MEMMAP_SEAL_SEAL
-	// SealShrink keeps the file from getting shorter, so that no page that is mapped ever goes.
+	// SealShrink keeps the file from getting shorter, so that nobody can cut it under a mapping. What it holds may go
+	// all the same: a hole that a peer punches reads as zeros, and nothing tells of it. SealWrite and SealFutureWrite
+	// forbid that.
 	SealShrink Seals = C.MEMMAP_SEAL_SHRINK
-	// SealGrow keeps the file from getting longer.
+	// SealGrow keeps the file from getting longer. It may take more memory all the same, up to its length: a hole takes
+	// some when it is first read, too.
 	SealGrow Seals = C.MEMMAP_SEAL_GROW
 	// SealWrite ends all writing. It takes that nobody has the file mapped for writing, else it is EBUSY.
 	SealWrite Seals = C.MEMMAP_SEAL_WRITE
-	// SealFutureWrite leaves writing to the mappings that are there already.
+	// SealFutureWrite leaves writing to the mappings that are there already. Nobody punches holes.
 	SealFutureWrite Seals = C.MEMMAP_SEAL_FUTURE_WRITE
 )
 

@@ -141,7 +141,8 @@
 
 /**
  * Flag of memmap_from_fd: refuse a file that is not sealed against shrinking (MEMMAP_ERR_UNSEALED). Of one
- * that is, nobody can take pages away from under the mapping, whoever has its descriptor; see memmap_seal.
+ * that is, nobody can cut it under the mapping, whoever has its descriptor; what it holds may still change, and be zeroed
+ * without a fault, unless it is sealed against writing, which memmap_get_seals tells. See memmap_seal.
  */
 #define MEMMAP_SEALED (1 << 13)
 
@@ -168,23 +169,25 @@
 #define MEMMAP_SEAL_SEAL (1 << 0)
 
 /**
- * Seal: the file gets no shorter, so that no page that is mapped ever goes.
+ * Seal: the file gets no shorter, so that no access ends behind its end. What it holds may go all the same: a hole
+ * that a peer punches reads as zeros, which is no fault. MEMMAP_SEAL_WRITE and MEMMAP_SEAL_FUTURE_WRITE forbid that.
  */
 #define MEMMAP_SEAL_SHRINK (1 << 1)
 
 /**
- * Seal: the file gets no longer.
+ * Seal: the file gets no longer. It may take more memory all the same: up to its length, for holes that are written or
+ * read.
  */
 #define MEMMAP_SEAL_GROW (1 << 2)
 
 /**
- * Seal: nobody writes to it. It needs that nobody has it mapped for writing: EBUSY.
+ * Seal: nobody writes to it, or punches holes. It needs that nobody has it mapped for writing: EBUSY.
  */
 #define MEMMAP_SEAL_WRITE (1 << 3)
 
 /**
  * Seal: nobody writes to it but through mappings that are there already: the writer's. So none of those
- * who get its descriptor can.
+ * who get its descriptor can. Nobody punches holes, the writer neither.
  */
 #define MEMMAP_SEAL_FUTURE_WRITE (1 << 4)
 
@@ -1152,9 +1155,14 @@ memmap_status memmap_read_only_fd(memmap_handle handle,
  * `memmap_seal` adds seals, MEMMAP_SEAL_SHRINK and the others or'ed, to the mapping's file, which is
  * a memfd. They bind everybody who has the file, this process too, and are never taken away.
  *
- * With MEMMAP_SEAL_SHRINK no peer can make pages of the mapping vanish. MEMMAP_SEAL_FUTURE_WRITE leaves
- * writing to the mappings that are there now. MEMMAP_SEAL_WRITE ends it for all, and takes that nobody has
- * it mapped for writing: take a memmap_fd, close the mapping, map the descriptor read-only and seal that.
+ * With MEMMAP_SEAL_SHRINK no peer can cut the file under the mapping. Who may write to it may still punch a hole into it,
+ * which reads as zeros and is no fault: nothing tells of it. MEMMAP_SEAL_FUTURE_WRITE forbids that, and leaves writing to
+ * the mappings that are there now. MEMMAP_SEAL_WRITE ends it for all, and takes that nobody has it mapped for writing:
+ * take a memmap_fd, close the mapping, map the descriptor read-only and seal that.
+ *
+ * MEMMAP_SEAL_GROW keeps the file's length, not the memory that it takes: each page of a hole takes some when somebody
+ * first reads it through a mapping, memmap_find too. Who gets a file of a peer's can compare st_blocks of stat(2) with
+ * its length, and refuse what is longer than they want.
  *
  * Statuses: EPERM when the mapping is not read-write or the file is sealed against sealing; EBUSY;
  * MEMMAP_ERR_INVALID for an unknown seal; MEMMAP_ERR_UNSUPPORTED for what can't be sealed, and with

@@ -59,7 +59,8 @@ pub const NO_DUMP: u32 = 1 << 11;
 /// locked as they are touched.
 pub const LOCKED: u32 = 1 << 12;
 /// Flag of memmap_from_fd: refuse a file that is not sealed against shrinking (MEMMAP_ERR_UNSEALED). Of one
-/// that is, nobody can take pages away from under the mapping, whoever has its descriptor; see memmap_seal.
+/// that is, nobody can cut it under the mapping, whoever has its descriptor; what it holds may still change, and be zeroed
+/// without a fault, unless it is sealed against writing, which memmap_get_seals tells. See memmap_seal.
 pub const SEALED: u32 = 1 << 13;
 
 /// A set of wishes; see its constants.

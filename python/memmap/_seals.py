@@ -9,10 +9,10 @@ class Seals(enum.IntFlag):
     SEAL = 1
     """Add seals."""
     SHRINK = 2
-    """Make it shorter: no page of a mapping can vanish."""
+    """Make it shorter: nobody can cut it under a mapping. A hole that is punched reads as zeros, and nothing tells of it."""
     GROW = 4
-    """Make it longer."""
+    """Make it longer. It may take more memory all the same, up to its length, where holes are read or written."""
     WRITE = 8
-    """Write, by whatever mapping; it takes that none is writable."""
+    """Write, by whatever mapping, or punch holes; it takes that none is writable."""
     FUTURE_WRITE = 16
-    """Write, but by the mappings that are there now."""
+    """Write, but by the mappings that are there now, or punch holes."""

@@ -129,9 +129,14 @@ pub unsafe extern "C" fn memmap_read_only_fd(handle: Handle, fd: *mut c_int) -> 
 /// `memmap_seal` adds seals, MEMMAP_SEAL_SHRINK and the others or'ed, to the mapping's file, which is
 /// a memfd. They bind everybody who has the file, this process too, and are never taken away.
 ///
-/// With MEMMAP_SEAL_SHRINK no peer can make pages of the mapping vanish. MEMMAP_SEAL_FUTURE_WRITE leaves
-/// writing to the mappings that are there now. MEMMAP_SEAL_WRITE ends it for all, and takes that nobody has
-/// it mapped for writing: take a memmap_fd, close the mapping, map the descriptor read-only and seal that.
+/// With MEMMAP_SEAL_SHRINK no peer can cut the file under the mapping. Who may write to it may still punch a hole into it,
+/// which reads as zeros and is no fault: nothing tells of it. MEMMAP_SEAL_FUTURE_WRITE forbids that, and leaves writing to
+/// the mappings that are there now. MEMMAP_SEAL_WRITE ends it for all, and takes that nobody has it mapped for writing:
+/// take a memmap_fd, close the mapping, map the descriptor read-only and seal that.
+///
+/// MEMMAP_SEAL_GROW keeps the file's length, not the memory that it takes: each page of a hole takes some when somebody
+/// first reads it through a mapping, memmap_find too. Who gets a file of a peer's can compare st_blocks of stat(2) with
+/// its length, and refuse what is longer than they want.
 ///
 /// Statuses: EPERM when the mapping is not read-write or the file is sealed against sealing; EBUSY;
 /// MEMMAP_ERR_INVALID for an unknown seal; MEMMAP_ERR_UNSUPPORTED for what can't be sealed, and with

@@ -411,6 +411,63 @@ static void a_peer_cannot_truncate_a_sealed_file(void) {
     CHECK_OK(memmap_close(handle));
 }
 
+/* What MEMMAP_SEAL_SHRINK doesn't forbid, and the seals that do. */
+static void punches_a_hole(void) {
+    const int hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    CHECK_EQUAL(peer_truncates, fallocate(peer_fd, hole, 4096, 4096) == 0);
+    if (!peer_truncates)
+        CHECK(errno == EPERM);
+}
+
+static void a_peer_may_punch_a_hole_under_the_seal_which_is_zeros_and_no_fault(void) {
+    memmap_fault fault = {0};
+    CHECK_OK(memmap_guard_install());
+    CHECK_OK(memmap_memfd("m", 3 * 4096, NULL, &handle));
+    CHECK_OK(memmap_fill(handle, 0, MEMMAP_TO_END, 'x'));
+    CHECK_OK(memmap_seal(handle, MEMMAP_SEAL_SHRINK | MEMMAP_SEAL_GROW));
+    peer_fd = descriptor_of(handle);
+    peer_truncates = 1;
+    in_child(punches_a_hole);
+    CHECK(all_bytes(handle, 0, 4096, 'x') && all_bytes(handle, 4096, 4096, 0) && all_bytes(handle, 8192, 4096, 'x'));
+    CHECK_OK(memmap_check(handle, 0, MEMMAP_TO_END));
+    fault.size = sizeof fault;
+    CHECK_OK(memmap_get_fault(handle, &fault));
+    CHECK_EQUAL(0, fault.count);
+    close(peer_fd);
+    CHECK_OK(memmap_close(handle));
+}
+
+static void nobody_punches_a_hole_into_what_is_sealed_for_future_writing(void) {
+    CHECK_OK(memmap_memfd("m", 3 * 4096, NULL, &handle));
+    CHECK_OK(memmap_fill(handle, 0, MEMMAP_TO_END, 'x'));
+    CHECK_OK(memmap_seal(handle, MEMMAP_SEAL_SHRINK | MEMMAP_SEAL_FUTURE_WRITE));
+    peer_fd = descriptor_of(handle);
+    peer_truncates = 0;
+    in_child(punches_a_hole);
+    CHECK(madvise(address_of(handle) + 4096, 4096, MADV_REMOVE) == -1 && errno == EPERM); /* Not even the writer. */
+    CHECK(all_bytes(handle, 0, 3 * 4096, 'x'));
+    close(peer_fd);
+    CHECK_OK(memmap_close(handle));
+}
+
+/* A file in memory has no page for a hole until somebody reads it through a mapping, which makes one. */
+static void what_cannot_grow_takes_memory_where_holes_are_read(void) {
+    enum { LENGTH = 8 << 20 };
+    struct stat status;
+    uint64_t found;
+    int fd = memfd_create("m", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    CHECK(fd >= 0 && ftruncate(fd, LENGTH) == 0);
+    CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0);
+    CHECK_OK(memmap_from_fd(fd, OPTIONS(.flags = MEMMAP_SEALED), &handle));
+    CHECK(fstat(fd, &status) == 0 && status.st_blocks == 0);
+    CHECK_OK(memmap_find(handle, 0, MEMMAP_TO_END, "x", 1, &found));
+    CHECK_EQUAL(MEMMAP_NPOS, found);
+    CHECK(fstat(fd, &status) == 0);
+    CHECK_EQUAL(LENGTH, (uint64_t)status.st_blocks * 512);
+    close(fd);
+    CHECK_OK(memmap_close(handle));
+}
+
 int main(int argc, char **argv) {
     static const struct behaviour behaviours[] = {
         BEHAVIOUR(a_descriptor_is_the_callers_and_outlives_the_mapping),
@@ -433,6 +490,9 @@ int main(int argc, char **argv) {
         BEHAVIOUR(who_asks_for_a_sealed_file_gets_no_other),
         BEHAVIOUR(a_peer_that_truncates_an_unsealed_file_is_an_error_and_no_death),
         BEHAVIOUR(a_peer_cannot_truncate_a_sealed_file),
+        BEHAVIOUR(a_peer_may_punch_a_hole_under_the_seal_which_is_zeros_and_no_fault),
+        BEHAVIOUR(nobody_punches_a_hole_into_what_is_sealed_for_future_writing),
+        BEHAVIOUR(what_cannot_grow_takes_memory_where_holes_are_read),
     };
     return RUN(argc, argv, behaviours);
 }
