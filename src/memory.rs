@@ -7,6 +7,9 @@ use crate::status::{Error, Result, system};
 use memmap2::{MmapOptions, MmapRaw, RemapOptions};
 use std::ops::Range;
 
+/// Fewer bytes than this any address space may have: 47 bits of it, where addresses are of 64.
+const MOST_ADDRESSES: usize = (1 << (usize::BITS - 17)) - 1;
+
 /// The mapped pages.
 #[derive(Debug)]
 pub struct Memory {
@@ -153,7 +156,11 @@ impl Memory {
         // SAFETY: nobody has a pointer into the memory: there is no pin.
         let moved = unsafe { pages.remap(into_page + len, RemapOptions::new().may_move(true)) };
         self.data = pages.as_mut_ptr().wrapping_add(into_page);
-        moved.map_err(Error::of_mapping)
+        moved.map_err(|error| match error.raw_os_error() {
+            // What mremap(2) says of a length that no address space has, where mmap(2) says ENOMEM.
+            Some(libc::EINVAL) if len > MOST_ADDRESSES => Error::Limit,
+            _ => Error::of_mapping(error),
+        })
     }
 }
 

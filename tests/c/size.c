@@ -169,6 +169,18 @@ static void more_than_can_be_had_is_a_status_and_changes_nothing(void) {
     close_file();
 }
 
+static void more_memory_than_there_are_addresses_is_a_limit(void) {
+    const uint64_t lengths[] = {UINT64_C(1) << 49, UINT64_C(1) << 52, UINT64_C(1) << 62};
+    size_t i;
+    CHECK_OK(memmap_anonymous(100, OPTIONS(.flags = MEMMAP_OVERCOMMIT), &handle));
+    CHECK_OK(memmap_fill(handle, 0, 100, 'x'));
+    for (i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        CHECK_STATUS(MEMMAP_ERR_LIMIT, memmap_resize(handle, lengths[i]));
+        CHECK(all_bytes(handle, 0, 100, 'x'));
+    }
+    CHECK_OK(memmap_close(handle));
+}
+
 static void a_full_disk_is_enospc_and_changes_nothing(void) {
     if (!mount_tmpfs("small", "size=64k"))
         return;
@@ -281,6 +293,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_window_before_the_end_leaves_what_follows_it),
         BEHAVIOUR(only_a_read_write_mapping_with_its_descriptor_resizes),
         BEHAVIOUR(more_than_can_be_had_is_a_status_and_changes_nothing),
+        BEHAVIOUR(more_memory_than_there_are_addresses_is_a_limit),
         BEHAVIOUR(a_full_disk_is_enospc_and_changes_nothing),
         BEHAVIOUR(without_room_to_map_it_the_file_keeps_its_size),
         BEHAVIOUR(refresh_follows_a_file_that_others_grow_and_cut),
