@@ -36,8 +36,8 @@ var (
 	_ io.Closer   = (*Map)(nil)
 )
 
-// Open maps the file at path, by default read-only and whole. An empty file maps, with length 0. It
-// never waits for the file: a FIFO is [ErrNotRegular] at once.
+// Open maps the file at path, by default read-only and whole. An empty file maps, with length 0. A
+// FIFO is [ErrNotRegular] at once; a file that another process keeps a lease on is waited for for a second.
 func Open(path string, options *Options) (*Map, error) {
 	w, err := options.checked()
 	if err != nil {

@@ -81,7 +81,8 @@
 #define MEMMAP_DURABLE (1 << 2)
 
 /**
- * Flag of memmap_open and memmap_create: refuse a symbolic link at the end of the path (ELOOP).
+ * Flag of memmap_open and memmap_create: refuse a symbolic link at the end of the path (ELOOP). Those in the middle of
+ * it are followed.
  */
 #define MEMMAP_NO_FOLLOW (1 << 3)
 
@@ -709,13 +710,16 @@ uint64_t memmap_page_size(void);
 /**
  * `memmap_open` opens the file at `path` and maps it, by default read-only and whole.
  *
- * An empty file maps, with length 0. The call never waits for the file: a FIFO is refused at once.
+ * An empty file maps, with length 0. The call waits for no FIFO and no terminal, which are refused at once, and for a
+ * lease (fcntl(2)) no longer than a second: then it is EWOULDBLOCK, and who has the lease has been told to give it up. What
+ * the system itself waits for when it looks a path up, such as a network file system, is waited for.
+ * The path is looked up once, by the system.
  * The mapping keeps a descriptor of its own (O_CLOEXEC) unless MEMMAP_NO_DESCRIPTOR is asked for.
  *
  * `*out` is a handle that must eventually be given to memmap_close. `path` and `options` are not
  * kept; NULL options are the defaults.
  *
- * Statuses: an errno of open(2) such as ENOENT, EACCES, EROFS, ELOOP, ENAMETOOLONG or EMFILE; ENODEV when
+ * Statuses: an errno of open(2) such as ENOENT, EACCES, EROFS, ELOOP, ENAMETOOLONG, EMFILE or EWOULDBLOCK; ENODEV when
  * the file system or device cannot be mapped; EACCES for MEMMAP_EXECUTABLE on a file system mounted
  * noexec; MEMMAP_ERR_NOT_REGULAR for what is neither a regular file nor a block device; MEMMAP_ERR_RANGE when the offset or the offset
  * plus the length lies past the end of the file; MEMMAP_ERR_LIMIT when address space or the number
@@ -732,9 +736,16 @@ memmap_status memmap_open(const char *path,
  * takes the pages from under those mappings, and in a folder that others can write to, such as /tmp, the
  * file may be somebody else's: use MEMMAP_EXCLUSIVE unless emptying is what is wanted.
  *
+ * A new file gets its name when it has its size, so that nobody sees it before; where the file system
+ * has no files without a name (O_TMPFILE), or what a symbolic link leads to is made, it has the name from the beginning.
+ * The folder is looked up once, at first: whatever becomes of the path meanwhile, it is that folder in which the file is
+ * made, made durable, or removed again. It is the system that follows symbolic links, unless MEMMAP_NO_FOLLOW refuses
+ * them, and that refuses another user's file or link in a folder for everybody (EACCES; protected_regular and
+ * protected_symlinks in proc_sys_fs(5)).
+ *
  * Real blocks are reserved for all bytes with fallocate(2), so a full disk is ENOSPC now and not
  * SIGBUS later. A file system without fallocate has zeros written instead. MEMMAP_SPARSE reserves
- * nothing. A call that fails leaves no new file behind; what an existing file held is kept when space
+ * nothing. A call that fails leaves no new file behind, unless somebody else has it open by then; what an existing file held is kept when space
  * or a limit is what was missing (on tmpfs, and where there is no fallocate, it may be gone; with
  * MEMMAP_SPARSE only a limit is noticed beforehand); blocks that it has reserved behind the end of such a file stay
  * there while somebody else has it open.
@@ -1085,7 +1096,8 @@ memmap_status memmap_protect(memmap_handle handle,
  * `options->mode` (0 is 0600, so this user's alone), mapped read-write by default. It has its size
  * before anybody else can open it. With size 0 nothing is made (ENOENT), and the default is read-only.
  * Memory that is there is mapped with its own size, and keeps its bytes and permissions; MEMMAP_EXCLUSIVE
- * refuses it (EEXIST).
+ * refuses it (EEXIST). With a `size` that is not 0 the system may refuse memory of another user that is there (EACCES;
+ * protected_regular in proc_sys_fs(5)), as it does for shm_open with O_CREAT.
  *
  * `*out` is a handle that must eventually be given to memmap_close.
  *
@@ -1204,7 +1216,7 @@ memmap_status memmap_get_seals(memmap_handle handle, uint32_t *seals);
  * and look again at what was read once the other is had. Nor does anything look for processes that
  * wait for each other: lock ranges in one order, or with a timeout.
  *
- * The first lock of a handle, also one that fails, opens the file once more, by /proc/self/fd, as what the
+ * The first lock of a handle, also one that fails, opens the file once more, by /proc/thread-self/fd, as what the
  * mapping's own descriptor was opened for; memmap_close closes it.
  *
  * Statuses: MEMMAP_ERR_TIMEOUT; MEMMAP_ERR_RANGE when the range lies outside the mapping;

@@ -1,138 +1,142 @@
 //! Creation: a file that has come into being whole, or has left nothing behind.
 
-use crate::file::{ALWAYS, File, Kind, no_follow, open};
+use crate::failures::Identity;
+use crate::file::{File, Kind, identity_of, no_follow, status_of};
 use crate::options::{Flags, Options};
+use crate::place::{Place, Sure};
 use crate::status::{Error, Result};
-use std::ffi::{CStr, CString, OsStr};
-use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::os::fd::{AsRawFd, OwnedFd};
 
-/// A file that is being created: if it is new it goes away again when this is dropped unfinished.
+/// A file that is being created: if it is new it goes away again when this is dropped unfinished, which has to be
+/// after everything else that has it open.
 pub struct Creation {
-    path: CString,
-    device: u64,
-    inode: u64,
+    place: Place,
+    /// What was there at first.
+    there: There,
+    /// What goes away again.
+    made: Option<(Identity, Sure)>,
     old_size: u64,
-    new: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum There {
+    Nothing,
+    Link,
+    Other,
 }
 
 impl Creation {
-    /// Opens `path`, making it if need be. What an existing file holds is left alone so far.
+    /// Looks at what is there. It may be another thing a moment later, and nothing depends on it but which way
+    /// is tried first.
+    pub fn at(place: Place) -> Result<Creation> {
+        let there = match place.status(libc::AT_SYMLINK_NOFOLLOW)? {
+            None => There::Nothing,
+            Some(status) if status.st_mode & libc::S_IFMT == libc::S_IFLNK => There::Link,
+            Some(_) => There::Other,
+        };
+        Ok(Creation {
+            place,
+            there,
+            made: None,
+            old_size: 0,
+        })
+    }
+
+    /// A new file that has no name so far, if nothing is there and the file system has such files. Nobody sees it
+    /// before it is whole.
+    pub fn unnamed(&self, options: &Options) -> Option<File> {
+        match self.there {
+            There::Nothing => self.place.unnamed(options.mode).ok(),
+            There::Link | There::Other => None,
+        }
+    }
+
+    /// Gives the file without a name that of the path; None if that can't be had.
     ///
-    /// A symbolic link to nothing has what it names made, as O_CREAT does it, but by that name: so it
-    /// is known whether the file is new, and where it is to be removed again or made durable.
-    pub fn start(path: &CStr, options: &Options) -> Result<(Creation, File)> {
-        const LINKS: usize = 40; // As many as the system follows (path_resolution(7)).
-        let flags = libc::O_RDWR | no_follow(options);
-        let make = flags | ALWAYS | libc::O_CREAT | libc::O_EXCL;
-        let mut path = path.to_owned();
-        for _ in 0..=LINKS {
-            match open(&path, make, options.mode) {
-                Ok(fd) => return Creation::of_new(path, fd),
-                Err(Error::System(libc::EEXIST)) if !options.flags.has(Flags::EXCLUSIVE) => {}
+    /// It is opened once more, by its name, since the kernel would call what is mapped by the other descriptor deleted for
+    /// ever (in /proc/PID/maps). Where it can't be opened, such as with a mode of 0200, or is another's by now, that is
+    /// all there is to it.
+    pub fn name(&mut self, file: File) -> Option<File> {
+        self.place.give(file.fd()).ok()?;
+        let file = self.made(file, Sure::Entirely);
+        let again = self.place.open_once(libc::O_RDWR | libc::O_NOFOLLOW);
+        match again.and_then(File::validated) {
+            Ok((again, _)) if again.identity() == file.identity() => Some(again),
+            _ => Some(file),
+        }
+    }
+
+    /// Makes the file by its name, or opens what is there, whose contents are left alone so far. It is the system
+    /// that follows a symbolic link, or doesn't; and it is told by O_CREAT what this is about, for which it has rules
+    /// in folders that everybody can write to (proc_sys_fs(5), protected_regular).
+    pub fn by_name(&mut self, options: &Options) -> Result<File> {
+        let exclusive = options.flags.has(Flags::EXCLUSIVE);
+        let make = libc::O_RDWR | libc::O_CREAT;
+        if exclusive || self.there == There::Nothing {
+            match self.place.open(make | libc::O_EXCL, options.mode) {
+                Ok(fd) => return self.of_new(fd),
+                Err(Error::System(libc::EEXIST)) if !exclusive => {}
                 Err(Error::System(libc::EISDIR)) => return Err(Error::NotRegular),
                 Err(error) => return Err(error),
             }
-            match File::open_for(&path, flags) {
-                // If it is no link, somebody has removed the file just now.
-                Err(Error::System(libc::ENOENT)) => path = target_of(&path).unwrap_or(path),
-                existing => return Creation::of(path, existing?, false),
-            }
         }
-        Err(Error::System(libc::ELOOP))
+        let leads_nowhere =
+            self.there == There::Link && self.place.status(0).is_ok_and(|s| s.is_none());
+        let fd = self.place.open(make | no_follow(options), options.mode);
+        let (file, old_size) = File::of_path(fd)?;
+        if file.kind != Kind::Regular {
+            return Err(Error::NotRegular); // A device cannot be given a size.
+        }
+        self.old_size = old_size;
+        if let (There::Link, Some(place)) = (self.there, Place::of_open(&file)) {
+            self.place = place; // Where its own name is, to be made durable or removed.
+        }
+        match leads_nowhere && old_size == 0 {
+            true => Ok(self.made(file, Sure::Nearly)),
+            false => Ok(file),
+        }
     }
 
-    /// Of a file that was made just now. It goes again if the system can't say what it is.
-    fn of_new(path: CString, fd: OwnedFd) -> Result<(Creation, File)> {
-        match File::validated(fd) {
-            Ok(file) => Creation::of(path, file, true),
-            Err(error) => {
-                // SAFETY: the path is terminated.
-                unsafe { libc::unlink(path.as_ptr()) };
+    /// Of a file that was made just now. It goes again if the system can't say what it is, if it says so the next time.
+    fn of_new(&mut self, fd: OwnedFd) -> Result<File> {
+        match File::known(fd) {
+            Ok((file, _)) => Ok(self.made(file, Sure::Entirely)),
+            Err((error, fd)) => {
+                let status = status_of(fd.as_raw_fd()).ok();
+                self.made = status.map(|status| (identity_of(&status), Sure::Entirely));
                 Err(error)
             }
         }
     }
 
-    fn of(path: CString, (file, old_size): (File, u64), new: bool) -> Result<(Creation, File)> {
-        if file.kind != Kind::Regular {
-            return Err(Error::NotRegular); // A device cannot be given a size.
-        }
-        let (device, inode) = (file.device, file.inode);
-        let creation = Creation {
-            path,
-            device,
-            inode,
-            old_size,
-            new,
-        };
-        Ok((creation, file))
+    fn made(&mut self, file: File, sure: Sure) -> File {
+        self.made = Some((file.identity(), sure));
+        file
     }
 
-    /// Gives the file its size, all zero; durable, name included, if the options say so.
+    /// Gives the file its size, all zero.
     pub fn fill(&self, file: &File, size: u64, flags: Flags) -> Result<()> {
-        match self.new {
-            true => file.fill(size, flags)?,
-            false => file.renew(self.old_size, size, flags)?,
+        match self.made {
+            Some((_, Sure::Entirely)) => file.fill(size, flags),
+            _ => file.renew(self.old_size, size, flags),
         }
-        if flags.has(Flags::DURABLE) {
-            file.sync()?;
-            sync_folder_of(&self.path)?;
-        }
-        Ok(())
+    }
+
+    /// Makes the name durable.
+    pub fn sync_name(&self) -> Result<()> {
+        self.place.sync()
     }
 
     /// The file stays.
     pub fn finish(mut self) {
-        self.new = false;
-    }
-
-    /// Whether the path still names our file, and not one that somebody has put there meanwhile.
-    fn still_named(&self) -> bool {
-        let mut status = MaybeUninit::<libc::stat64>::uninit();
-        // SAFETY: the path is terminated, and lstat fills the struct when it answers 0.
-        let answer = unsafe { libc::lstat64(self.path.as_ptr(), status.as_mut_ptr()) };
-        // SAFETY: as above.
-        let named = (answer == 0).then(|| unsafe { status.assume_init() });
-        named.is_some_and(|named| (named.st_dev, named.st_ino) == (self.device, self.inode))
+        self.made = None;
     }
 }
 
 impl Drop for Creation {
     fn drop(&mut self) {
-        if self.new && self.still_named() {
-            // SAFETY: the path is terminated.
-            unsafe { libc::unlink(self.path.as_ptr()) };
+        if let Some((identity, sure)) = self.made {
+            self.place.remove(identity, sure);
         }
     }
-}
-
-/// What the symbolic link at `path` names, if it is one.
-fn target_of(path: &CStr) -> Option<CString> {
-    let path = Path::new(OsStr::from_bytes(path.to_bytes()));
-    let target = path.read_link().ok()?;
-    let target = path
-        .parent()
-        .map_or(target.clone(), |folder| folder.join(&target));
-    CString::new(target.into_os_string().into_vec()).ok()
-}
-
-/// Makes the names in the file's folder durable (fsync(2): syncing a file does not sync its entry).
-fn sync_folder_of(path: &CStr) -> Result<()> {
-    let path = Path::new(OsStr::from_bytes(path.to_bytes()));
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let folder = std::fs::File::open(folder)?;
-    folder
-        .sync_all()
-        .or_else(|error| match error.raw_os_error() {
-            // Some file systems cannot sync a folder, and have nothing to sync there.
-            Some(libc::EINVAL) => Ok(()),
-            _ => Err(error),
-        })?;
-    Ok(())
 }

@@ -77,8 +77,39 @@ pub fn offset(bytes: u64) -> Result<libc::off64_t> {
 
 /// Opens `path`.
 pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
+    open_at(libc::AT_FDCWD, path, flags, mode)
+}
+
+/// How often a file is opened again that somebody has a lease on: after 1 ms, 2 ms and so on, a second in all.
+const TIMES: u32 = 10;
+
+/// Opens `path` from a folder on. A lease is waited for, but not for long: by O_NONBLOCK the system answers
+/// EWOULDBLOCK at once and has told its holder, who may keep it for /proc/sys/fs/lease-break-time (fcntl(2)). Who
+/// heeds it gives it up in a moment; this library itself has some for a moment.
+pub fn open_at(folder: RawFd, path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
+    for time in 0..TIMES {
+        match open_once(folder, path, flags, mode) {
+            Err(Error::System(libc::EWOULDBLOCK)) => pause(1 << time),
+            answer => return answer,
+        }
+    }
+    open_once(folder, path, flags, mode)
+}
+
+fn pause(milliseconds: i64) {
+    let time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: (milliseconds * 1_000_000) as libc::c_long,
+    };
+    // A signal may end it early, and then the file is looked at early.
+    // SAFETY: the time is there, and nothing is written.
+    unsafe { libc::nanosleep(&time, std::ptr::null_mut()) };
+}
+
+/// The same, where a lease is not waited for.
+pub fn open_once(folder: RawFd, path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
     // SAFETY: the path is terminated, and open keeps nothing of it.
-    let fd = system(|| unsafe { libc::open64(path.as_ptr(), flags, mode) })?;
+    let fd = system(|| unsafe { libc::openat64(folder, path.as_ptr(), flags, mode) })?;
     // SAFETY: open has just given it to us.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -90,27 +121,25 @@ fn duplicate(fd: RawFd) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(own) })
 }
 
-/// The name under which procfs has a descriptor of this process.
+/// The name under which procfs has a descriptor of this thread, which may have others than the first thread of this
+/// process has (unshare(2), CLONE_FILES).
 fn link_of(fd: RawFd) -> CString {
-    CString::new(format!("/proc/self/fd/{fd}")).expect("there is no NUL in it")
+    CString::new(format!("/proc/thread-self/fd/{fd}")).expect("there is no NUL in it")
 }
 
-/// Gives the file of a descriptor, which has no name so far, that one; EEXIST where there is one.
-pub fn give_name(fd: &OwnedFd, path: &CStr) -> Result<()> {
-    let link = link_of(fd.as_raw_fd());
-    // By its link: AT_EMPTY_PATH would take a privilege (open(2), O_TMPFILE).
-    // SAFETY: both paths are terminated.
-    let named = || unsafe {
-        let here = libc::AT_FDCWD;
-        libc::linkat(
-            here,
-            link.as_ptr(),
-            here,
-            path.as_ptr(),
-            libc::AT_SYMLINK_FOLLOW,
-        )
+/// Gives the file of a descriptor, which has no name so far, one in a folder; EEXIST where there is one.
+pub fn give_name(fd: RawFd, folder: RawFd, name: &CStr) -> Result<()> {
+    let link = |from: RawFd, path: &CStr, flags: i32| {
+        // SAFETY: both paths are terminated.
+        system(|| unsafe { libc::linkat(from, path.as_ptr(), folder, name.as_ptr(), flags) })
     };
-    system(named).map(drop)
+    match link(fd, c"", libc::AT_EMPTY_PATH) {
+        // Before Linux 6.10 that takes a privilege, and by the descriptor's own link it takes procfs (open(2), O_TMPFILE).
+        Err(Error::System(libc::ENOENT)) => {
+            link(libc::AT_FDCWD, &link_of(fd), libc::AT_SYMLINK_FOLLOW).map(drop)
+        }
+        answer => answer.map(drop),
+    }
 }
 
 fn seals_of(fd: RawFd) -> Result<i32> {
@@ -118,12 +147,21 @@ fn seals_of(fd: RawFd) -> Result<i32> {
     system(|| unsafe { libc::fcntl(fd, libc::F_GET_SEALS) })
 }
 
-fn status_of(fd: RawFd) -> Result<libc::stat64> {
+/// What the system says of a descriptor.
+pub fn status_of(fd: RawFd) -> Result<libc::stat64> {
     let mut status = MaybeUninit::uninit();
     // SAFETY: fstat fills the struct when it answers 0, and reads nothing of ours.
     system(|| unsafe { fstat(fd, status.as_mut_ptr()) })?;
     // SAFETY: it did.
     Ok(unsafe { status.assume_init() })
+}
+
+/// Which file a status is of.
+pub fn identity_of(status: &libc::stat64) -> Identity {
+    Identity {
+        device: status.st_dev,
+        inode: status.st_ino,
+    }
 }
 
 /// The C library's asks newfstatat(2) with an empty path, which the kernel has to look at first: a tenth
@@ -144,7 +182,8 @@ impl File {
             Access::ReadWrite => libc::O_RDWR,
             _ => libc::O_RDONLY,
         };
-        let (file, size) = File::open_for(path, writes | no_follow(options))?;
+        let flags = writes | no_follow(options) | ALWAYS;
+        let (file, size) = File::of_path(open(path, flags, 0))?;
         if options.advice == Advice::Sequential {
             file.read_further_ahead();
         }
@@ -159,16 +198,13 @@ impl File {
         unsafe { libc::posix_fadvise(self.fd(), 0, 0, libc::POSIX_FADV_SEQUENTIAL) };
     }
 
-    /// Opens what is at `path`, whatever it is, without waiting for it.
-    pub fn open_for(path: &CStr, flags: i32) -> Result<(File, u64)> {
-        let fd = match open(path, flags | ALWAYS, 0) {
+    /// What has been opened by its path, if it is something that is mapped.
+    pub fn of_path(opened: Result<OwnedFd>) -> Result<(File, u64)> {
+        let fd = match opened {
             // Directories for writing (EISDIR), sockets (ENXIO), devices without a driver (ENODEV).
             Err(Error::System(libc::EISDIR | libc::ENXIO | libc::ENODEV)) => {
                 return Err(Error::NotRegular);
             }
-            // With O_NONBLOCK a file that somebody holds a lease on answers this; only regular files
-            // have leases, and without O_NONBLOCK the lease is broken in bounded time (fcntl(2)).
-            Err(Error::System(libc::EWOULDBLOCK)) => open(path, flags | libc::O_CLOEXEC, 0)?,
             other => other?,
         };
         let (file, size) = File::validated(fd)?;
@@ -203,9 +239,9 @@ impl File {
     }
 
     /// A new file in `folder` that has no name and 0 bytes.
-    pub fn unnamed(folder: &CStr, mode: u32) -> Result<File> {
+    pub fn unnamed(from: RawFd, folder: &CStr, mode: u32) -> Result<File> {
         let flags = libc::O_TMPFILE | libc::O_RDWR | libc::O_CLOEXEC;
-        File::validated(open(folder, flags, mode)?).map(|(file, _)| file)
+        File::validated(open_at(from, folder, flags, mode)?).map(|(file, _)| file)
     }
 
     /// A new file of memory, with 0 bytes, that can be sealed.
@@ -223,7 +259,15 @@ impl File {
 
     /// What has just been opened, with its size.
     pub fn validated(fd: OwnedFd) -> Result<(File, u64)> {
-        let (mut file, size) = File::lent(fd.as_raw_fd())?;
+        File::known(fd).map_err(|(error, _)| error)
+    }
+
+    /// The same; the descriptor again if nothing is known of it.
+    pub fn known(fd: OwnedFd) -> std::result::Result<(File, u64), (Error, OwnedFd)> {
+        let (mut file, size) = match File::lent(fd.as_raw_fd()) {
+            Ok(known) => known,
+            Err(error) => return Err((error, fd)),
+        };
         let _ = fd.into_raw_fd(); // From here on it is the file's.
         file.sole = AtomicU32::new(fork::count().wrapping_add(1));
         Ok((ManuallyDrop::into_inner(file), size))
@@ -273,9 +317,9 @@ impl File {
 
     /// Writes the path that the file has now into `text`; how long it is. A signal handler may call it.
     pub fn path(&self, text: &mut [u8]) -> usize {
-        let mut link = [0u8; 32];
+        let mut link = [0u8; 40];
         // It fits; if it didn't, there would be no such link, and so no path.
-        let _ = write!(&mut link[..], "/proc/self/fd/{}\0", self.fd());
+        let _ = write!(&mut link[..], "/proc/thread-self/fd/{}\0", self.fd());
         // SAFETY: the link is terminated, and the text as long as it says.
         let len =
             unsafe { libc::readlink(link.as_ptr().cast(), text.as_mut_ptr().cast(), text.len()) };
@@ -288,6 +332,12 @@ impl File {
     /// file's by now: that is EBADF, and nothing is ever done to the wrong file.
     pub fn size(&self) -> Result<u64> {
         self.size_in(&self.status_by(self.fd())?)
+    }
+
+    /// Whether it is the one's that this thread opens files as.
+    pub fn is_of_this_user(&self) -> Result<bool> {
+        // SAFETY: it takes nothing and always succeeds.
+        Ok(self.status_by(self.fd())?.st_uid == unsafe { libc::geteuid() })
     }
 
     /// Which file it is.
@@ -419,9 +469,14 @@ impl File {
 
     /// Makes size and contents durable.
     pub fn sync(&self) -> Result<()> {
-        // SAFETY: no memory is handed over.
-        system(|| unsafe { libc::fsync(self.fd()) }).map(drop)
+        sync(self.fd())
     }
+}
+
+/// Makes size and contents of a file durable, or the names of a folder.
+pub fn sync(fd: RawFd) -> Result<()> {
+    // SAFETY: no memory is handed over.
+    system(|| unsafe { libc::fsync(fd) }).map(drop)
 }
 
 /// Files on hugetlbfs are mapped in huge pages, whose size is what their status calls the block size.

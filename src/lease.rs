@@ -2,6 +2,7 @@
 //! opens the file meanwhile waits.
 
 use crate::file::File;
+use crate::status::{Result, system};
 use libc::c_int;
 
 /// F_SETSIG of <fcntl.h>, which the libc crate does not name.
@@ -14,18 +15,23 @@ impl<'f> Lease<'f> {
     /// A lease of the file; None where others have it open, or may have our description of it, which no lease
     /// excludes, or where a lease can't be had: of another's file, or on a file system without them.
     pub fn of(file: &'f File) -> Option<Lease<'f>> {
-        if !file.is_sole() || file.still_ours().is_err() {
-            return None;
+        match file.is_sole() {
+            true => Lease::asked(file).ok(),
+            false => None,
         }
+    }
+
+    /// A lease of a file whose description nobody else has; EAGAIN where others have the file open.
+    pub fn asked(file: &'f File) -> Result<Lease<'f>> {
+        file.still_ours()?;
         // Who opens the file meanwhile has the system send SIGIO, which would end this process, unless another
         // signal was chosen: this one nobody minds.
         // SAFETY: no memory is handed over, here and below.
-        let leased = unsafe {
-            libc::fcntl(file.fd(), F_SETSIG, libc::SIGURG) == 0
-                && libc::fcntl(file.fd(), libc::F_SETLEASE, libc::F_WRLCK) == 0
-        };
+        system(|| unsafe { libc::fcntl(file.fd(), F_SETSIG, libc::SIGURG) })?;
         let lease = Lease(file); // Also to take the choice of the signal back.
-        leased.then_some(lease)
+        // SAFETY: as above.
+        system(|| unsafe { libc::fcntl(file.fd(), libc::F_SETLEASE, libc::F_WRLCK) })?;
+        Ok(lease)
     }
 }
 

@@ -46,6 +46,7 @@ mod monitor;
 mod open;
 mod options;
 mod paging;
+mod place;
 mod poison;
 mod previous;
 mod queues;

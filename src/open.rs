@@ -8,6 +8,7 @@ use crate::mapping::Mapping;
 use crate::memory::Memory;
 use crate::options::{Call, Flags, Options};
 use crate::paging::{self, Prefault};
+use crate::place::Place;
 use crate::range::checked;
 use crate::status::{Error, Result};
 use crate::table::Handle;
@@ -87,15 +88,44 @@ fn window(options: &Options, size: u64) -> Result<u64> {
 pub fn create(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
     let options = options.checked(Call::Create)?;
     let len = window(&options, size)?;
-    let (creation, file) = Creation::start(path, &options)?;
+    let mut creation = Creation::at(Place::of(path)?)?;
+    let whole = created_whole(&mut creation, size, len, &options)?;
+    let is_whole = whole.is_some();
+    let file = match whole {
+        Some(file) => file,
+        None => creation.by_name(&options)?,
+    };
     // Mapped before it is sized: nothing is lost or reserved for a mapping that cannot be had.
     let memory = Memory::of_file(&file, len, &options)?;
-    creation.fill(&file, size, options.flags)?;
+    if !is_whole {
+        creation.fill(&file, size, options.flags)?;
+    }
+    if options.flags.has(Flags::DURABLE) {
+        file.sync()?;
+        creation.sync_name()?;
+    }
     let mapping = Mapping::of_file(memory, file, len, &options);
     prepare(&mapping, &options, Prefault::Write)?;
     let handle = insert(mapping)?;
     creation.finish();
     Ok(handle)
+}
+
+/// A new file that has had no name before it had its size; None where there is another at the path, or the file
+/// system has no such files.
+fn created_whole(
+    creation: &mut Creation,
+    size: u64,
+    len: u64,
+    options: &Options,
+) -> Result<Option<File>> {
+    let Some(file) = creation.unnamed(options) else {
+        return Ok(None);
+    };
+    // What can't be mapped gets no name.
+    drop(Memory::of_file(&file, len, options)?);
+    file.fill(size, options.flags)?;
+    Ok(creation.name(file))
 }
 
 /// Maps `size` zero bytes without a file.

@@ -28,7 +28,8 @@ pub const SPARSE: u32 = 1 << 1;
 /// Flag of memmap_create: make size and name of the file durable before it answers (fsync of the
 /// file and of its folder), so that they survive a power cut.
 pub const DURABLE: u32 = 1 << 2;
-/// Flag of memmap_open and memmap_create: refuse a symbolic link at the end of the path (ELOOP).
+/// Flag of memmap_open and memmap_create: refuse a symbolic link at the end of the path (ELOOP). Those in the middle of
+/// it are followed.
 pub const NO_FOLLOW: u32 = 1 << 3;
 /// Flag: keep no descriptor of the file after mapping it, for those who hold more mappings than
 /// RLIMIT_NOFILE allows descriptors. memmap_resize and memmap_refresh are MEMMAP_ERR_UNSUPPORTED then, and

@@ -4,11 +4,12 @@ use crate::file::{File, give_name};
 use crate::handles::{close, pin};
 use crate::open::{map_existing, map_new};
 use crate::options::{Call, Flags, Options};
+use crate::place::{Place, Sure};
 use crate::status::{Error, Result};
 use crate::system::refuse_more_than_available;
 use crate::table::Handle;
 use std::ffi::{CStr, CString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Where the names of shm_open(3) are, in every C library of Linux (shm_overview(7)).
 const FOLDER: &CStr = c"/dev/shm";
@@ -22,9 +23,9 @@ pub fn open(name: &CStr, size: u64, options: &Options) -> Result<Handle> {
         _ => Call::SharedCreate,
     };
     let options = options.checked(call)?;
-    loop {
+    for _ in 0..TRIES {
         if !options.flags.has(Flags::EXCLUSIVE) {
-            match open_existing(&path, &options) {
+            match open_existing(&path, size, &options) {
                 Err(Error::System(libc::ENOENT)) if size != 0 => {}
                 answer => return answer,
             }
@@ -35,21 +36,49 @@ pub fn open(name: &CStr, size: u64, options: &Options) -> Result<Handle> {
             answer => return answer,
         }
     }
+    Err(Error::System(libc::EEXIST))
 }
 
-fn open_existing(path: &CStr, options: &Options) -> Result<Handle> {
+/// How often somebody else may make the name and remove it again between two looks at it.
+const TRIES: usize = 100;
+
+fn open_existing(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
     let mut opening = *options;
     opening.flags = opening.flags | Flags::NO_FOLLOW; // As shm_open does it.
-    let (file, size) = File::open(path, &opening)?;
-    map_existing(file, size, options)
+    let (file, len) = File::open(path, &opening)?;
+    if size != 0 && !file.is_of_this_user()? {
+        refuse_if_not_to_be_created(path, &file)?;
+    }
+    map_existing(file, len, options)
+}
+
+/// Has the system say what it thinks of opening another user's file in order to create it, where everybody may have
+/// put one (proc_sys_fs(5), protected_regular), as shm_open has it; ENOENT where the name is no longer that file's.
+///
+/// O_CREAT makes a file where there is none any more. It would be an empty one, so it goes again at once, and until
+/// then no other user can open it.
+fn refuse_if_not_to_be_created(path: &CStr, file: &File) -> Result<()> {
+    let place = Place::of(path)?;
+    let flags = libc::O_RDONLY | libc::O_CREAT | libc::O_NOFOLLOW;
+    let (again, len) = File::validated(place.open(flags, 0o400)?)?;
+    if again.identity() == file.identity() {
+        return Ok(());
+    }
+    let ours = len == 0 && again.is_of_this_user()?;
+    let identity = again.identity();
+    drop(again);
+    if ours {
+        place.remove(identity, Sure::Nearly);
+    }
+    Err(Error::System(libc::ENOENT))
 }
 
 fn create(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
     refuse_too_much(size, options)?;
-    let file = File::unnamed(FOLDER, options.mode)?;
+    let file = File::unnamed(libc::AT_FDCWD, FOLDER, options.mode)?;
     let unnamed = file.duplicate()?;
     let handle = map_new(file, size, options)?;
-    match give_name(&unnamed, path) {
+    match give_name(unnamed.as_raw_fd(), libc::AT_FDCWD, path) {
         Ok(()) => Ok(handle),
         Err(error) => close(handle).and(Err(error)),
     }

@@ -29,7 +29,7 @@ use crate::table::Handle;
 /// and look again at what was read once the other is had. Nor does anything look for processes that
 /// wait for each other: lock ranges in one order, or with a timeout.
 ///
-/// The first lock of a handle, also one that fails, opens the file once more, by /proc/self/fd, as what the
+/// The first lock of a handle, also one that fails, opens the file once more, by /proc/thread-self/fd, as what the
 /// mapping's own descriptor was opened for; memmap_close closes it.
 ///
 /// Statuses: MEMMAP_ERR_TIMEOUT; MEMMAP_ERR_RANGE when the range lies outside the mapping;

@@ -9,13 +9,16 @@ use std::ffi::{c_char, c_int};
 
 /// `memmap_open` opens the file at `path` and maps it, by default read-only and whole.
 ///
-/// An empty file maps, with length 0. The call never waits for the file: a FIFO is refused at once.
+/// An empty file maps, with length 0. The call waits for no FIFO and no terminal, which are refused at once, and for a
+/// lease (fcntl(2)) no longer than a second: then it is EWOULDBLOCK, and who has the lease has been told to give it up. What
+/// the system itself waits for when it looks a path up, such as a network file system, is waited for.
+/// The path is looked up once, by the system.
 /// The mapping keeps a descriptor of its own (O_CLOEXEC) unless MEMMAP_NO_DESCRIPTOR is asked for.
 ///
 /// `*out` is a handle that must eventually be given to memmap_close. `path` and `options` are not
 /// kept; NULL options are the defaults.
 ///
-/// Statuses: an errno of open(2) such as ENOENT, EACCES, EROFS, ELOOP, ENAMETOOLONG or EMFILE; ENODEV when
+/// Statuses: an errno of open(2) such as ENOENT, EACCES, EROFS, ELOOP, ENAMETOOLONG, EMFILE or EWOULDBLOCK; ENODEV when
 /// the file system or device cannot be mapped; EACCES for MEMMAP_EXECUTABLE on a file system mounted
 /// noexec; MEMMAP_ERR_NOT_REGULAR for what is neither a regular file nor a block device; MEMMAP_ERR_RANGE when the offset or the offset
 /// plus the length lies past the end of the file; MEMMAP_ERR_LIMIT when address space or the number
@@ -46,9 +49,16 @@ pub unsafe extern "C" fn memmap_open(
 /// takes the pages from under those mappings, and in a folder that others can write to, such as /tmp, the
 /// file may be somebody else's: use MEMMAP_EXCLUSIVE unless emptying is what is wanted.
 ///
+/// A new file gets its name when it has its size, so that nobody sees it before; where the file system
+/// has no files without a name (O_TMPFILE), or what a symbolic link leads to is made, it has the name from the beginning.
+/// The folder is looked up once, at first: whatever becomes of the path meanwhile, it is that folder in which the file is
+/// made, made durable, or removed again. It is the system that follows symbolic links, unless MEMMAP_NO_FOLLOW refuses
+/// them, and that refuses another user's file or link in a folder for everybody (EACCES; protected_regular and
+/// protected_symlinks in proc_sys_fs(5)).
+///
 /// Real blocks are reserved for all bytes with fallocate(2), so a full disk is ENOSPC now and not
 /// SIGBUS later. A file system without fallocate has zeros written instead. MEMMAP_SPARSE reserves
-/// nothing. A call that fails leaves no new file behind; what an existing file held is kept when space
+/// nothing. A call that fails leaves no new file behind, unless somebody else has it open by then; what an existing file held is kept when space
 /// or a limit is what was missing (on tmpfs, and where there is no fallocate, it may be gone; with
 /// MEMMAP_SPARSE only a limit is noticed beforehand); blocks that it has reserved behind the end of such a file stay
 /// there while somebody else has it open.

@@ -17,7 +17,8 @@ use std::os::fd::IntoRawFd;
 /// `options->mode` (0 is 0600, so this user's alone), mapped read-write by default. It has its size
 /// before anybody else can open it. With size 0 nothing is made (ENOENT), and the default is read-only.
 /// Memory that is there is mapped with its own size, and keeps its bytes and permissions; MEMMAP_EXCLUSIVE
-/// refuses it (EEXIST).
+/// refuses it (EEXIST). With a `size` that is not 0 the system may refuse memory of another user that is there (EACCES;
+/// protected_regular in proc_sys_fs(5)), as it does for shm_open with O_CREAT.
 ///
 /// `*out` is a handle that must eventually be given to memmap_close.
 ///

@@ -1,5 +1,7 @@
 /* Two files of one inode number, on two devices: neither is ever taken for the other. */
 
+#include <stdarg.h>
+
 #include "faults.h"
 
 enum { PAGES = 3 };
@@ -17,6 +19,19 @@ int fallocate64(int fd, int mode, off64_t offset, off64_t len) {
     CHECK(mknod("two/file", S_IFREG | 0600, 0) == 0);
     CHECK_EQUAL(status_of("one/file").st_ino, status_of("two/file").st_ino);
     errno = ENOSPC;
+    return -1;
+}
+
+/* A file system that has no files without a name. */
+int openat64(int folder, const char *path, int flags, ...) {
+    va_list list;
+    mode_t mode;
+    va_start(list, flags);
+    mode = va_arg(list, mode_t);
+    va_end(list);
+    if ((flags & O_TMPFILE) != O_TMPFILE)
+        return (int)syscall(SYS_openat, folder, path, flags, mode);
+    errno = EOPNOTSUPP;
     return -1;
 }
 
