@@ -378,6 +378,20 @@ static void what_another_has_opened_meanwhile_stays(void) {
     unlink("link");
 }
 
+static void takes_the_name(void) {
+    CHECK(rename("file", "aside") == 0);
+    make_file("file", 50, 'o');
+    reserving = NULL;
+}
+
+static void what_has_taken_the_name_meanwhile_stays(void) {
+    no_tmpfile = no_space = 1;
+    reserving = takes_the_name;
+    CHECK_REFUSED(ENOSPC, handle, memmap_create("file", 4096, NULL, &handle));
+    CHECK_EQUAL(50, size_of("file"));
+    CHECK(unlink("file") == 0 && unlink("aside") == 0);
+}
+
 static void a_failure_leaves_nothing_where_a_link_leads(void) {
     CHECK(mkdir("folder", 0700) == 0 && symlink("folder/new", "link") == 0);
     no_space = 1;
@@ -517,6 +531,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_fifo_in_place_of_a_leased_file_is_refused_at_once),
         BEHAVIOUR(a_new_file_has_its_name_when_it_is_whole),
         BEHAVIOUR(what_another_has_opened_meanwhile_stays),
+        BEHAVIOUR(what_has_taken_the_name_meanwhile_stays),
         BEHAVIOUR(a_failure_leaves_nothing_where_a_link_leads),
         BEHAVIOUR(a_thread_with_descriptors_of_its_own_is_asked_for_these),
         BEHAVIOUR(in_a_folder_for_everybody_the_rules_of_the_system_hold),
