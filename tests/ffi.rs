@@ -185,6 +185,30 @@ mod csharp {
     }
 }
 
+/// What tools/ffi-deps brings besides Debian's packages, which apt checks.
+#[test]
+fn nothing_is_brought_without_a_hash_to_check_it_by() {
+    let text = |name| fs::read_to_string(root().join("tools").join(name)).expect("it is there");
+    let tool = text("ffi-deps");
+    for without in ["npm install", "mvn", "curl", "wget"] {
+        assert!(!tool.contains(without), "{without}");
+    }
+    assert!(tool.contains("npm ci ") && tool.contains("--ignore-scripts"));
+    assert_eq!(tool.matches("pip install").count(), 1);
+    assert!(tool.contains("--require-hashes"));
+
+    let lock = text("ffi/package-lock.json");
+    let packages = lock.matches("\"node_modules/").count();
+    assert!(packages > 0);
+    assert_eq!(lock.matches("\"integrity\": \"sha512-").count(), packages);
+    for file in ["ffi/requirements.txt", "go-toolchain.txt"] {
+        let requirements = text(file);
+        let mut wanted = requirements.lines().filter(|line| !line.starts_with('#'));
+        assert!(wanted.all(|line| line.contains("==") && line.contains("--hash=sha256:")));
+    }
+    assert!(text("go-toolchain").contains("--require-hashes"));
+}
+
 /// The members of a struct of the header, in order.
 fn members(name: &str) -> Vec<String> {
     let header = fs::read_to_string(root().join("include/memmap.h")).expect("it is there");

@@ -1,21 +1,15 @@
 //! Java, by JNA and by java.lang.foreign; the JVM handles SIGBUS itself.
 
 use crate::common::c::succeeds;
-use crate::common::root;
 use crate::tours::*;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// As Debian installs it.
 fn jna() -> Option<PathBuf> {
-    let folder = fs::read_dir(root().join(".tools/ffi/java")).ok();
-    let mut jars = folder.into_iter().flatten().flatten();
-    jars.find_map(|jar| {
-        let name = jar.file_name();
-        name.to_string_lossy()
-            .starts_with("jna-")
-            .then(|| jar.path())
-    })
+    let jar = PathBuf::from("/usr/share/java/jna.jar");
+    jar.exists().then_some(jar)
 }
 
 /// The path of JNA where there is a JDK to use it.
