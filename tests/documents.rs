@@ -19,7 +19,9 @@ struct Block {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let mut found = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    let mut found = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(|name| root().join(name))
+        .to_vec();
     let docs = fs::read_dir(root().join("docs")).expect("it is there");
     found.extend(docs.map(|entry| entry.expect("it can be listed").path()));
     found
@@ -198,6 +200,45 @@ fn what_the_documents_have_make_do_is_in_the_makefiles() {
         };
         let target = target.split(' ').next().expect("it has a first word");
         assert!(makefiles.contains(&format!("\n{target}:")), "make {target}");
+    }
+}
+
+/// The tests that a document names, as `file: test`.
+fn tests_in(text: &str) -> Vec<(&str, &str)> {
+    let code = text.split('`').skip(1).step_by(2);
+    code.filter_map(|code| code.split_once(": ")).collect()
+}
+
+/// Each row of a table of promises names at least one, and each is there.
+#[test]
+fn every_promise_of_the_security_page_names_tests_that_are_there() {
+    let page = fs::read_to_string(root().join("SECURITY.md")).expect("it is there");
+    let promises: Vec<_> = page
+        .split("| promise | test |\n")
+        .skip(1)
+        .flat_map(|table| {
+            table
+                .lines()
+                .skip(1)
+                .take_while(|line| line.starts_with('|'))
+        })
+        .collect();
+    assert!(promises.len() > 30, "{}", promises.len());
+    for promise in promises {
+        assert!(!tests_in(promise).is_empty(), "{promise}");
+    }
+    for (file, test) in tests_in(&page) {
+        let text = fs::read_to_string(root().join(file)).expect(file);
+        let is_test = [
+            format!("BEHAVIOUR({test})"),
+            format!("fn {test}("),
+            format!("func {test}("),
+            format!("def {test}("),
+        ];
+        assert!(
+            is_test.iter().any(|is| text.contains(is)),
+            "{file} has no test {test}"
+        );
     }
 }
 
