@@ -1353,7 +1353,8 @@ memmap_status memmap_wake(memmap_handle handle,
  * A cell holds the newest value that one writer has published, for readers in any process. Nobody waits for
  * anybody: a reader never gets a torn value and writes nothing, so its mapping may be read-only; a
  * writer that dies in the middle leaves the last whole value. A cell may lie in a file: publishing flushes
- * nothing (see memmap_flush), and after a crash of the machine readers get the newest value that is whole.
+ * nothing (see memmap_flush), and after a crash of the machine readers get the newest value that is whole. That is so
+ * among those who keep to these functions: who writes the memory by other means may put any value there.
  *
  * Statuses: MEMMAP_ERR_INVALID for 0; MEMMAP_ERR_LIMIT for more than 2^40.
  */

@@ -56,6 +56,22 @@ static void the_newest_value_is_read_whole(void) {
     close_cell();
 }
 
+/* The sums are there for crashes: who may write to the memory may put any value there, also one from before. */
+static void a_writer_that_breaks_the_rules_is_not_found_out(void) {
+    static uint8_t before[5 * CAPACITY];
+    uint64_t size = 0;
+    open_cell();
+    CHECK_OK(memmap_cell_size(CAPACITY, &size));
+    CHECK(size <= sizeof before);
+    publish(1);
+    CHECK_OK(memmap_read(handle, OFFSET, before, size));
+    publish(2);
+    CHECK_EQUAL(2, newest());
+    CHECK_OK(memmap_write(handle, OFFSET, before, size));
+    CHECK_EQUAL(1, newest());
+    close_cell();
+}
+
 static void values_may_be_empty_and_as_long_as_the_capacity(void) {
     static uint8_t value[CAPACITY + 1], copy[CAPACITY];
     uint64_t len, sequence;
@@ -331,6 +347,7 @@ static void readers_beside_the_writer_get_whole_values_that_never_go_back(void) 
 int main(int argc, char **argv) {
     static const struct behaviour behaviours[] = {
         BEHAVIOUR(the_newest_value_is_read_whole),
+        BEHAVIOUR(a_writer_that_breaks_the_rules_is_not_found_out),
         BEHAVIOUR(values_may_be_empty_and_as_long_as_the_capacity),
         BEHAVIOUR(a_value_of_any_length_is_read_whole_and_a_change_of_any_byte_noticed),
         BEHAVIOUR(what_means_nothing_is_refused),
