@@ -1,6 +1,6 @@
-# What takes long: make fuzz, make mutants, make bugs, make sanitize, make valgrind, make soak. docs/proof.md has what came of it.
+# What takes long: make fuzz, make mutants, make bugs, make sanitize, make valgrind, make soak, make hostile. docs/proof.md has what came of it.
 
-.PHONY: fuzz fuzz-calls fuzz-go fuzz-python mutants go-mutants bugs sanitize threads valgrind soak
+.PHONY: fuzz fuzz-calls fuzz-go fuzz-python mutants go-mutants bugs sanitize threads valgrind soak hostile
 
 # Seconds, for each of what make fuzz runs, and for make soak.
 TIME     = 60
@@ -61,3 +61,7 @@ soak: build
 	folder=$$(mktemp -d); nice target/soak/soak $$folder $(TIME) $$(($(TIME) / 60 + 1)) > target/soak.txt; ended=$$?; \
 		rm -r $$folder; exit $$ended
 	cd bench && $(GO) run ./soak ../target/soak.txt ../docs/soak.svg
+
+# An attacker's process beside what takes what it can write to: each behaviour for so many seconds, 10 minutes in all.
+hostile: build
+	MEMMAP_SECONDS=150 cargo test --quiet --test hostile -- --nocapture
