@@ -57,9 +57,10 @@ run-python-tests: $(VENV)/ready
 check-python: $(VENV)/ready
 	cd python && $(PYTHON) -m mypy
 
-$(VENV)/ready: python/requirements.txt
+$(VENV)/ready: python/requirements.lock
 	$$(tools/python) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r python/requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r python/requirements.lock
 	touch $@
 
 # Kills 500 holders of locks, writers and readers of cells; make test kills 60.

@@ -28,7 +28,7 @@ fn least_good() -> HashMap<(String, String), String> {
 /// (ecosystem, name, version) of all that the library, its tests and its tools are made of.
 fn locked() -> Vec<(&'static str, String, String)> {
     let (lock, sums) = (text("Cargo.lock"), text("bench/go.sum"));
-    let distributions = text("python/requirements.txt");
+    let distributions = text("python/requirements.lock");
     let crates = lock.split("[[package]]").skip(1).filter_map(|package| {
         let value = |key| {
             let (_, rest) = package.split_once(&format!("\n{key} = \""))?;

@@ -185,6 +185,28 @@ mod csharp {
     }
 }
 
+/// What the tools for Python are, with all that they need in turn.
+#[test]
+fn every_tool_for_python_is_locked_with_its_hashes() {
+    let text = |name| fs::read_to_string(root().join(name)).expect("it is there");
+    let (wanted, lock) = (
+        text("python/requirements.txt"),
+        text("python/requirements.lock"),
+    );
+    let version = |line: &str| line.split([' ', ';']).next().map(str::to_owned);
+    let wanted = wanted.lines().filter(|line| !line.starts_with('#'));
+    let mut locked = Vec::new();
+    for package in lock.split("\n").filter(|line| line.contains("==")) {
+        assert!(package.ends_with(" \\"), "{package} has no hash");
+        locked.push(version(package));
+    }
+    assert!(lock.matches("--hash=sha256:").count() >= locked.len());
+    for line in wanted {
+        assert!(locked.contains(&version(line)), "{line} is not locked");
+    }
+    assert!(text("Makefile").contains("--require-hashes"));
+}
+
 /// What tools/ffi-deps brings besides Debian's packages, which apt checks.
 #[test]
 fn nothing_is_brought_without_a_hash_to_check_it_by() {
