@@ -186,7 +186,7 @@ static mapped open_window(memmap_handle handle, uint64_t offset, uint64_t length
 	memmap_options options = {
 		.size = sizeof options,
 		.access = info.access,
-		.flags = info.flags & ~(MEMMAP_EXCLUSIVE | MEMMAP_DURABLE | MEMMAP_NO_FOLLOW),
+		.flags = info.flags & ~(MEMMAP_EXCLUSIVE | MEMMAP_DURABLE | MEMMAP_NO_FOLLOW | MEMMAP_NO_SYMLINKS),
 		.offset = offset,
 		.length = length,
 	};

@@ -33,6 +33,8 @@ const (
 	Durable Flags = C.MEMMAP_DURABLE
 	// NoFollow has Open and Create refuse a symbolic link at the end of the path, with ELOOP.
 	NoFollow Flags = C.MEMMAP_NO_FOLLOW
+	// NoSymlinks has Open and Create refuse a symbolic link anywhere in the path, with ELOOP; [ErrUnsupported] before Linux 5.6.
+	NoSymlinks Flags = C.MEMMAP_NO_SYMLINKS
 	// NoDescriptor keeps no descriptor of the file after mapping it, for those who hold more mappings
 	// than the process may have descriptors. Resize and Refresh are ErrUnsupported then, and so is Recover
 	// when pages were lost.

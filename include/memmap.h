@@ -82,7 +82,7 @@
 
 /**
  * Flag of memmap_open and memmap_create: refuse a symbolic link at the end of the path (ELOOP). Those in the middle of
- * it are followed.
+ * it are followed; MEMMAP_NO_SYMLINKS refuses them too.
  */
 #define MEMMAP_NO_FOLLOW (1 << 3)
 
@@ -146,6 +146,12 @@
  * without a fault, unless it is sealed against writing, which memmap_get_seals tells. See memmap_seal.
  */
 #define MEMMAP_SEALED (1 << 13)
+
+/**
+ * Flag of memmap_open and memmap_create: refuse a symbolic link anywhere in the path (ELOOP), for a path through folders
+ * that others can write to. It takes openat2(2), of Linux 5.6: MEMMAP_ERR_UNSUPPORTED where that is missing.
+ */
+#define MEMMAP_NO_SYMLINKS (1 << 14)
 
 /**
  * In memmap_fault.causes: the file was truncated; the pages lie behind its end.
@@ -682,6 +688,8 @@ typedef struct memmap_stats {
 
 
 
+
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -739,7 +747,8 @@ memmap_status memmap_open(const char *path,
  * A new file gets its name when it has its size, so that nobody sees it before; where the file system
  * has no files without a name (O_TMPFILE), or what a symbolic link leads to is made, it has the name from the beginning.
  * The folder is looked up once, at first: whatever becomes of the path meanwhile, it is that folder in which the file is
- * made, made durable, or removed again. It is the system that follows symbolic links, unless MEMMAP_NO_FOLLOW refuses
+ * made, made durable, or removed again. It is the system that follows symbolic links, unless MEMMAP_NO_FOLLOW or
+ * MEMMAP_NO_SYMLINKS refuses
  * them, and that refuses another user's file or link in a folder for everybody (EACCES; protected_regular and
  * protected_symlinks in proc_sys_fs(5)).
  *

@@ -4,6 +4,7 @@ use crate::advice::Advice;
 use crate::failures::Identity;
 use crate::fork;
 use crate::options::{Access, Flags, Options};
+use crate::place::Place;
 use crate::range::page_size;
 use crate::status::{Error, Result, system};
 use std::ffi::{CStr, CString};
@@ -96,6 +97,34 @@ pub fn open_at(folder: RawFd, path: &CStr, flags: i32, mode: u32) -> Result<Owne
     open_once(folder, path, flags, mode)
 }
 
+/// What openat2(2) is told, in its first version.
+#[repr(C)]
+struct How {
+    flags: u64,
+    mode: u64,
+    resolve: u64,
+}
+
+/// Opens `path` where no part of it is a symbolic link, as the system finds it; [`Error::Unsupported`] on a system that can't
+/// say, or where a filter of system calls (seccomp(2)) forbids to ask it.
+pub fn open_without_links(path: &CStr, flags: i32) -> Result<OwnedFd> {
+    let how = How {
+        flags: flags as u64,
+        mode: 0,
+        resolve: libc::RESOLVE_NO_SYMLINKS,
+    };
+    let (here, call) = (libc::AT_FDCWD, libc::SYS_openat2);
+    let size = size_of::<How>();
+    // SAFETY: the path is terminated, the struct as long as is said, and nothing of them is kept.
+    let opened = system(|| unsafe { libc::syscall(call, here, path.as_ptr(), &how, size) as i32 });
+    match opened {
+        // SAFETY: openat2 has just given it to us.
+        Ok(fd) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        Err(Error::System(libc::ENOSYS | libc::EPERM)) => Err(Error::Unsupported),
+        Err(error) => Err(error),
+    }
+}
+
 fn pause(milliseconds: i64) {
     let time = libc::timespec {
         tv_sec: 0,
@@ -183,7 +212,11 @@ impl File {
             _ => libc::O_RDONLY,
         };
         let flags = writes | no_follow(options) | ALWAYS;
-        let (file, size) = File::of_path(open(path, flags, 0))?;
+        let opened = match options.flags.has(Flags::NO_SYMLINKS) {
+            true => Place::of(path, options)?.open(flags, 0),
+            false => open(path, flags, 0),
+        };
+        let (file, size) = File::of_path(opened)?;
         if options.advice == Advice::Sequential {
             file.read_further_ahead();
         }
@@ -495,7 +528,7 @@ fn page_size_of(fd: RawFd, status: &libc::stat64) -> usize {
 
 /// What refuses a symbolic link at the end of a path, if that is wished.
 pub fn no_follow(options: &Options) -> i32 {
-    match options.flags.has(Flags::NO_FOLLOW) {
+    match options.flags.has(Flags::NO_FOLLOW) || options.flags.has(Flags::NO_SYMLINKS) {
         true => libc::O_NOFOLLOW,
         false => 0,
     }

@@ -88,7 +88,7 @@ fn window(options: &Options, size: u64) -> Result<u64> {
 pub fn create(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
     let options = options.checked(Call::Create)?;
     let len = window(&options, size)?;
-    let mut creation = Creation::at(Place::of(path)?)?;
+    let mut creation = Creation::at(Place::of(path, &options)?)?;
     let whole = created_whole(&mut creation, size, len, &options)?;
     let is_whole = whole.is_some();
     let file = match whole {

@@ -29,7 +29,7 @@ pub const SPARSE: u32 = 1 << 1;
 /// file and of its folder), so that they survive a power cut.
 pub const DURABLE: u32 = 1 << 2;
 /// Flag of memmap_open and memmap_create: refuse a symbolic link at the end of the path (ELOOP). Those in the middle of
-/// it are followed.
+/// it are followed; MEMMAP_NO_SYMLINKS refuses them too.
 pub const NO_FOLLOW: u32 = 1 << 3;
 /// Flag: keep no descriptor of the file after mapping it, for those who hold more mappings than
 /// RLIMIT_NOFILE allows descriptors. memmap_resize and memmap_refresh are MEMMAP_ERR_UNSUPPORTED then, and
@@ -63,6 +63,9 @@ pub const LOCKED: u32 = 1 << 12;
 /// that is, nobody can cut it under the mapping, whoever has its descriptor; what it holds may still change, and be zeroed
 /// without a fault, unless it is sealed against writing, which memmap_get_seals tells. See memmap_seal.
 pub const SEALED: u32 = 1 << 13;
+/// Flag of memmap_open and memmap_create: refuse a symbolic link anywhere in the path (ELOOP), for a path through folders
+/// that others can write to. It takes openat2(2), of Linux 5.6: MEMMAP_ERR_UNSUPPORTED where that is missing.
+pub const NO_SYMLINKS: u32 = 1 << 14;
 
 /// A set of wishes; see its constants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +100,8 @@ impl Flags {
     pub const LOCKED: Flags = Flags(LOCKED);
     /// From a descriptor: refuse what is not sealed against shrinking.
     pub const SEALED: Flags = Flags(SEALED);
+    /// Open, create: refuse a symbolic link anywhere in the path.
+    pub const NO_SYMLINKS: Flags = Flags(NO_SYMLINKS);
 
     /// Whether all of `other` is in here.
     pub fn has(self, other: Flags) -> bool {
@@ -162,7 +167,7 @@ impl Call {
             | Flags::LOCKED
             | Flags::OVERCOMMIT;
         match self {
-            Call::Open => any | Flags::NO_FOLLOW | Flags::NO_DESCRIPTOR | Flags::SPARSE,
+            Call::Open => Call::SharedOpen.flags() | Flags::NO_FOLLOW | Flags::NO_SYMLINKS,
             Call::Create => Call::Open.flags() | Flags::EXCLUSIVE | Flags::DURABLE,
             Call::FromFd => Call::SharedOpen.flags() | Flags::SEALED,
             Call::Anonymous => any,
@@ -238,6 +243,7 @@ mod tests {
             (Call::Open, Flags::EXCLUSIVE),
             (Call::Open, Flags::DURABLE),
             (Call::FromFd, Flags::NO_FOLLOW),
+            (Call::SharedOpen, Flags::NO_SYMLINKS),
             (Call::Anonymous, Flags::SPARSE),
             (Call::Anonymous, Flags::NO_DESCRIPTOR),
             (Call::Open, Flags::SEALED),

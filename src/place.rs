@@ -2,8 +2,9 @@
 //! what is asked, made, removed and made durable there is there.
 
 use crate::failures::Identity;
-use crate::file::{self, ALWAYS, File, give_name, identity_of, open_at};
+use crate::file::{self, ALWAYS, File, give_name, identity_of, open_at, open_without_links};
 use crate::lease::Lease;
+use crate::options::{Flags, Options};
 use crate::status::{Error, Result, system};
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
@@ -27,12 +28,15 @@ pub enum Sure {
 
 impl Place {
     /// The place at the end of `path`, whose folder is looked up here, and never again.
-    pub fn of(path: &CStr) -> Result<Place> {
+    pub fn of(path: &CStr, options: &Options) -> Result<Place> {
         let (folder, name) = split(path.to_bytes());
         let (folder, name) = (terminated(folder)?, terminated(name)?);
         // O_PATH: nothing is read of it, so passing through is all that has to be permitted.
         let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
-        let folder = open_at(libc::AT_FDCWD, &folder, flags, 0)?;
+        let folder = match options.flags.has(Flags::NO_SYMLINKS) {
+            true => open_without_links(&folder, flags)?,
+            false => open_at(libc::AT_FDCWD, &folder, flags, 0)?,
+        };
         Ok(Place { folder, name })
     }
 
@@ -41,7 +45,7 @@ impl Place {
         let mut path = vec![0; libc::PATH_MAX as usize];
         let len = file.path(&mut path);
         path.truncate(len);
-        let place = Place::of(&CString::new(path).ok()?).ok()?;
+        let place = Place::of(&CString::new(path).ok()?, &Options::default()).ok()?;
         // The name may be another file's by now.
         let there = place.status(libc::AT_SYMLINK_NOFOLLOW).ok()??;
         (identity_of(&there) == file.identity()).then_some(place)

@@ -58,7 +58,7 @@ fn open_existing(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
 /// O_CREAT makes a file where there is none any more. It would be an empty one, so it goes again at once, and until
 /// then no other user can open it.
 fn refuse_if_not_to_be_created(path: &CStr, file: &File) -> Result<()> {
-    let place = Place::of(path)?;
+    let place = Place::of(path, &Options::default())?;
     let flags = libc::O_RDONLY | libc::O_CREAT | libc::O_NOFOLLOW;
     let (again, len) = File::validated(place.open(flags, 0o400)?)?;
     if again.identity() == file.identity() {

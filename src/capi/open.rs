@@ -52,7 +52,8 @@ pub unsafe extern "C" fn memmap_open(
 /// A new file gets its name when it has its size, so that nobody sees it before; where the file system
 /// has no files without a name (O_TMPFILE), or what a symbolic link leads to is made, it has the name from the beginning.
 /// The folder is looked up once, at first: whatever becomes of the path meanwhile, it is that folder in which the file is
-/// made, made durable, or removed again. It is the system that follows symbolic links, unless MEMMAP_NO_FOLLOW refuses
+/// made, made durable, or removed again. It is the system that follows symbolic links, unless MEMMAP_NO_FOLLOW or
+/// MEMMAP_NO_SYMLINKS refuses
 /// them, and that refuses another user's file or link in a folder for everybody (EACCES; protected_regular and
 /// protected_symlinks in proc_sys_fs(5)).
 ///

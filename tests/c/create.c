@@ -131,6 +131,21 @@ static void a_symbolic_link_is_followed_unless_no_follow_refuses_it(void) {
     CHECK(unlink("link") == 0 && unlink("target") == 0);
 }
 
+static void a_symbolic_link_anywhere_in_the_path_is_refused_where_that_is_asked_for(void) {
+    const memmap_options *none = OPTIONS(.flags = MEMMAP_NO_SYMLINKS);
+    CHECK(mkdir("folder", 0700) == 0 && symlink("folder", "way") == 0);
+    CHECK(symlink("new", "folder/link") == 0);
+    CHECK_REFUSED(ELOOP, handle, memmap_create("way/new", 7, none, &handle));
+    CHECK_REFUSED(ELOOP, handle, memmap_create("folder/link", 7, none, &handle));
+    CHECK(!exists("folder/new"));
+    CHECK_OK(memmap_create("folder/new", 7, none, &handle));
+    CHECK_OK(memmap_close(handle));
+    CHECK_REFUSED(ELOOP, handle, memmap_create("way/new", 9, none, &handle));
+    CHECK_EQUAL(7, size_of("folder/new"));
+    CHECK(unlink("folder/link") == 0 && unlink("folder/new") == 0 && unlink("way") == 0);
+    CHECK(rmdir("folder") == 0);
+}
+
 static void a_failure_leaves_no_new_file_behind_a_symbolic_link_either(void) {
     CHECK(symlink("target", "link") == 0);
     CHECK_REFUSED(MEMMAP_ERR_LIMIT, handle, memmap_create("link", UINT64_MAX, NULL, &handle));
@@ -316,6 +331,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(an_existing_file_is_emptied_and_keeps_inode_and_permissions),
         BEHAVIOUR(exclusive_refuses_what_exists),
         BEHAVIOUR(a_symbolic_link_is_followed_unless_no_follow_refuses_it),
+        BEHAVIOUR(a_symbolic_link_anywhere_in_the_path_is_refused_where_that_is_asked_for),
         BEHAVIOUR(a_failure_leaves_no_new_file_behind_a_symbolic_link_either),
         BEHAVIOUR(durable_works_with_and_without_a_folder_in_the_path),
         BEHAVIOUR(a_full_disk_is_enospc_now_and_leaves_no_new_file),

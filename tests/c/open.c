@@ -1,6 +1,10 @@
 /* Opening a file that exists. */
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "files.h"
@@ -171,6 +175,63 @@ static void a_symbolic_link_is_followed_unless_no_follow_refuses_it(void) {
     CHECK_OK(memmap_open("file", OPTIONS(.flags = MEMMAP_NO_FOLLOW), &handle));
     CHECK_OK(memmap_close(handle));
     CHECK(unlink("link") == 0 && unlink("loop") == 0 && unlink("file") == 0);
+}
+
+static void a_symbolic_link_anywhere_in_the_path_is_refused_where_that_is_asked_for(void) {
+    const memmap_options *none = OPTIONS(.flags = MEMMAP_NO_SYMLINKS);
+    char path[4096];
+    CHECK(mkdir("folder", 0700) == 0 && symlink("folder", "way") == 0);
+    CHECK(symlink("file", "folder/link") == 0);
+    make_file("folder/file", 3, 'x');
+    CHECK_OK(memmap_open("way/file", OPTIONS(.flags = MEMMAP_NO_FOLLOW), &handle));
+    CHECK_OK(memmap_close(handle));
+    CHECK_OK(memmap_open("folder/file", none, &handle));
+    CHECK_EQUAL(3, length_of(handle));
+    CHECK_OK(memmap_close(handle));
+    CHECK(realpath("folder/file", path) != NULL);
+    CHECK_OK(memmap_open(path, none, &handle));
+    CHECK_OK(memmap_close(handle));
+    CHECK_REFUSED(ELOOP, handle, memmap_open("way/file", none, &handle));
+    CHECK_REFUSED(ELOOP, handle, memmap_open("folder/../way/file", none, &handle));
+    CHECK_REFUSED(ELOOP, handle, memmap_open("folder/link", none, &handle));
+    CHECK_REFUSED(ENOENT, handle, memmap_open("folder/none", none, &handle));
+    CHECK(unlink("folder/link") == 0 && unlink("folder/file") == 0 && unlink("way") == 0);
+    CHECK(rmdir("folder") == 0);
+}
+
+/* A filter of system calls that answers this errno to openat2(2); 0 where there can't be one. */
+static int forbids_openat2(int with) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)with),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
+static void who_may_not_ask_for_it(int with) {
+    if (!forbids_openat2(with)) {
+        skip("no filter of system calls can be had");
+        return;
+    }
+    CHECK_REFUSED(MEMMAP_ERR_UNSUPPORTED, handle,
+                  memmap_open("file", OPTIONS(.flags = MEMMAP_NO_SYMLINKS), &handle));
+    CHECK_OK(memmap_open("file", OPTIONS(.flags = MEMMAP_NO_FOLLOW), &handle));
+    CHECK_OK(memmap_close(handle));
+}
+
+static void on_an_older_kernel(void) { who_may_not_ask_for_it(ENOSYS); }
+
+static void in_an_older_container(void) { who_may_not_ask_for_it(EPERM); }
+
+static void where_the_system_cannot_say_what_is_a_link_it_is_unsupported(void) {
+    make_file("file", 3, 'x');
+    in_child(on_an_older_kernel);
+    in_child(in_an_older_container);
+    unlink("file");
 }
 
 static void an_empty_file_maps_with_length_0(void) {
@@ -363,6 +424,8 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_path_that_leads_nowhere_is_the_systems_error),
         BEHAVIOUR(a_directory_fifo_socket_or_character_device_is_refused_at_once),
         BEHAVIOUR(a_symbolic_link_is_followed_unless_no_follow_refuses_it),
+        BEHAVIOUR(a_symbolic_link_anywhere_in_the_path_is_refused_where_that_is_asked_for),
+        BEHAVIOUR(where_the_system_cannot_say_what_is_a_link_it_is_unsupported),
         BEHAVIOUR(an_empty_file_maps_with_length_0),
         BEHAVIOUR(a_sparse_file_of_1_tebibyte_maps_and_has_both_ends),
         BEHAVIOUR(without_permission_it_is_eacces),

@@ -63,6 +63,7 @@ pub const HUGE_PAGES: u32 = 1 << 9;
 pub const NO_DUMP: u32 = 1 << 11;
 pub const LOCKED: u32 = 1 << 12;
 pub const SEALED: u32 = 1 << 13;
+pub const NO_SYMLINKS: u32 = 1 << 14;
 pub const TO_END: u64 = u64::MAX;
 
 /// What the library has under that name.

@@ -7,7 +7,7 @@ macro_rules! named {
 }
 
 const CALLS: &[(&str, i32)] = named! {
-    SYS_openat SYS_fstatfs SYS_fcntl SYS_fallocate SYS_ftruncate SYS_mmap
+    SYS_openat SYS_openat2 SYS_fstatfs SYS_fcntl SYS_fallocate SYS_ftruncate SYS_mmap
     SYS_munmap SYS_mremap SYS_mprotect SYS_msync SYS_madvise SYS_mincore SYS_mlock SYS_mlock2 SYS_munlock SYS_fsync
     SYS_fdatasync SYS_fadvise64 SYS_pwrite64 SYS_pwritev2 SYS_unlink SYS_unlinkat SYS_linkat SYS_readlink SYS_statx
     SYS_memfd_create SYS_fchmod SYS_prlimit64 SYS_ioctl SYS_futex SYS_rt_sigaction

@@ -31,6 +31,12 @@ const EXCEPTIONS: &[Exception] = &[
         "it is none",
     ),
     (
+        "openat2",
+        &["EPERM"],
+        "MEMMAP_ERR_UNSUPPORTED",
+        "MEMMAP_NO_SYMLINKS, where a filter forbids it",
+    ),
+    (
         "openat",
         &["EWOULDBLOCK"],
         AS_EVER,

@@ -96,6 +96,12 @@ pub const CASES: &[Case] = &[
         |stage| stage.make_file(),
         |stage| open(stage, options(abi::COPY_ON_WRITE, 0)),
     ),
+    case(
+        "memmap_open, by no link",
+        0,
+        |stage| stage.make_file(),
+        |stage| open(stage, options(0, abi::NO_SYMLINKS)),
+    ),
     case("memmap_create", 0, |_| {}, |stage| create(stage, 0)),
     case(
         "memmap_create, durable",
