@@ -1,4 +1,4 @@
-//! The regions of this process's memory, as the kernel lists them in /proc/thread-self/maps.
+//! The regions of this process's memory, as the kernel lists them in /proc/self/maps.
 
 use crate::memory::Pages;
 use crate::range::page_size;
@@ -157,7 +157,7 @@ fn parse(line: &str) -> Option<(Span, Region)> {
 
 /// One of the kernel's lists. Names of files need not be text, and nobody asks for them here.
 fn list(name: &str) -> Result<String> {
-    let bytes = std::fs::read(format!("/proc/thread-self/{name}"))?;
+    let bytes = std::fs::read(format!("/proc/self/{name}"))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

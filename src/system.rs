@@ -47,7 +47,7 @@ impl System {
 /// How many regions of memory this process has: the lines of a list in which names of files need not be
 /// text.
 fn map_count() -> Result<u64> {
-    let maps = fs::read("/proc/thread-self/maps")?;
+    let maps = fs::read("/proc/self/maps")?;
     Ok(maps.iter().filter(|byte| **byte == b'\n').count() as u64)
 }
 
@@ -92,7 +92,7 @@ fn meminfo(name: &str) -> Option<u64> {
 /// The folders of the memory controllers that this process is under, from its own up: each limits it
 /// (cgroups(7)). In a container the path may name what isn't there; then the root's is what counts.
 fn control_group_folders() -> Vec<PathBuf> {
-    let groups = fs::read_to_string("/proc/thread-self/cgroup").unwrap_or_default();
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let mut folders = Vec::new();
     for line in groups.lines() {
         // hierarchy:controllers:path; the unified hierarchy has no controllers in its line.
