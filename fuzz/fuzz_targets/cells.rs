@@ -1,0 +1,13 @@
+//! libFuzzer's side of tests/peers.
+
+#![no_main]
+
+#[path = "../../tests/peers/abi.rs"]
+mod abi;
+#[path = "../../tests/peers/cells.rs"]
+mod cells;
+
+// The crate is linked for what it exports to C.
+use memmap as _;
+
+libfuzzer_sys::fuzz_target!(|script: cells::Script| cells::run(&script));
