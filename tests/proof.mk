@@ -1,6 +1,6 @@
 # What takes long: make fuzz, make mutants, make bugs, make sanitize, make valgrind, make soak, make hostile. docs/proof.md has what came of it.
 
-.PHONY: fuzz fuzz-calls fuzz-go fuzz-python mutants go-mutants bugs sanitize threads valgrind soak hostile
+.PHONY: fuzz fuzz-calls fuzz-cells fuzz-go fuzz-receive fuzz-python mutants go-mutants bugs sanitize threads valgrind soak hostile
 
 # Seconds, for each of what make fuzz runs, and for make soak.
 TIME     = 60
@@ -11,15 +11,24 @@ FUZZ     = PATH=$(TOOLS):$$PATH cargo +$(NIGHTLY) fuzz
 $(TOOLS)/cargo-%:
 	cargo install --quiet --locked --root .tools/cargo cargo-$*
 
-fuzz: fuzz-calls fuzz-go fuzz-python
+fuzz: fuzz-calls fuzz-cells fuzz-go fuzz-receive fuzz-python
 
 # What it finds lies in fuzz/artifacts/calls: what was wrong is kept in fuzz/kept, which make test runs.
 fuzz-calls: $(TOOLS)/cargo-fuzz
 	mkdir -p fuzz/corpus/calls
 	$(FUZZ) run --target-dir $(CURDIR)/target/fuzz calls fuzz/corpus/calls fuzz/kept -- -max_total_time=$(TIME) -max_len=4096 -rss_limit_mb=4096 -timeout=60
 
+# What a peer writes to shared memory. No call takes 64 MiB at once, or 20 seconds.
+fuzz-cells: $(TOOLS)/cargo-fuzz
+	mkdir -p fuzz/corpus/cells
+	$(FUZZ) run --target-dir $(CURDIR)/target/fuzz cells fuzz/corpus/cells fuzz/kept-cells -- -max_total_time=$(TIME) -max_len=2048 -rss_limit_mb=2048 -malloc_limit_mb=64 -timeout=20
+
 fuzz-go: build
 	cd go && $(GO) test $(LINK) -run '^$$' -fuzz FuzzMap -fuzztime $(TIME)s .
+
+# What a peer sends.
+fuzz-receive: build
+	cd go && $(GO) test $(LINK) -run '^$$' -fuzz FuzzReceive -fuzztime $(TIME)s .
 
 # About 10 sequences a second.
 fuzz-python: build $(VENV)/ready
