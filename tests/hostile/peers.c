@@ -64,7 +64,22 @@ static void scribble(void) {
     }
 }
 
-/* The same, with the length of the file. */
+/* One value, whose length is another each time somebody looks. */
+static void toggle_a_length(void) {
+    volatile uint64_t *words = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    volatile uint64_t *slot = words + 16 + (24 + CAPACITY + 63) / 64 * 8;
+    become_another_user();
+    if ((const void *)words == MAP_FAILED)
+        _exit(1);
+    for (words[8] = slot[0] = 1;;) {
+        int i;
+        for (i = 0; i < 100; i++)
+            slot[1] = 8, slot[1] = CAPACITY, slot[1] = 0, slot[1] = UINT64_MAX >> 8;
+        words[1] = words[1] == CAPACITY ? CAPACITY - 100 : CAPACITY;
+    }
+}
+
+/* Another length of the file each time, and holes in it. */
 static void cut_and_grow(void) {
     become_another_user();
     for (;;) {
@@ -126,6 +141,22 @@ static void look_at_a_cell(uint64_t offset) {
     CHECK_AMONG(status, 0, MEMMAP_ERR_CORRUPT, MEMMAP_ERR_RANGE, MEMMAP_ERR_FAULT);
     status = memmap_cell_create(handle, offset, CAPACITY);
     CHECK_AMONG(status, 0, MEMMAP_ERR_CORRUPT, MEMMAP_ERR_FAULT);
+}
+
+/* What is read in a hurry: the peer changes it in between. */
+static void read_a_cell(void) {
+    static uint8_t value[64 + BEHIND];
+    uint64_t len, sequence;
+    int i, end;
+    for (i = 0; i < 20; i++) {
+        memset(value + 64, 0xa5, BEHIND);
+        CHECK_AMONG(memmap_cell_read(handle, 0, value, 64, &len, &sequence), 0, MEMMAP_ERR_CORRUPT,
+                    MEMMAP_ERR_RANGE, MEMMAP_ERR_BUSY);
+        for (end = 64; end < 64 + BEHIND; end++)
+            if (!CHECK(value[end] == 0xa5))
+                return;
+    }
+    CHECK_AMONG(memmap_cell_look(handle, 0, &len, &sequence), 0, MEMMAP_ERR_CORRUPT);
 }
 
 static void wait_and_count(uint64_t offset) {
@@ -218,6 +249,10 @@ static void a_peer_that_scribbles_on_cells_is_survived(void) {
     beside(scribble, look_at_cells);
 }
 
+static void a_peer_that_changes_the_length_of_a_value_between_two_looks_is_survived(void) {
+    beside(toggle_a_length, read_a_cell);
+}
+
 static void a_peer_that_changes_the_length_is_survived(void) {
     beside(cut_and_grow, do_everything_else);
 }
@@ -233,6 +268,7 @@ static void a_peer_that_holds_locks_is_not_waited_for(void) {
 int main(int argc, char **argv) {
     static const struct behaviour behaviours[] = {
         BEHAVIOUR(a_peer_that_scribbles_on_cells_is_survived),
+        BEHAVIOUR(a_peer_that_changes_the_length_of_a_value_between_two_looks_is_survived),
         BEHAVIOUR(a_peer_that_changes_the_length_is_survived),
         BEHAVIOUR(a_peer_that_changes_the_length_while_it_is_mapped_is_survived),
         BEHAVIOUR(a_peer_that_holds_locks_is_not_waited_for),
