@@ -17,6 +17,12 @@ fn names() {
     holds("names", Path::new("/dev/shm"));
 }
 
+/// Beside functions that look at what a peer writes to shared memory.
+#[test]
+fn peers() {
+    holds("peers", &std::env::temp_dir());
+}
+
 /// Runs a program in a folder of that one, which it must leave empty.
 fn holds(name: &str, parent: &Path) {
     let built = tempfile::tempdir().expect("a temporary folder");

@@ -2,8 +2,8 @@
  * A peer that has the other end of shared memory, and does with it what it can, beside each function that looks at
  * what peers write: bytes of cells, words that are waited at, the length of the file and its holes, locks.
  *
- * It is another user, where root runs this. MEMMAP_ROUNDS says how often each function is called. Addresses are limited
- * meanwhile: what a peer says takes none.
+ * It is another user, where root runs this. MEMMAP_ROUNDS says how often each function is called; with MEMMAP_SECONDS
+ * they begin anew until so many are over. Addresses are limited meanwhile: what a peer says takes none.
  */
 
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "check.h"
 
@@ -190,9 +191,9 @@ static void map_again(void) {
     CHECK_OK(memmap_close(again));
 }
 
-static long rounds(void) {
-    const char *text = getenv("MEMMAP_ROUNDS");
-    return text != NULL ? atol(text) : 60000;
+static long number(const char *name, long otherwise) {
+    const char *text = getenv(name);
+    return text != NULL ? atol(text) : otherwise;
 }
 
 /* So many bytes of addresses more than there are. */
@@ -206,11 +207,13 @@ static void limit_addresses(void) {
     CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
 }
 
-static void beside(void (*attack)(void), void (*victim)(void)) {
+static void beside(void (*attack)(void), void (*victim)(void), long rounds) {
+    const time_t end = time(NULL) + number("MEMMAP_SECONDS", 0);
     long round;
     pid_t peer;
     int status, begun[2];
     char byte;
+    rounds = number("MEMMAP_ROUNDS", rounds);
     CHECK_OK(memmap_guard_install());
     CHECK_OK(memmap_memfd("shared", LENGTH, NULL, &handle));
     CHECK_OK(memmap_fd(handle, &file));
@@ -225,9 +228,11 @@ static void beside(void (*attack)(void), void (*victim)(void)) {
     CHECK(read(begun[0], &byte, 1) == 1);
     close(begun[0]), close(begun[1]);
     limit_addresses();
-    alarm(getenv("MEMMAP_ROUNDS") != NULL ? 3600 : 50); /* Who waits for ever is to be named, not waited for. */
-    for (round = 0; round < rounds() && failures < 10; round++)
-        victim();
+    alarm((unsigned)number("MEMMAP_SECONDS", 0) + 60); /* Who waits for ever is to be named, not waited for. */
+    do {
+        for (round = 0; round < rounds && failures < 10; round++)
+            victim();
+    } while (failures == 0 && time(NULL) < end);
     CHECK(waitpid(peer, &status, WNOHANG) == 0); /* It was there. */
     CHECK(kill(peer, SIGKILL) == 0 && waitpid(peer, &status, 0) == peer);
     CHECK_OK(memmap_close(handle));
@@ -246,23 +251,23 @@ static void do_everything_else(void) {
 }
 
 static void a_peer_that_scribbles_on_cells_is_survived(void) {
-    beside(scribble, look_at_cells);
+    beside(scribble, look_at_cells, 60000);
 }
 
 static void a_peer_that_changes_the_length_of_a_value_between_two_looks_is_survived(void) {
-    beside(toggle_a_length, read_a_cell);
+    beside(toggle_a_length, read_a_cell, 40000);
 }
 
 static void a_peer_that_changes_the_length_is_survived(void) {
-    beside(cut_and_grow, do_everything_else);
+    beside(cut_and_grow, do_everything_else, 15000);
 }
 
 static void a_peer_that_changes_the_length_while_it_is_mapped_is_survived(void) {
-    beside(cut_and_grow, map_again);
+    beside(cut_and_grow, map_again, 5000);
 }
 
 static void a_peer_that_holds_locks_is_not_waited_for(void) {
-    beside(take_locks, lock_and_unlock);
+    beside(take_locks, lock_and_unlock, 15000);
 }
 
 int main(int argc, char **argv) {

@@ -1,18 +1,12 @@
-//! What peers write: by bytes that a fuzzer has found (`make fuzz`) and that chance makes, and by a process that does
-//! what it can (tests/hostile/peers.c), as often as MEMMAP_ROUNDS says.
+//! What peers write to shared memory, by bytes that a fuzzer has found (`make fuzz`) and that chance makes.
 
 mod abi;
 mod cells;
-#[path = "../common/mod.rs"]
-mod common;
 
 use arbitrary::{Arbitrary, Unstructured};
 use cells::{Script, run};
 // The crate is linked for what it exports to C.
-use common::c::{Library, how_it_ended, link};
 use memmap as _;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 
 fn script(bytes: &[u8]) -> Script {
     Script::arbitrary(&mut Unstructured::new(bytes)).expect("any bytes are a script")
@@ -54,25 +48,4 @@ fn what_chance_writes_is_survived() {
         .collect();
         run(&script(&bytes));
     }
-}
-
-#[test]
-fn a_hostile_peer_is_survived() {
-    let built = tempfile::tempdir().expect("a temporary folder");
-    let source = common::root().join("tests/hostile/peers.c");
-    let checks = format!("-I{}", common::root().join("tests/c").display());
-    let program = link(
-        &built,
-        &source,
-        Library::Static,
-        &["-D_GNU_SOURCE", &checks],
-    );
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let all = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(folder.path(), all).expect("it is ours");
-    let output = Command::new(program).arg(folder.path()).output();
-    let output = output.expect("what has been linked can be run");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let ended = how_it_ended(&output);
-    assert!(output.status.success(), "peers.c {ended}:\n{text}");
 }
