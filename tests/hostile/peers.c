@@ -74,9 +74,12 @@ static void toggle_a_length(void) {
         _exit(1);
     for (words[8] = slot[0] = 1;;) {
         int i;
-        for (i = 0; i < 100; i++)
-            slot[1] = 8, slot[1] = CAPACITY, slot[1] = 0, slot[1] = UINT64_MAX >> 8;
-        words[1] = words[1] == CAPACITY ? CAPACITY - 100 : CAPACITY;
+        for (i = 0; i < 1000; i++)
+            slot[1] = 8, slot[1] = UINT64_MAX >> 8;
+        for (i = 0; i < 1000; i++)
+            slot[1] = 0, slot[1] = CAPACITY;
+        words[1] = CAPACITY - 100;
+        words[1] = CAPACITY;
     }
 }
 
@@ -255,7 +258,7 @@ static void a_peer_that_scribbles_on_cells_is_survived(void) {
 }
 
 static void a_peer_that_changes_the_length_of_a_value_between_two_looks_is_survived(void) {
-    beside(toggle_a_length, read_a_cell, 40000);
+    beside(toggle_a_length, read_a_cell, 60000);
 }
 
 static void a_peer_that_changes_the_length_is_survived(void) {
