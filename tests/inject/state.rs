@@ -38,7 +38,7 @@ pub enum Part {
 }
 
 /// A file.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Eq)]
 pub struct File {
     device: u64,
     inode: u64,
@@ -46,6 +46,21 @@ pub struct File {
     blocks: u64,
     mode: u32,
     bytes: Vec<u8>,
+}
+
+impl File {
+    /// In units of 512 bytes: ext4 keeps a block of its own for a file whose extents have been many, whatever becomes
+    /// of them.
+    const BLOCK: u64 = 8;
+}
+
+impl PartialEq for File {
+    fn eq(&self, other: &File) -> bool {
+        let all = |file: &File| (file.device, file.inode, file.size, file.mode);
+        all(self) == all(other)
+            && self.bytes == other.bytes
+            && self.blocks.abs_diff(other.blocks) <= File::BLOCK
+    }
 }
 
 impl State {
