@@ -42,7 +42,9 @@ func child(t *testing.T, environment ...string) ending {
 		names[i] = "^" + regexp.QuoteMeta(name) + "$"
 	}
 	program := itself("-test.v", "-test.count=1", "-test.run="+strings.Join(names, "/"))
-	program.Env = append(append(os.Environ(), childOf+"="+t.Name(), programtest.Skipped+"="), environment...)
+	program.Env = append(os.Environ(), childOf+"="+t.Name(), programtest.Skipped+"=")
+	program.Env = append(program.Env, "TMPDIR="+t.TempDir()) // What a child that dies leaves behind goes with the test.
+	program.Env = append(program.Env, environment...)
 	output, err := program.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

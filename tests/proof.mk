@@ -71,6 +71,6 @@ soak: build
 		rm -r $$folder; exit $$ended
 	cd bench && $(GO) run ./soak ../target/soak.txt ../docs/soak.svg
 
-# An attacker's process beside what takes what it can write to: each behaviour for so many seconds, 10 minutes in all.
+# An attacker's process beside what takes what it can write to: each behaviour for so many seconds, some 12 minutes in all.
 hostile: build
 	MEMMAP_SECONDS=150 cargo test --quiet --test hostile -- --nocapture
