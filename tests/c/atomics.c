@@ -207,12 +207,21 @@ static void who_waits_keeps_the_mapping_where_it_is(void) {
     close_both();
 }
 
-static int stop;
+static int stop, wakes;
 
 static void *wake_all_the_time(void *unused) {
-    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
         CHECK_OK(memmap_wake(handle, 0, 1));
+        __atomic_fetch_add(&wakes, 1, __ATOMIC_RELAXED);
+    }
     return unused;
+}
+
+/* Waits until they have got on. */
+static void let_them_wake(void) {
+    int before = __atomic_load_n(&wakes, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&wakes, __ATOMIC_RELAXED) < before + 5)
+        sched_yield();
 }
 
 static void who_wakes_is_in_nobodys_way(void) {
@@ -222,8 +231,10 @@ static void who_wakes_is_in_nobodys_way(void) {
     open_both();
     for (i = 0; i < WAKERS; i++)
         CHECK(pthread_create(&threads[i], NULL, wake_all_the_time, NULL) == 0);
-    for (i = 0; i < CHANGES; i++)
+    for (i = 0; i < CHANGES; i++) {
+        let_them_wake();
         CHECK_OK(memmap_protect(handle, i % 2 != 0 ? MEMMAP_READ_WRITE : MEMMAP_READ_ONLY));
+    }
     CHECK_OK(memmap_resize(handle, 20000));
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
     for (i = 0; i < WAKERS; i++)
