@@ -73,7 +73,7 @@ func TestAMappingGrowsInPlaceUpToATebibyte(t *testing.T) {
 // Writers grow the mapping and fill what they got, while readers hold views and look at what is there, each
 // view for longer than many a growth.
 func TestGrowingUnderManyViews(t *testing.T) {
-	const writers, readers, times, piece = 8, 8, 200, 1000
+	const writers, readers, times, piece = 8, 8, 800, 1000
 	path := newFile(t, "")
 	m := open(t, path, &Options{Access: ReadWrite, Capacity: writers * times * piece})
 	start := m.data
