@@ -25,7 +25,9 @@ impl File {
         within_file_size_limit(to)?;
         match flags.has(Flags::SPARSE) {
             true => self.truncate(to),
-            false => self.reserve(0, to, flags).and_then(|()| self.lengthen(to)),
+            false => self
+                .reserve(0, to, flags)
+                .and_then(|()| self.lengthen(0, to, flags)),
         }
     }
 
@@ -33,27 +35,32 @@ impl File {
     /// SPARSE for the last of them. A failure gives back what it had, as far as nobody else can be hit by that.
     pub fn reserve(&self, from: u64, to: u64, flags: Flags) -> Result<()> {
         within_file_size_limit(to)?;
-        let start = match flags.has(Flags::SPARSE) {
-            true => from.max(to.saturating_sub(1)),
-            false => from,
-        };
+        let start = first_to_have(from, to, flags);
         if start >= to {
             return Ok(());
         }
         self.refuse_more_than_free(start, to)?;
+        if self.is_memory() {
+            return Ok(()); // See `lengthen`.
+        }
         // Where there is no fallocate, `lengthen` has the blocks.
         self.allocate(libc::FALLOC_FL_KEEP_SIZE, start, to)
             .inspect_err(|_| self.give_back(from, to))
             .map(drop)
     }
 
-    /// Makes the file `to` bytes long, unless it is longer. No byte that is there is touched, nor any that others
-    /// append meanwhile.
-    pub fn lengthen(&self, to: u64) -> Result<()> {
-        let Some(last) = to.checked_sub(1) else {
+    /// Makes the file, for which `from .. to` was reserved, `to` bytes long, unless it is longer. No byte that is
+    /// there is touched, nor any that others append meanwhile.
+    pub fn lengthen(&self, from: u64, to: u64, flags: Flags) -> Result<()> {
+        if from >= to {
             return Ok(());
+        }
+        let start = match self.is_memory() {
+            // Of tmpfs the size is another one only when all blocks were had, and blocks behind the end take it long.
+            true => first_to_have(from, to, flags),
+            false => to - 1,
         };
-        match self.allocate(0, last, to)? {
+        match self.allocate(0, start, to)? {
             true => Ok(()),
             false => self.append_zeros(to),
         }
@@ -167,7 +174,15 @@ impl File {
         // Without ZERO_RANGE (tmpfs) the blocks are freed and taken again.
         self.truncate(0)?;
         self.reserve(0, to, flags)?;
-        self.lengthen(to)
+        self.lengthen(0, to, flags)
+    }
+}
+
+/// From where on blocks are had for the bytes from `from` to `to`: with SPARSE for the last one.
+fn first_to_have(from: u64, to: u64, flags: Flags) -> u64 {
+    match flags.has(Flags::SPARSE) {
+        true => from.max(to.saturating_sub(1)),
+        false => from,
     }
 }
 

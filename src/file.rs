@@ -11,7 +11,7 @@ use std::ffi::{CStr, CString};
 use std::io::Write;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 /// What is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct File {
     /// The number of forks, and one more, when it was opened by a description that nobody else has; 0 when
     /// others may have it.
     sole: AtomicU32,
+    /// Whether it is on tmpfs: 0 before that was asked, then 1 for no and 2 for yes.
+    memory: AtomicU8,
 }
 
 impl From<File> for OwnedFd {
@@ -322,6 +324,7 @@ impl File {
             kind,
             page_size: page_size_of(fd, &status),
             sole: AtomicU32::new(0),
+            memory: AtomicU8::new(0),
             fd: Descriptor(fd), // Never closed by this, unless who owns it takes the file.
         });
         let size = file.size_in(&status)?;
@@ -387,6 +390,23 @@ impl File {
         Ok((status.st_blocks as u64).saturating_mul(512)) // The unit of st_blocks (stat(3type)).
     }
 
+    /// Whether the file is on tmpfs: shared memory, a memfd, or a file that was put there. Where the system doesn't
+    /// say it counts as on a device.
+    pub fn is_memory(&self) -> bool {
+        // Relaxed, both: a number, the same for whoever asks at the same time.
+        let known = self.memory.load(Ordering::Relaxed);
+        if known != 0 {
+            return known == 2;
+        }
+        let mut fs = MaybeUninit::<libc::statfs64>::uninit();
+        // SAFETY: fstatfs fills the struct when it answers 0.
+        let told = unsafe { libc::fstatfs64(self.fd(), fs.as_mut_ptr()) } == 0;
+        // SAFETY: it did.
+        let memory = told && unsafe { fs.assume_init() }.f_type == libc::TMPFS_MAGIC;
+        self.memory.store(1 + u8::from(memory), Ordering::Relaxed);
+        memory
+    }
+
     /// Whether nobody else has the open file description: it was opened here, no duplicate was handed out, and no
     /// child was forked that has it too.
     pub fn is_sole(&self) -> bool {
@@ -431,6 +451,7 @@ impl File {
         let again = File {
             fd: open(&link_of(self.fd()), access | ALWAYS, 0)?.into(),
             sole: AtomicU32::new(0),
+            memory: AtomicU8::new(0),
             ..*self
         };
         self.status_by(again.fd())?;

@@ -173,7 +173,7 @@ impl Growth {
 
     fn finish(&self, mapping: &Mapping) -> Result<()> {
         match (self.missing, mapping.resizable_file()?) {
-            (Some((_, end)), file) => file.lengthen(end),
+            (Some((size, end)), file) => file.lengthen(size, end, mapping.flags),
             (None, _) => Ok(()),
         }
     }
