@@ -235,6 +235,11 @@ impl Failed<'_> {
             ("memmap_close, locked", "stat"),
             // Pages that can't be given back are filled with zeros.
             ("memmap_resize, shorter without a file", "madvise"),
+            // What doesn't say that it is tmpfs counts as on a device.
+            ("memmap_create", "fstatfs"),
+            ("memmap_resize, longer", "fstatfs"),
+            ("memmap_memfd", "fstatfs"),
+            ("memmap_shared_open", "fstatfs"),
             // Whether the file was cut can't be asked by a descriptor that others have closed.
             ("memmap_flush", "stat"),
             // A file that can't be made without a name, or given one then, is made by its name.
