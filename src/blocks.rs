@@ -10,7 +10,6 @@ use crate::lease::Lease;
 use crate::options::Flags;
 use crate::status::{Error, Result, system};
 use crate::system::limit;
-use std::mem::MaybeUninit;
 
 impl File {
     /// Cuts the file, or lengthens it with a hole: to this size, whatever it has.
@@ -87,11 +86,7 @@ impl File {
         if to - from <= TOO_LITTLE_TO_ASK {
             return Ok(());
         }
-        let mut device = MaybeUninit::<libc::statfs64>::uninit();
-        // SAFETY: fstatfs fills the struct when it answers 0.
-        system(|| unsafe { libc::fstatfs64(self.fd(), device.as_mut_ptr()) })?;
-        // SAFETY: it did.
-        let device = unsafe { device.assume_init() };
+        let device = self.file_system()?;
         // Some file systems don't tell, or have no limit: tmpfs without a size.
         if device.f_blocks == 0 {
             return Ok(());

@@ -195,6 +195,14 @@ pub fn identity_of(status: &libc::stat64) -> Identity {
     }
 }
 
+fn file_system_of(fd: RawFd) -> Result<libc::statfs64> {
+    let mut fs = MaybeUninit::uninit();
+    // SAFETY: fstatfs fills the struct when it answers 0.
+    system(|| unsafe { libc::fstatfs64(fd, fs.as_mut_ptr()) })?;
+    // SAFETY: it did.
+    Ok(unsafe { fs.assume_init() })
+}
+
 /// The C library's asks newfstatat(2) with an empty path, which the kernel has to look at first: a tenth
 /// slower, and every opening asks once. Here its struct is the kernel's.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -390,6 +398,11 @@ impl File {
         Ok((status.st_blocks as u64).saturating_mul(512)) // The unit of st_blocks (stat(3type)).
     }
 
+    /// What the system says of the file system that the file is on.
+    pub fn file_system(&self) -> Result<libc::statfs64> {
+        file_system_of(self.fd())
+    }
+
     /// Whether the file is on tmpfs: shared memory, a memfd, or a file that was put there. Where the system doesn't
     /// say it counts as on a device.
     pub fn is_memory(&self) -> bool {
@@ -398,11 +411,9 @@ impl File {
         if known != 0 {
             return known == 2;
         }
-        let mut fs = MaybeUninit::<libc::statfs64>::uninit();
-        // SAFETY: fstatfs fills the struct when it answers 0.
-        let told = unsafe { libc::fstatfs64(self.fd(), fs.as_mut_ptr()) } == 0;
-        // SAFETY: it did.
-        let memory = told && unsafe { fs.assume_init() }.f_type == libc::TMPFS_MAGIC;
+        let memory = self
+            .file_system()
+            .is_ok_and(|fs| fs.f_type == libc::TMPFS_MAGIC);
         self.memory.store(1 + u8::from(memory), Ordering::Relaxed);
         memory
     }
@@ -536,12 +547,9 @@ pub fn sync(fd: RawFd) -> Result<()> {
 /// Files on hugetlbfs are mapped in huge pages, whose size is what their status calls the block size.
 fn page_size_of(fd: RawFd, status: &libc::stat64) -> usize {
     let block = usize::try_from(status.st_blksize).unwrap_or(0);
-    let mut fs = MaybeUninit::<libc::statfs64>::uninit();
+    let is_huge = |fs: libc::statfs64| fs.f_type == libc::HUGETLBFS_MAGIC;
     // Asked only of those that look like it: it is one more call at every opening.
-    // SAFETY: fstatfs fills the struct when it answers 0.
-    let told = block > page_size() && unsafe { libc::fstatfs64(fd, fs.as_mut_ptr()) } == 0;
-    // SAFETY: it did.
-    match told && unsafe { fs.assume_init() }.f_type == libc::HUGETLBFS_MAGIC {
+    match block > page_size() && file_system_of(fd).is_ok_and(is_huge) {
         true => block,
         false => page_size(),
     }
