@@ -78,14 +78,14 @@ inject: build
 
 # The drop-ins against the originals, which come through the Go module proxy.
 test-compat: build
-	cd tests/compat && PATH="$(dir $(GO)):$$PATH" $(GO) test $(GOTESTS) .
+	cd tests/languages/compat && PATH="$(dir $(GO)):$$PATH" $(GO) test $(GOTESTS) .
 
 check-format: tools
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
-	test -z "$$($(dir $(GO))gofmt -l go bench tests/compat tests/go | tee /dev/stderr)"
+	test -z "$$($(dir $(GO))gofmt -l go bench tests/languages/compat tests/packaging/go | tee /dev/stderr)"
 
 header: tools
 	cargo build --lib
@@ -112,7 +112,7 @@ bench-instructions: build
 survival: build
 	cd bench && $(GO) run $(LINK) ./survival
 
-# The runtimes that tests/ffi.rs uses where they are.
+# The runtimes that tests/languages/ffi uses where they are.
 ffi-deps:
 	tools/ffi-deps
 

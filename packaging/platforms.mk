@@ -13,10 +13,10 @@ test-aarch64:
 GUARDS_PROGRAMS = faults guard handler region poison
 
 run-platform-tests: build compare-abi
-	tests/platforms/c-tests $(LIBRARY)
-	tests/platforms/c-tests $(RELEASE)/libmemmap.so $(GUARDS_PROGRAMS)
-	tests/platforms/go-tests ./...
-	tests/platforms/first-programs
+	tests/packaging/platforms/c-tests $(LIBRARY)
+	tests/packaging/platforms/c-tests $(RELEASE)/libmemmap.so $(GUARDS_PROGRAMS)
+	tests/packaging/platforms/go-tests ./...
+	tests/packaging/platforms/first-programs
 
 # Sizes, places and values must be those of every other platform with 64 bits, and so must the symbols.
 compare-abi:
@@ -31,8 +31,8 @@ check-32-bit:
 run-32-bit-tests:
 	cargo check --quiet --lib
 	$(MAKE) --no-print-directory build
-	tests/platforms/c-tests $(LIBRARY)
-	tests/platforms/c-tests $(RELEASE)/libmemmap.so $(GUARDS_PROGRAMS)
+	tests/packaging/platforms/c-tests $(LIBRARY)
+	tests/packaging/platforms/c-tests $(RELEASE)/libmemmap.so $(GUARDS_PROGRAMS)
 
 # Debian's packages and wheels for amd64 and arm64, and a Go archive for both.
 LIBRARY_ARM64 = $(CURDIR)/target/cross/aarch64-unknown-linux-gnu/release/libmemmap.a

@@ -14,7 +14,7 @@
 //!   takes the newest that is.
 //!
 //! The words are atomics, since one process reads them while another writes. Every interleaving is
-//! explored by `tests/cell_model.rs`.
+//! explored by `tests/threads/cell_model.rs`.
 
 use crate::sync::{AtomicU64, Ordering, fence};
 

@@ -37,7 +37,7 @@ fuzz-python: build $(VENV)/ready
 # Of these files only, e.g. MUTANTS=src/range.rs; MUTANTS=--again tries only what nothing noticed the last time.
 MUTANTS =
 
-# Changes the core in one place at a time, and says which change no test notices; tests/mutants.md has what was found.
+# Changes the core in one place at a time, and says which change no test notices; tests/proof/mutants.md has what was found.
 mutants: $(TOOLS)/cargo-mutants $(VENV)/ready
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check tree-sitter tree-sitter-rust
 	PATH=$(TOOLS):$$PATH $(VENV)/bin/python tools/mutants $(MUTANTS)
@@ -66,7 +66,7 @@ valgrind: build
 # 4 processes of 8 threads; lines in target/soak.txt.
 soak: build
 	mkdir -p target/soak
-	$(CC) -std=c11 -O1 -Wall -Wextra -Werror -Iinclude tests/soak/soak.c $(LIBRARY) -lpthread -ldl -lm -o target/soak/soak
+	$(CC) -std=c11 -O1 -Wall -Wextra -Werror -Iinclude tests/threads/soak/soak.c $(LIBRARY) -lpthread -ldl -lm -o target/soak/soak
 	folder=$$(mktemp -d); nice target/soak/soak $$folder $(TIME) $$(($(TIME) / 60 + 1)) > target/soak.txt; ended=$$?; \
 		rm -r $$folder; exit $$ended
 	cd bench && $(GO) run ./soak ../target/soak.txt ../docs/soak.svg

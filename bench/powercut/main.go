@@ -1,6 +1,6 @@
-// Powercut is the programs in Go whose power tests/powercut cuts: powercut PROGRAM FOLDER MARKS ROUNDS.
+// Powercut is the programs in Go whose power tests/durability/powercut cuts: powercut PROGRAM FOLDER MARKS ROUNDS.
 // They work on files in the folder, and write to the file of marks what they were promised; see
-// tests/powercut/promises.rs.
+// tests/durability/powercut/promises.rs.
 package main
 
 import (

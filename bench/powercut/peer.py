@@ -1,4 +1,4 @@
-"""Python's mmap, as a program whose power tests/powercut cuts: peer.py PROGRAM FOLDER MARKS ROUNDS."""
+"""Python's mmap, as a program whose power tests/durability/powercut cuts: peer.py PROGRAM FOLDER MARKS ROUNDS."""
 
 import mmap
 import os

@@ -1,4 +1,4 @@
-// Soak reads what tests/soak/soak.c prints, draws it, and fails unless the lines are flat.
+// Soak reads what tests/threads/soak/soak.c prints, draws it, and fails unless the lines are flat.
 //
 //	soak LINES SVG
 package main

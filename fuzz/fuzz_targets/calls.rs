@@ -1,16 +1,16 @@
-//! libFuzzer's side of tests/calls.
+//! libFuzzer's side of tests/contract/calls.
 
 #![no_main]
 
-#[path = "../../tests/calls/abi.rs"]
+#[path = "../../tests/contract/calls/abi.rs"]
 mod abi;
-#[path = "../../tests/calls/model.rs"]
+#[path = "../../tests/contract/calls/model.rs"]
 mod model;
-#[path = "../../tests/calls/run.rs"]
+#[path = "../../tests/contract/calls/run.rs"]
 mod run;
-#[path = "../../tests/calls/script.rs"]
+#[path = "../../tests/contract/calls/script.rs"]
 mod script;
-#[path = "../../tests/calls/uses.rs"]
+#[path = "../../tests/contract/calls/uses.rs"]
 mod uses;
 
 // The crate is linked for what it exports to C.

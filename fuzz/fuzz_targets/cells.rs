@@ -1,10 +1,10 @@
-//! libFuzzer's side of tests/peers.
+//! libFuzzer's side of tests/processes/peers.
 
 #![no_main]
 
-#[path = "../../tests/peers/abi.rs"]
+#[path = "../../tests/processes/peers/abi.rs"]
 mod abi;
-#[path = "../../tests/peers/cells.rs"]
+#[path = "../../tests/processes/peers/cells.rs"]
 mod cells;
 
 // The crate is linked for what it exports to C.

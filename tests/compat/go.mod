@@ -1,3 +1,0 @@
-module libmemmap/tests/compat
-
-go 1.24

@@ -1,0 +1,274 @@
+//! What the documents show, compiled and run as a reader would: every program in C and Go. Those in Rust
+//! are run by rustdoc (src/lib.rs); pieces in other languages are parts of programs that tests/languages/ffi runs.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use common::c::{Library, how_it_ended, link};
+use common::{go, root};
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A piece of code in a document.
+struct Block {
+    language: String,
+    code: String,
+    /// For a person: the document and its line.
+    place: String,
+}
+
+fn documents() -> Vec<PathBuf> {
+    let mut found = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(|name| root().join(name))
+        .to_vec();
+    let docs = fs::read_dir(root().join("docs")).expect("it is there");
+    found.extend(docs.map(|entry| entry.expect("it can be listed").path()));
+    found
+}
+
+fn blocks() -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(&document).expect("it is text");
+        let mut open: Option<Block> = None;
+        for (i, line) in text.lines().enumerate() {
+            match (line.strip_prefix("```"), &mut open) {
+                (Some(language), None) => {
+                    open = Some(Block {
+                        language: language.to_owned(),
+                        code: String::new(),
+                        place: format!("{}:{}", document.display(), i + 1),
+                    });
+                }
+                (Some(_), Some(_)) => blocks.extend(open.take()),
+                (None, Some(block)) => block.code += &format!("{line}\n"),
+                (None, None) => {}
+            }
+        }
+        assert!(open.is_none(), "{} ends inside a block", document.display());
+    }
+    blocks
+}
+
+fn succeeded(place: &str, output: Output) -> String {
+    assert!(output.status.success(), "{place} {}", how_it_ended(&output));
+    String::from_utf8(output.stdout).expect("it is text")
+}
+
+fn run_c(block: &Block) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join("program.c");
+    fs::write(&source, &block.code).expect("the folder is ours");
+    let program = link(&folder, &source, Library::Static, &[]);
+    let output = Command::new(program).current_dir(folder.path()).output();
+    succeeded(&block.place, output.expect("it can be run"))
+}
+
+/// A module as a user makes it, with what the README says about finding the package.
+fn new_module(go: &Path, folder: &Path) {
+    let package = root().join("go");
+    let replace = format!("libmemmap/memmap={}", package.display());
+    for arguments in [
+        &["mod", "init", "example"] as &[&str],
+        &[
+            "mod",
+            "edit",
+            "-require",
+            "libmemmap/memmap@v0.0.0",
+            "-replace",
+            &replace,
+        ],
+    ] {
+        let output = Command::new(go)
+            .args(arguments)
+            .current_dir(folder)
+            .output();
+        succeeded("a new module", output.expect("it can be run"));
+    }
+}
+
+fn run_go(go: &Path, block: &Block) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    new_module(go, folder.path());
+    fs::write(folder.path().join("main.go"), &block.code).expect("the folder is ours");
+    let output = Command::new(go)
+        .args(["run", "."])
+        .current_dir(folder.path())
+        .output();
+    succeeded(&block.place, output.expect("it can be run"))
+}
+
+fn of<'a>(blocks: &'a [Block], language: &'static str) -> impl Iterator<Item = &'a Block> {
+    blocks
+        .iter()
+        .filter(move |block| block.language == language)
+}
+
+/// The programs of examples/ffi of which the blocks in a language are parts; tests/languages/ffi runs them.
+fn examples_in(language: &str) -> Option<&'static [&'static str]> {
+    const EXAMPLES: [(&str, &[&str]); 7] = [
+        ("cpp", &["tour.cpp"]),
+        ("csharp", &["Tour.cs"]),
+        ("java", &["Tour.java", "TourForeign.java"]),
+        ("js", &["tour.js"]),
+        ("lua", &["tour.lua"]),
+        ("perl", &["tour.pl"]),
+        ("ruby", &["tour.rb"]),
+    ];
+    let found = EXAMPLES.iter().find(|(known, _)| *known == language);
+    found.map(|(_, examples)| *examples)
+}
+
+fn is_part_of(piece: &str, example: &str) -> bool {
+    let text = fs::read_to_string(root().join("examples/ffi").join(example));
+    let text = text.expect("it is there");
+    let lines: Vec<_> = text.lines().collect();
+    let piece: Vec<_> = piece.lines().collect();
+    lines
+        .windows(piece.len())
+        .any(|part| dedented(part) == piece)
+}
+
+/// The lines without the indentation that they have in common.
+fn dedented<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let indentation = |line: &&str| line.len() - line.trim_start().len();
+    let written = lines.iter().filter(|line| !line.is_empty());
+    let common = written.map(indentation).min().unwrap_or(0);
+    let rest = |line: &&'a str| line.get(common..).unwrap_or("");
+    lines.iter().map(rest).collect()
+}
+
+#[test]
+fn the_pieces_in_other_languages_are_parts_of_the_examples() {
+    let mut languages = HashSet::new();
+    for block in blocks() {
+        let Some(examples) = examples_in(&block.language) else {
+            continue;
+        };
+        let found = examples
+            .iter()
+            .any(|example| is_part_of(&block.code, example));
+        assert!(found, "{} is in none of {examples:?}", block.place);
+        languages.insert(block.language);
+    }
+    assert_eq!(languages.len(), 7, "a language has no piece: {languages:?}");
+}
+
+#[test]
+fn every_block_is_in_a_language_that_is_tested_or_is_not_code() {
+    // Those in Python are run by python/tests/test_readme.py.
+    const KNOWN: [&str; 6] = ["c", "go", "python", "rust", "sh", "text"];
+    for block in blocks() {
+        let known = KNOWN.contains(&&*block.language) || examples_in(&block.language).is_some();
+        assert!(known, "{}: {:?}", block.place, block.language);
+    }
+}
+
+#[test]
+fn the_programs_in_c_run() {
+    let blocks = blocks();
+    let said: Vec<_> = of(&blocks, "c").map(run_c).collect();
+    assert_eq!(said[0], "Hello, mmap\n");
+}
+
+#[test]
+fn the_programs_in_go_run() {
+    let (go, blocks) = (go(), blocks());
+    let said: Vec<_> = of(&blocks, "go").map(|block| run_go(&go, block)).collect();
+    assert_eq!(said[0], "Hello, mmap\n");
+    assert_eq!(said[1], "Hello, mmap\n<nil>\ntrue\n");
+    for words in ["false\n", "mmap, 11 bytes\n"] {
+        assert!(said.iter().any(|text| text == words), "nobody says {words}");
+    }
+}
+
+#[test]
+fn what_the_documents_have_make_do_is_in_the_makefiles() {
+    let read = |path: PathBuf| fs::read_to_string(path).expect("it is there");
+    let mut makefiles = read(root().join("Makefile"));
+    for part in fs::read_dir(root().join("packaging")).expect("it is there") {
+        let path = part.expect("it can be listed").path();
+        if path.extension().is_some_and(|extension| extension == "mk") {
+            makefiles += &read(path);
+        }
+    }
+    let blocks = blocks();
+    for line in of(&blocks, "sh").flat_map(|block| block.code.lines()) {
+        let Some(target) = line.strip_prefix("make ") else {
+            continue;
+        };
+        let target = target.split(' ').next().expect("it has a first word");
+        assert!(makefiles.contains(&format!("\n{target}:")), "make {target}");
+    }
+}
+
+/// The tests that a document names, as `file: test`.
+fn tests_in(text: &str) -> Vec<(&str, &str)> {
+    let code = text.split('`').skip(1).step_by(2);
+    code.filter_map(|code| code.split_once(": ")).collect()
+}
+
+/// Each row of a table of promises names at least one, and each is there.
+#[test]
+fn every_promise_of_the_security_page_names_tests_that_are_there() {
+    let page = fs::read_to_string(root().join("SECURITY.md")).expect("it is there");
+    let promises: Vec<_> = page
+        .split("| promise | test |\n")
+        .skip(1)
+        .flat_map(|table| {
+            table
+                .lines()
+                .skip(1)
+                .take_while(|line| line.starts_with('|'))
+        })
+        .collect();
+    assert!(promises.len() > 30, "{}", promises.len());
+    for promise in promises {
+        assert!(!tests_in(promise).is_empty(), "{promise}");
+    }
+    for (file, test) in tests_in(&page) {
+        let text = fs::read_to_string(root().join(file)).expect(file);
+        let is_test = [
+            format!("BEHAVIOUR({test})"),
+            format!("fn {test}("),
+            format!("func {test}("),
+            format!("def {test}("),
+        ];
+        assert!(
+            is_test.iter().any(|is| text.contains(is)),
+            "{file} has no test {test}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_run_on_other_platforms_is_a_test_by_that_name() {
+    let read = |path: &Path| fs::read_to_string(path).expect("it is there");
+    let mut go_tests = String::new();
+    let mut folders = vec![root().join("go")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("it is there") {
+            let path = entry.expect("it can be listed").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with("_test.go") {
+                go_tests += &read(&path);
+            }
+        }
+    }
+    for line in read(&root().join("tests/packaging/platforms/not-run")).lines() {
+        let (test, reason) = line.split_once(": ").expect("the reason is said");
+        let words: Vec<_> = test.split(' ').collect();
+        let [_, program, name] = words[..] else {
+            panic!("{line}: a platform, a program and a test");
+        };
+        let there = match program {
+            "go" => go_tests.contains(&format!("\nfunc {name}(")),
+            program => read(&root().join("tests/contract/c").join(program))
+                .contains(&format!("BEHAVIOUR({name})")),
+        };
+        assert!(there && !reason.is_empty(), "{line}: there is no such test");
+    }
+}

@@ -1,0 +1,3 @@
+module libmemmap/tests/languages/compat
+
+go 1.24
