@@ -6,15 +6,15 @@ import (
 	"unsafe"
 )
 
-// ToEnd as the length of a range means to the end of the mapping.
+// ToEnd as the length of a range means up to the end of the mapping.
 const ToEnd = -1
 
-// View calls f with the mapping's bytes and answers what f answers. They stay where they are until f
-// returns, whatever other goroutines do: a Close meanwhile waits for it with the unmapping, and a
-// resize that would move or cut the mapping is [ErrBusy]. f must not keep the slice.
+// View calls f with the mapping's bytes and returns the error that f returns. The bytes stay at their address
+// until f returns: a Close meanwhile delays unmapping until then, and a resize that would move or cut the
+// mapping returns [ErrBusy]. f must not keep the slice.
 //
-// Where pages of the mapping were lost, f reads zeros, and View is [ErrFault] when f has returned, beside
-// what f answers: don't publish what f made of the bytes before that. If f panics then, it is with a [ViewPanic].
+// Where pages of the mapping are lost, f reads zeros, and View returns [ErrFault] after f has returned, joined
+// with the error of f: do not publish what f computed before that. If f panics, View panics with a [ViewPanic].
 //
 // Writing to the slice of a read-only mapping crashes the program.
 func (m *Map) View(f func(data []byte) error) error {
@@ -38,14 +38,14 @@ func (m *Map) View(f func(data []byte) error) error {
 	return m.told("view", before, err)
 }
 
-// Bytes is the mapping's bytes without any protection, nil when the Map is closed: after Close, or a
-// Resize or Refresh that moves or cuts the mapping, touching the slice crashes the program or reaches
-// what is mapped there since. Use [Map.View] where that can't be ruled out.
+// Bytes returns the mapping's bytes without any protection, nil if the Map is closed. After Close, or after a
+// Resize or Refresh that moves or cuts the mapping, touching the slice crashes the program or reaches memory
+// that was mapped there since. Use [Map.View] where that cannot be ruled out.
 //
-// Touching a page that is lost finds zeros; [Map.Fault] and [Map.Check] tell.
+// A page that is lost reads as zeros; [Map.Fault] and [Map.Check] report it.
 //
-// A Map that is dropped without Close after Bytes was called stays mapped, since the slice may still
-// be in use; it counts as a leak all the same.
+// A Map that is dropped without Close after a call of Bytes stays mapped, since the slice may still be in use.
+// It counts as a leak.
 func (m *Map) Bytes() []byte {
 	if !m.enter(operation) {
 		return nil
@@ -55,14 +55,15 @@ func (m *Map) Bytes() []byte {
 	return m.bytes()
 }
 
-// bytes is for those who have entered.
+// bytes returns the mapping's bytes to a caller that has entered.
 func (m *Map) bytes() []byte { return unsafe.Slice((*byte)(m.data), m.length.Load()) }
 
-// ReadAt copies bytes from offset off on into p, as [io.ReaderAt] has it: where fewer than len(p) are
-// left, those and [io.EOF]. Where one of them was lost it is [ErrFault], and p means nothing.
+// ReadAt copies bytes from offset off into p, as [io.ReaderAt] specifies: if fewer than len(p) bytes are left,
+// it copies those and returns [io.EOF]. If one of them is lost, it returns [ErrFault], and the content of p is
+// undefined.
 //
-// p may lie in the mapping itself, and so may what [Map.WriteAt] is given: bytes that overlap are copied as by Go's
-// copy. They are not where p lies in another mapping of the same bytes, such as a [Map.Window].
+// p may lie in the mapping itself, and so may the argument of [Map.WriteAt]: overlapping bytes are copied as by
+// the built-in copy. That does not hold if p lies in another mapping of the same bytes, such as a [Map.Window].
 func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	if state := m.count(operation); state != made+operation && !m.enterLate(operation, state) {
 		return 0, m.fail("read", ErrClosed)
@@ -81,9 +82,9 @@ func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// copyInOrder fills p with the bytes that begin at from. Go's copy begins with the last, which are on another page if
-// there are more than a page holds; to the kernel, which reads ahead of who goes forwards, that is going back each
-// time. So the first byte is read first, and stored nowhere: p may overlap the rest. It is inlined.
+// copyInOrder fills p with the bytes that begin at from. Go's copy begins with the last bytes. If there are
+// more than a page holds, the kernel, which reads ahead of sequential access, takes that for going backwards.
+// So copyInOrder first loads the first byte and stores it nowhere, since p may overlap the rest. It is inlined.
 func copyInOrder(p []byte, from *byte) {
 	const smallestPage = 4096 // Of every Linux.
 	if len(p) > smallestPage {
@@ -92,8 +93,8 @@ func copyInOrder(p []byte, from *byte) {
 	copy(p, unsafe.Slice(from, len(p)))
 }
 
-// readSuspect is how a ReadAt ends that has filled p and may have met a page that was lost. It does not copy again:
-// where p overlaps what was read, that is no longer there.
+// readSuspect ends a ReadAt that has filled p and may have read a lost page. It does not copy again: where p
+// overlaps the source, the source has changed.
 func (m *Map) readSuspect(p []byte, off int64) (int, error) {
 	defer m.leave(operation)
 	if err := m.intact(off, int64(len(p))); err != nil {
@@ -102,7 +103,7 @@ func (m *Map) readSuspect(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// readLess is how a ReadAt ends that finds less than it was asked for.
+// readLess ends a ReadAt that finds fewer bytes than were asked for.
 func (m *Map) readLess(p []byte, off int64) (int, error) {
 	defer m.leave(operation)
 	if off < 0 {
@@ -123,9 +124,9 @@ func (m *Map) readLess(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// WriteAt copies p to offset off on: all of it, or nothing and [ErrRange] when it does not fit. The
-// bytes are in the file for everyone on this machine when it returns, and on the device after a flush.
-// Where pages are lost it is [ErrFault]: if they were lost before, nothing is written.
+// WriteAt copies p to offset off. If p does not fit, it writes nothing and returns [ErrRange]. When WriteAt
+// returns, every process on this machine sees the bytes in the file; they are on the device after a flush.
+// WriteAt returns [ErrFault] where pages are lost; if they were lost before the call, it writes nothing.
 func (m *Map) WriteAt(p []byte, off int64) (int, error) {
 	if state := m.count(operation); state != made+operation && !m.enterLate(operation, state) {
 		return 0, m.fail("write", ErrClosed)
@@ -155,12 +156,12 @@ func (m *Map) write(p []byte, off int64) error {
 	return m.intact(off, length)
 }
 
-// holds says whether length bytes from off on lie inside size bytes.
+// holds reports whether length bytes from off lie inside size bytes.
 func holds(size int, off, length int64) bool {
 	return off >= 0 && length >= 0 && off <= int64(size) && length <= int64(size)-off
 }
 
-// At is the byte at offset i; [ErrFault] when it was lost.
+// At returns the byte at offset i, or [ErrFault] if it is lost.
 func (m *Map) At(i int64) (byte, error) {
 	if state := m.count(operation); state != made+operation && !m.enterLate(operation, state) {
 		return 0, m.fail("read", ErrClosed)
@@ -182,8 +183,8 @@ func (m *Map) At(i int64) (byte, error) {
 	return value, nil
 }
 
-// Fill sets length bytes from offset on to value. The length may be [ToEnd]. Where pages are lost it is
-// [ErrFault]: if they were lost before, nothing is written.
+// Fill sets length bytes from offset to value. The length may be [ToEnd]. Fill returns [ErrFault] where pages
+// are lost; if they were lost before the call, it writes nothing.
 func (m *Map) Fill(offset, length int64, value byte) error {
 	return m.change("fill", func(data []byte) error {
 		if length == ToEnd && offset <= int64(len(data)) {
@@ -215,8 +216,8 @@ func fill(data []byte, value byte) {
 	}
 }
 
-// Move copies length bytes of the mapping from offset from to offset to; the two may overlap. Where pages
-// are lost it is [ErrFault]: if they were lost before, nothing is written.
+// Move copies length bytes of the mapping from offset from to offset to. The two ranges may overlap. Move
+// returns [ErrFault] where pages are lost; if they were lost before the call, it writes nothing.
 func (m *Map) Move(to, from, length int64) error {
 	return m.change("move", func(data []byte) error {
 		if !holds(len(data), to, length) || !holds(len(data), from, length) {

@@ -7,17 +7,17 @@ import (
 	"syscall"
 )
 
-// An Appender writes behind the end of a Map. It makes the Map longer ahead of what is written, twice as
-// long each time, so that many small writes cost few resizes, and Close cuts off what is left over.
+// An Appender writes behind the end of a Map. It makes the Map longer ahead of what is written, twice as long
+// each time, so that many small writes cost few resizes. Close cuts off what is left over.
 //
-// Until then the mapping and its file are longer than what was written, and the rest is zeros. So they
-// are after a crash, or when Close is forgotten: whoever opens the file next has to know from its
-// contents where they end, and to [Map.Resize] it to there before appending. Close makes nothing durable;
-// see [Map.FlushRange].
+// Until then the mapping and its file are longer than what was written, and the rest is zeros. That is also so
+// after a crash, or if Close is not called: the program that opens the file next has to find the end in the
+// contents, and to [Map.Resize] the file to there before it appends. Close makes nothing durable; see
+// [Map.FlushRange].
 //
-// It is for one goroutine at a time, and nobody else may resize the Map meanwhile or append to its file; reading and
-// viewing it is fine. With a Capacity that suffices, views are no obstacle to its growth, though they are to the cut
-// at the end; the Appender of [Map.AppenderContext] waits for them.
+// An Appender is for one goroutine at a time. Meanwhile nothing else may resize the Map or append to its file;
+// reading and viewing it is allowed. With a sufficient Capacity, views do not hinder its growth, but they
+// hinder the cut at the end; the Appender of [Map.AppenderContext] waits for them.
 type Appender struct {
 	m      *Map
 	end    int64
@@ -35,26 +35,27 @@ const (
 	mostAhead = 1 << 30
 )
 
-// Appender is a new appender at the end of the mapping. Where it would have to wait for views to end, Write and Close
-// are [ErrBusy].
+// Appender returns a new appender at the end of the mapping. Where it would have to wait for views to end, its
+// Write and Close return [ErrBusy].
 func (m *Map) Appender() *Appender { return &Appender{m: m, end: m.Len(), resize: m.Resize} }
 
-// AppenderContext is an Appender that waits for views to end, as [Map.ResizeContext] does, until ctx is done: then Write
-// and Close are ctx.Err() where they would have to wait. In a View of the same goroutine it would wait for that.
+// AppenderContext returns an Appender that waits for views to end, as [Map.ResizeContext] does, until ctx is
+// done: then Write and Close return the error of ctx where they would have to wait. In a View of the same
+// goroutine it waits for that view.
 func (m *Map) AppenderContext(ctx context.Context) *Appender {
 	resize := func(n int64) error { return m.ResizeContext(ctx, n) }
 	return &Appender{m: m, end: m.Len(), resize: resize}
 }
 
-// Len is how many bytes of the mapping are written: those that it had, and what was appended. The next
-// write goes there.
+// Len returns how many bytes of the mapping are written: those that it had, and those appended. The next write
+// goes there.
 func (a *Appender) Len() int64 { return a.end }
 
 // Write appends p: all of it, or nothing and an error. The errors are those of [Map.Resize] and [Map.WriteAt].
 //
-// After an error that may pass, such as [ErrBusy] or a full disk, the next Write tries again, at the same place. One that
-// puts in doubt what was appended before, every later Write returns too: [ErrFault]; [ErrRange], which is somebody who
-// has cut the Map; EIO.
+// After an error that may pass, such as [ErrBusy] or a full disk, the next Write tries again at the same place.
+// An error that puts in doubt what was appended before is returned by every later Write too: [ErrFault];
+// [ErrRange], if other code has cut the Map; EIO.
 func (a *Appender) Write(p []byte) (int, error) {
 	if a.closed {
 		return 0, a.m.fail("append", ErrClosed)
@@ -68,7 +69,7 @@ func (a *Appender) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// stays says whether nobody knows what is left of what was appended before an error. Other errors say that nothing has
+// stays reports whether an error leaves in doubt what was appended before. After other errors nothing has
 // changed.
 func stays(err error) bool {
 	for _, doubtful := range []error{ErrFault, ErrRange, ErrPanic, syscall.EIO} {
@@ -88,7 +89,7 @@ func (a *Appender) write(p []byte) error {
 	return err
 }
 
-// makeRoom sees to it that the mapping is at least needed bytes long.
+// makeRoom makes the mapping at least needed bytes long.
 func (a *Appender) makeRoom(needed int64) error {
 	if needed <= a.m.Len() {
 		return nil
@@ -108,7 +109,7 @@ func (a *Appender) makeRoom(needed int64) error {
 	return err
 }
 
-// ahead is which length to give the mapping when needed bytes are needed.
+// ahead returns the length to give the mapping when needed bytes are needed.
 func ahead(now Info, needed int64) int64 {
 	length := max(needed, now.Length+min(max(now.Length, leastAhead), mostAhead))
 	if needed <= now.Capacity {
@@ -117,11 +118,11 @@ func ahead(now Info, needed int64) int64 {
 	return length
 }
 
-// Close cuts the mapping and its file to what was written, and returns the error of the last Write, if it failed. The
-// Map stays open.
+// Close cuts the mapping and its file to what was written, and returns the error of the last Write, if it
+// failed. The Map stays open.
 //
-// Where the cut is not possible it answers why, and may be called again: [ErrBusy] is a Map that is viewed.
-// After it has succeeded it is [ErrClosed].
+// If the cut is not possible, Close returns why and may be called again: [ErrBusy] means that the Map is
+// viewed. After it has succeeded, it returns [ErrClosed].
 func (a *Appender) Close() error {
 	if a.closed {
 		return a.m.fail("append", ErrClosed)
@@ -138,7 +139,7 @@ func (a *Appender) Close() error {
 
 func (a *Appender) cut() error {
 	if a.resize == nil {
-		return a.m.fail("append", ErrInvalid) // Nobody's appender.
+		return a.m.fail("append", ErrInvalid) // The zero value.
 	}
 	return a.resize(min(a.end, a.m.Len()))
 }

@@ -5,12 +5,12 @@ import (
 	"unsafe"
 )
 
-// The numbers below are in this machine's order of bytes, and other processes may change them at any
-// time: C by memmap_atomic_… or its own atomics, and any other language likewise. An offset whose
-// address is not a multiple of the number's size is ErrInvalid, one that lies outside is ErrRange. None of
-// the methods is a cgo call. The order is that of sync/atomic.
+// The numbers below have the byte order of this machine. Other processes may change them at any time: C by
+// memmap_atomic_… or its own atomics, and any other language likewise. An offset whose address is not a multiple of the
+// size of the number is ErrInvalid, one outside the mapping is ErrRange. None of the methods is a cgo call. The memory order
+// is that of sync/atomic.
 
-// LoadUint32 is the number at offset.
+// LoadUint32 returns the number at offset.
 func (m *Map) LoadUint32(offset int64) (uint32, error) {
 	return number(m, "load", offset, reads, func(p *uint32) uint32 { return atomic.LoadUint32(p) })
 }
@@ -24,12 +24,12 @@ func (m *Map) StoreUint32(offset int64, value uint32) error {
 	return err
 }
 
-// AddUint32 adds delta to the number at offset and answers the sum.
+// AddUint32 adds delta to the number at offset and returns the sum.
 func (m *Map) AddUint32(offset int64, delta uint32) (uint32, error) {
 	return number(m, "add", offset, writes, func(p *uint32) uint32 { return atomic.AddUint32(p, delta) })
 }
 
-// CompareAndSwapUint32 stores value at offset if the number there is old, and says whether it has.
+// CompareAndSwapUint32 stores value at offset if the number there is old, and reports whether it has.
 func (m *Map) CompareAndSwapUint32(offset int64, old, value uint32) (swapped bool, err error) {
 	_, err = number(m, "swap", offset, writes, func(p *uint32) uint32 {
 		swapped = atomic.CompareAndSwapUint32(p, old, value)
@@ -38,7 +38,7 @@ func (m *Map) CompareAndSwapUint32(offset int64, old, value uint32) (swapped boo
 	return swapped && err == nil, err
 }
 
-// LoadUint64 is the number at offset.
+// LoadUint64 returns the number at offset.
 func (m *Map) LoadUint64(offset int64) (uint64, error) {
 	return number(m, "load", offset, reads, func(p *uint64) uint64 { return atomic.LoadUint64(p) })
 }
@@ -52,12 +52,12 @@ func (m *Map) StoreUint64(offset int64, value uint64) error {
 	return err
 }
 
-// AddUint64 adds delta to the number at offset and answers the sum.
+// AddUint64 adds delta to the number at offset and returns the sum.
 func (m *Map) AddUint64(offset int64, delta uint64) (uint64, error) {
 	return number(m, "add", offset, writes, func(p *uint64) uint64 { return atomic.AddUint64(p, delta) })
 }
 
-// CompareAndSwapUint64 stores value at offset if the number there is old, and says whether it has.
+// CompareAndSwapUint64 stores value at offset if the number there is old, and reports whether it has.
 func (m *Map) CompareAndSwapUint64(offset int64, old, value uint64) (swapped bool, err error) {
 	_, err = number(m, "swap", offset, writes, func(p *uint64) uint64 {
 		swapped = atomic.CompareAndSwapUint64(p, old, value)
@@ -66,7 +66,7 @@ func (m *Map) CompareAndSwapUint64(offset int64, old, value uint64) (swapped boo
 	return swapped && err == nil, err
 }
 
-// What is done to a number.
+// A use is what is done to a number.
 type use int
 
 const (
@@ -79,18 +79,18 @@ func number[N uint32 | uint64](m *Map, op string, offset int64, what use, act fu
 	if !m.enter(operation) {
 		return 0, m.fail(op, ErrClosed)
 	}
-	var answer N
-	size := int64(unsafe.Sizeof(answer))
+	var result N
+	size := int64(unsafe.Sizeof(result))
 	err := m.numberAt(offset, size, what)
 	if err == nil {
-		answer = act((*N)(unsafe.Add(m.data, offset)))
+		result = act((*N)(unsafe.Add(m.data, offset)))
 		err = m.intact(offset, size)
 	}
 	m.leave(operation)
 	if err != nil {
 		return 0, m.fail(op, err)
 	}
-	return answer, nil
+	return result, nil
 }
 
 func (m *Map) numberAt(offset, size int64, what use) error {

@@ -26,7 +26,7 @@ func another(t *testing.T, role, path string, numbers ...int) *exec.Cmd {
 	return command
 }
 
-// ended says whether the other process has come to its end, and waits for it if it is told to.
+// ended says whether the other process has come to its end, and waits for it if asked to.
 func ended(t *testing.T, other *exec.Cmd) <-chan error {
 	t.Helper()
 	return later(other.Wait)
@@ -149,7 +149,7 @@ func TestWhatAnotherProcessAppendsIsLeftByEveryWayToGrow(t *testing.T) {
 	}
 }
 
-// Beside one who cuts: whoever is told of no loss has read what the file held, and nothing is left behind.
+// Beside a process that cuts the file: a call without an error has read what the file held, and nothing is left behind.
 func TestWhatAnotherProcessCutsIsToldByEveryCall(t *testing.T) {
 	const pages, times = 8, 5000
 	path := newFile(t, string(bytes.Repeat([]byte("x"), int(pages*page))))

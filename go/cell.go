@@ -5,25 +5,25 @@ import (
 	"sync"
 )
 
-// A Cell is in a mapping, and holds the newest value that one writer has published, for readers in any
-// process and language. Nobody waits for anybody: a reader never gets a torn value and writes nothing,
-// so its Map may be read-only; a writer that is killed in the middle leaves the last whole value. In
-// a file it lasts: publishing flushes nothing (see [Map.Flush]), and after a crash of the machine readers get
-// the newest value that is whole.
+// A Cell is in a mapping and holds the newest value that one writer has published, for readers in any process
+// and language. No call waits for another: a reader never gets a torn value and writes nothing, so its Map may
+// be read-only; a writer that is killed in the middle leaves the last whole value. In a file the value is kept:
+// publishing flushes nothing (see [Map.Flush]), and after a crash of the machine readers get the newest value
+// that is whole.
 //
-// Any goroutine may call any method. The Map is the caller's to close.
+// Its methods may be called by several goroutines at once. Closing the Map is up to the caller.
 type Cell struct {
 	m        *Map
 	offset   int64
 	capacity int64
-	allowed  int64      // How long a value may be that Read makes room for.
+	allowed  int64      // The longest value that Read makes room for.
 	writing  sync.Mutex // The goroutines that publish by this Cell are one writer.
 }
 
-// firstRoom is what is taken for a value whose length isn't known.
+// firstRoom is the first size of the buffer for a value whose length is not known.
 const firstRoom = 4096
 
-// CellSize is how many bytes of a mapping a Cell takes for values of up to capacity bytes: a little more
+// CellSize returns how many bytes of a mapping a Cell for values of up to capacity bytes takes: a little more
 // than four times as many.
 func CellSize(capacity int64) (int64, error) {
 	if capacity < 0 {
@@ -33,9 +33,9 @@ func CellSize(capacity int64) (int64, error) {
 	return size, failure("cell", "", status)
 }
 
-// CreateCell makes a Cell at offset, a multiple of 8, for values of up to capacity bytes. One of that
-// capacity that is there is kept with its value, so a writer calls this whenever it starts; one of
-// another capacity is [ErrCorrupt].
+// CreateCell creates a Cell at offset, a multiple of 8, for values of up to capacity bytes. An existing cell of
+// that capacity is kept with its value, so a writer calls CreateCell whenever it starts; one of another
+// capacity is [ErrCorrupt].
 func (m *Map) CreateCell(offset, capacity int64) (*Cell, error) {
 	if offset < 0 || capacity < 0 {
 		return nil, m.refused("cell", ErrInvalid)
@@ -51,10 +51,10 @@ func (m *Map) CreateCell(offset, capacity int64) (*Cell, error) {
 	return &Cell{m: m, offset: offset, capacity: capacity, allowed: capacity}, nil
 }
 
-// Cell is the one that a writer has made at offset; [ErrCorrupt] when there is none, or not yet.
+// Cell returns the cell that a writer has created at offset, or [ErrCorrupt] if there is none, or not yet.
 //
-// Whoever may write to the memory says what its capacity is. What [Cell.Read] takes of memory is bounded by the
-// options' Limit that the Map was opened with.
+// Any process that may write to the memory controls its capacity. The memory that [Cell.Read] allocates is
+// bounded by the Options.Limit of the Map.
 func (m *Map) Cell(offset int64) (*Cell, error) {
 	c := &Cell{m: m, offset: offset}
 	capacity, _, err := c.look()
@@ -68,14 +68,14 @@ func (m *Map) Cell(offset int64) (*Cell, error) {
 	return c, nil
 }
 
-// Capacity is how long a value may be, in bytes, as the cell said when it was made or found: no size to take memory by
-// where its writer isn't trusted.
+// Capacity returns the largest length of a value, in bytes, as the cell said when it was created or found. Do
+// not allocate by it if its writer is not trusted.
 func (c *Cell) Capacity() int64 { return c.capacity }
 
-// Publish makes value the newest. There is one writer at a time: of two in different processes, one value
-// may be lost and readers may have to do with an older one; see [Map.LockRange].
+// Publish makes value the newest. There must be one writer at a time: of two in different processes, one value
+// may be lost and readers may get an older one; see [Map.LockRange].
 //
-// It is [ErrRange] for more than the capacity, and [ErrAccess] on a read-only Map.
+// Publish returns [ErrRange] if the value is longer than the capacity, and [ErrAccess] on a read-only Map.
 func (c *Cell) Publish(value []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -86,12 +86,13 @@ func (c *Cell) Publish(value []byte) error {
 	return c.m.outcome("publish", publishCell(c.m.handle, uint64(c.offset), value))
 }
 
-// Read is the newest value and which one it is: 1 for the first that was published, 0 when there is none yet,
-// which is no error. The value is in buf if that has room for it, and else in new memory: what it takes, and no more
-// than the capacity that [Map.CreateCell] was given, or for a Cell that was found the options' Limit.
+// Read returns the newest value and its sequence number: 1 for the first that was published, 0 if there is none
+// yet, which is no error. The value is in buf if it fits there, else in new memory: as much as the value takes,
+// and no more than the capacity that [Map.CreateCell] was given, or for a Cell that was found the
+// Options.Limit.
 //
-// It is [ErrLimit] for a value that is longer than that and has no room in buf, [ErrCorrupt] when a crash of the machine left no
-// value whole, and [ErrBusy] if the writer is so fast that a reader never gets through.
+// Read returns [ErrLimit] for a value that is longer than that and does not fit in buf, [ErrCorrupt] if a crash
+// of the machine left no value whole, and [ErrBusy] if the writer is so fast that a reader never gets through.
 func (c *Cell) Read(buf []byte) (value []byte, sequence uint64, err error) {
 	room := int64(cap(buf))
 	if room < c.capacity {
@@ -110,7 +111,7 @@ func (c *Cell) Read(buf []byte) (value []byte, sequence uint64, err error) {
 		case room >= c.allowed:
 			return nil, 0, c.m.fail("read", ErrLimit)
 		}
-		room = min(2*room, c.capacity, c.allowed) // Not the capacity at once, which is its writer's word.
+		room = min(2*room, c.capacity, c.allowed) // Not the capacity at once: its writer controls it.
 	}
 }
 
@@ -123,7 +124,7 @@ func (c *Cell) read(buf []byte) (length int, sequence uint64, status int32, ente
 	return length, sequence, status, true
 }
 
-// Sequence is which value is the newest: whether there is anything new costs as little as that.
+// Sequence returns the sequence number of the newest value, without reading the value.
 func (c *Cell) Sequence() (uint64, error) {
 	_, sequence, err := c.look()
 	return sequence, err

@@ -59,7 +59,7 @@ package memmap
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// A result by value: one for C to fill would be checked for Go pointers at every call.
+// A result by value: memory for C to fill would be checked for Go pointers at each call.
 typedef struct {
 	memmap_handle handle;
 	uint8_t *data;
@@ -78,7 +78,7 @@ static mapped look(memmap_handle handle, memmap_status status)
 	return m;
 }
 
-// What to do about the guard before a mapping is opened.
+// Whether to install the guard before a mapping is opened.
 enum { GUARD_IS_DECIDED, GUARD_INSTALL };
 
 static memmap_status heed(uint32_t guard)
@@ -149,7 +149,7 @@ static mapped guard_region(uint8_t *data, uint64_t len, int fd, uint32_t guard)
 	return look(handle, status);
 }
 
-// What was mapped by mmap(2) just now, without keeping a descriptor.
+// Adopts memory that mmap(2) has just mapped, without keeping a descriptor.
 static mapped adopt(uint8_t *data, uint64_t len, uint64_t offset, int protection, int flags, uint32_t guard)
 {
 	memmap_mapped how = {
@@ -171,8 +171,8 @@ static memmap_status lock_when_touched(uint8_t *data, uint64_t len)
 	return errno == EAGAIN || errno == ENOMEM || errno == EPERM ? MEMMAP_ERR_LIMIT : errno;
 }
 
-// Another part of the mapping's file, with those of its flags that are not about the path. A length of 0
-// is all up to the file's end.
+// Maps another part of the mapping's file, without the flags that concern a path. A length of 0 is all bytes up to the end
+// of the file.
 static mapped open_window(memmap_handle handle, uint64_t offset, uint64_t length)
 {
 	memmap_handle window = 0;
@@ -195,8 +195,8 @@ static mapped open_window(memmap_handle handle, uint64_t offset, uint64_t length
 	return look(window, status);
 }
 
-// MEMMAP_TO_END as len is the length that the file gives it. A call that fails may have moved the mapping, so where it
-// is now is told in any case, or data is NULL.
+// With MEMMAP_TO_END as len, takes the length of the file. A call that fails may have moved the mapping, so data is set in
+// any case, NULL if it is not known.
 static mapped set_length(memmap_handle handle, uint64_t len)
 {
 	uint64_t now;
@@ -207,7 +207,7 @@ static mapped set_length(memmap_handle handle, uint64_t len)
 	return m;
 }
 
-// The same as long as nothing moves and nothing is cut: the pin sees to it, else MEMMAP_ERR_BUSY.
+// The same if the mapping neither moves nor shrinks; else the pin makes it MEMMAP_ERR_BUSY.
 static mapped set_length_in_place(memmap_handle handle, uint64_t len)
 {
 	memmap_view view;
@@ -260,13 +260,13 @@ import (
 	"unsafe"
 )
 
-// A mapped is what the library answers for a mapping that it opened or resized. Where its status is
-// not 0, the rest means nothing.
+// A mapped is the result of a call that opens or resizes a mapping. If its status is not 0, the other fields
+// have no meaning.
 type mapped struct {
 	handle uint64
 	data   unsafe.Pointer
 	length int
-	faults *atomic.Uint32 // The library's count of faults: readable for ever, and of this mapping until it is closed.
+	faults *atomic.Uint32 // The library's count of faults. It stays readable, and is this mapping's until that is closed.
 	status int32
 }
 
@@ -288,7 +288,7 @@ func inGo(m C.mapped) mapped {
 	return mapped{uint64(m.handle), unsafe.Pointer(m.data), int(m.len), faults, int32(m.status)}
 }
 
-// opened is inGo for a call that has heeded guardWish.
+// opened is inGo for a call that was passed guardWish.
 func opened(m C.mapped) mapped {
 	if m.status == 0 {
 		guarding.CompareAndSwap(guardWanted, guardOn)
@@ -296,8 +296,8 @@ func opened(m C.mapped) mapped {
 	return inGo(m)
 }
 
-// guardWish is what a call that opens has to do about the guard: to install it in the same crossing of
-// cgo, as long as no such call has succeeded.
+// guardWish returns whether a call that opens a mapping has to install the guard, in the same cgo call. It has
+// to until such a call has succeeded.
 func guardWish() C.uint32_t {
 	guarding.CompareAndSwap(guardUndecided, guardWanted)
 	if guarding.Load() == guardWanted {
@@ -319,10 +319,10 @@ func (w wishes) inC() C.memmap_options {
 	}
 }
 
-// A cPath has room on the stack for the paths that most files have.
+// A cPath is space on the stack for the path of most files.
 type cPath [256]byte
 
-// of is path for C, or nil when a NUL byte would cut it short.
+// of returns path as a C string, or nil if it contains a NUL byte.
 func (room *cPath) of(path string) *C.char {
 	if strings.IndexByte(path, 0) >= 0 {
 		return nil
@@ -389,7 +389,7 @@ func setLengthInPlace(handle, length uint64) mapped {
 	return inGo(C.set_length_in_place(C.memmap_handle(handle), C.uint64_t(length)))
 }
 
-// writeAndFlush takes content as bytes: cgo would search what a void pointer leads to for Go pointers.
+// writeAndFlush passes content as bytes: of a void pointer, cgo would search the memory for Go pointers.
 func writeAndFlush(handle uint64, offset int, content []byte) int32 {
 	first := (*C.uint8_t)(unsafe.SliceData(content))
 	return int32(C.write_and_flush(C.memmap_handle(handle), C.uint64_t(offset), first, C.uint64_t(len(content))))
@@ -407,7 +407,7 @@ func prefault(handle, offset, length uint64, mode PrefaultMode) int32 {
 	return int32(C.memmap_prefault(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length), C.uint32_t(mode)))
 }
 
-// countResidents fills pages, a byte of 0 or 1 for each, unless it is empty.
+// countResidents fills pages, one byte of 0 or 1 for each page, unless it is empty.
 func countResidents(handle, offset, length uint64, pages []bool) (int64, int32) {
 	first := (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(pages)))
 	c := C.count_residents(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length), first, C.uint64_t(len(pages)))
@@ -426,14 +426,14 @@ func protect(handle uint64, access Access) int32 {
 	return int32(C.memmap_protect(C.memmap_handle(handle), C.uint32_t(access)))
 }
 
-// find is -1 when there is none: as a signed number, that is what MEMMAP_NPOS is.
+// find returns -1 if there is no match: that is MEMMAP_NPOS as a signed number.
 func find(handle uint64, from, to int64, needle []byte) (int64, int32) {
 	first := (*C.uint8_t)(unsafe.SliceData(needle))
 	c := C.find(C.memmap_handle(handle), C.uint64_t(from), C.uint64_t(to), first, C.uint64_t(len(needle)))
 	return int64(c.number), int32(c.status)
 }
 
-// findLast is -1 when there is none.
+// findLast returns -1 if there is no match.
 func findLast(handle uint64, from, to int64, needle []byte) (int64, int32) {
 	first := (*C.uint8_t)(unsafe.SliceData(needle))
 	c := C.find_last(C.memmap_handle(handle), C.uint64_t(from), C.uint64_t(to), first, C.uint64_t(len(needle)))
@@ -466,7 +466,7 @@ func lockWhenTouched(data unsafe.Pointer, length int) int32 {
 	return int32(C.lock_when_touched((*C.uint8_t)(data), C.uint64_t(length)))
 }
 
-// getFault is what was lost of a mapping, nil when nothing was.
+// getFault returns what was lost of a mapping, nil if nothing was.
 func getFault(handle uint64) (*FaultError, int32) {
 	fault := C.memmap_fault{size: C.sizeof_memmap_fault}
 	status := int32(C.memmap_get_fault(C.memmap_handle(handle), &fault))

@@ -145,7 +145,7 @@ func publishCell(handle, offset uint64, value []byte) int32 {
 	return int32(C.cell_publish(C.memmap_handle(handle), C.uint64_t(offset), first, C.uint64_t(len(value))))
 }
 
-// readCell is how long the value is that is in buf afterwards, and which one it is.
+// readCell returns the length of the value that is in buf afterwards, and its sequence number.
 func readCell(handle, offset uint64, buf []byte) (int, uint64, int32) {
 	first := (*C.uint8_t)(unsafe.SliceData(buf))
 	c := C.cell_read(C.memmap_handle(handle), C.uint64_t(offset), first, C.uint64_t(len(buf)))

@@ -80,7 +80,7 @@ func TestClosingInAViewUnmapsWhenItEnds(t *testing.T) {
 		})
 	})
 	if err != inner {
-		t.Errorf("View answers %v", err)
+		t.Errorf("View returns %v", err)
 	}
 	if n := mappings(t, path); n != 0 {
 		t.Errorf("%d mappings are left", n)
@@ -139,7 +139,7 @@ func TestClosingFromManyGoroutinesSucceedsOnce(t *testing.T) {
 	}
 }
 
-// Eight goroutines use, resize and close the same Map; what it answers is checked, and that no access
+// Eight goroutines use, resize and close the same Map; its results are checked, and that no access
 // crashes, and that nothing is left mapped.
 func TestUsingResizingAndClosingAtOnce(t *testing.T) {
 	path := newFile(t, zeros(4096))

@@ -2,8 +2,8 @@ package memmap
 
 import "io"
 
-// A Cursor reads and writes a Map from one position on, as a file does. It is for one goroutine at a
-// time; a Map may have many. Its end is the mapping's: writing does not make the Map longer.
+// A Cursor reads and writes a Map from one position on, as a file does. It is for one goroutine at a time; a
+// Map may have many. Its end is the end of the mapping: writing does not make the Map longer.
 type Cursor struct {
 	m        *Map
 	position int64
@@ -14,10 +14,10 @@ var (
 	_ io.ByteReader      = (*Cursor)(nil)
 )
 
-// Cursor is a new cursor at offset 0.
+// Cursor returns a new cursor at offset 0.
 func (m *Map) Cursor() *Cursor { return &Cursor{m: m} }
 
-// Read copies the next bytes into p; at the end it is [io.EOF].
+// Read copies the next bytes into p. At the end it returns [io.EOF].
 func (c *Cursor) Read(p []byte) (int, error) {
 	n, err := c.m.ReadAt(p, c.position)
 	c.position += int64(n)
@@ -27,21 +27,21 @@ func (c *Cursor) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadByte is the next byte; at the end it is [io.EOF].
+// ReadByte returns the next byte. At the end it returns [io.EOF].
 func (c *Cursor) ReadByte() (byte, error) {
 	var next [1]byte
 	_, err := c.Read(next[:])
 	return next[0], err
 }
 
-// Write copies p to the position: all of it, or nothing and [ErrRange] when it does not fit.
+// Write copies p to the position. If p does not fit, it writes nothing and returns [ErrRange].
 func (c *Cursor) Write(p []byte) (int, error) {
 	n, err := c.m.WriteAt(p, c.position)
 	c.position += int64(n)
 	return n, err
 }
 
-// Seek moves the cursor, also past the end. A position before the start is [ErrRange].
+// Seek sets the position of the cursor, also past the end. A position before the start is [ErrRange].
 func (c *Cursor) Seek(offset int64, whence int) (int64, error) {
 	if !c.m.enter(operation) {
 		return 0, c.m.fail("seek", ErrClosed)

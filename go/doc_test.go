@@ -115,13 +115,33 @@ func declares(t *testing.T, name string) bool {
 	return false
 }
 
+// Comments are in the language of godoc, whose functions return and report.
+func TestCommentsUseTheWordsOfGodoc(t *testing.T) {
+	foreign := regexp.MustCompile(`(?i)\b(answers?|answered|is told|whoever|by hand|somebody|nobody)\b`)
+	for _, file := range sources(t) {
+		for _, comment := range file.Comments {
+			if word := foreign.FindString(comment.Text()); word != "" {
+				t.Errorf("%s.go has %q in %q", file.Name, word, comment.Text())
+			}
+		}
+	}
+}
+
+func TestAReasonIsOneShortLine(t *testing.T) {
+	for status, reason := range reasons {
+		if text := reason.Error(); len(text) > 60 || strings.ContainsAny(text, "\n.") {
+			t.Errorf("%d: %q", status, text)
+		}
+	}
+}
+
 func TestAnErrorIsOneLineWithItsReason(t *testing.T) {
 	_, err := Open("/nonexistent/file", nil)
 	if err == nil || err.Error() != "memmap: open /nonexistent/file: no such file or directory" {
 		t.Error(err)
 	}
 	_, err = Anonymous(-1, nil)
-	if err == nil || !strings.HasPrefix(err.Error(), "memmap: anonymous: invalid argument: ") {
+	if err == nil || err.Error() != "memmap: anonymous: invalid argument" {
 		t.Error(err)
 	}
 	for _, own := range reasons {

@@ -5,12 +5,12 @@ import "C"
 
 import "os"
 
-// privileged says whether the kernel gave this program other rights than who started it has: set-user-ID, set-group-ID or
-// file capabilities.
+// privileged reports whether the kernel gave this program other rights than the user who started it:
+// set-user-ID, set-group-ID or file capabilities.
 var privileged = C.getauxval(C.AT_SECURE) != 0
 
-// variable is one of the environment by the rules of secure_getenv(3): whoever starts a program that has more rights than
-// they have says nothing there.
+// variable returns an environment variable by the rules of secure_getenv(3): in a privileged program it is
+// empty.
 func variable(name string) string {
 	if privileged {
 		return ""

@@ -9,7 +9,7 @@ import (
 	"libmemmap/memmap/internal/programtest"
 )
 
-// privilegedCopy is this program with its owner's rights, whoever starts it.
+// privilegedCopy is this program with the rights of its owner, whichever user starts it.
 func privilegedCopy(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()

@@ -14,22 +14,22 @@ import (
 	"syscall"
 )
 
-// An Error says which operation failed, on which file, and why. Err is the system's [syscall.Errno],
-// so that errors.Is(err, fs.ErrNotExist) works, or one of this package's errors such as [ErrRange]. Where a program
-// asks for the errors of package os, by errors.As(err, &pathError), it is one.
+// An Error is a failed operation: its name, the path of the file, and the reason. Err is a [syscall.Errno], so
+// that errors.Is(err, fs.ErrNotExist) works, or one of this package's errors such as [ErrRange]. With
+// [errors.As] it converts to *fs.PathError.
 type Error struct {
 	Op   string
-	Path string // Empty where there is no path, or none is known.
+	Path string // Empty if there is no path or it is not known.
 	Err  error
 }
 
-// Error is the operation, the path and the reason as one line. A path that could be taken for something else on a terminal
-// or in a log, since it has quotation marks, backslashes or what isn't printable, is as [strconv.Quote] has it; e.Path is
-// as it was given.
+// Error returns the operation, the path and the reason as one line. A path with quotation marks, backslashes or
+// unprintable characters is quoted by [strconv.Quote], since a terminal or a log could take it for something
+// else; e.Path is not quoted.
 func (e *Error) Error() string {
 	why := fmt.Sprint(e.Err)
 	if addressed := (*net.OpError)(nil); errors.As(e.Err, &addressed) {
-		why = quoted(why) // The address of a socket is its peer's to choose.
+		why = quoted(why) // The peer chooses the address of its socket.
 	}
 	if e.Path == "" {
 		return fmt.Sprintf("memmap: %s: %s", e.Op, why)
@@ -37,7 +37,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("memmap: %s %s: %s", e.Op, quoted(e.Path), why)
 }
 
-// quoted is text itself where that shows what it is, which a quotation mark at its beginning doesn't.
+// quoted returns text itself if it is printable. Text that begins with a quotation mark is always quoted.
 func quoted(text string) string {
 	if safe := strconv.Quote(text); safe != `"`+text+`"` {
 		return safe
@@ -45,10 +45,10 @@ func quoted(text string) string {
 	return text
 }
 
-// Unwrap is e.Err.
+// Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// As makes an [fs.PathError] of e where a program asks for one with [errors.As], as of the errors of package os.
+// As sets target to an [fs.PathError] if target is a **fs.PathError, for [errors.As].
 func (e *Error) As(target any) bool {
 	full, wanted := target.(**fs.PathError)
 	if wanted {
@@ -57,13 +57,13 @@ func (e *Error) As(target any) bool {
 	return wanted
 }
 
-// Timeout says whether a time that was given has passed, for [os.IsTimeout] and [net.Error].
+// Timeout reports whether the error is a timeout, for [os.IsTimeout] and [net.Error].
 func (e *Error) Timeout() bool {
 	late, known := e.Err.(interface{ Timeout() bool })
 	return known && late.Timeout()
 }
 
-// A reason is why libmemmap itself refused something; it counts as other errors too.
+// A reason is why libmemmap itself refuses a call. It matches the errors in also for errors.Is.
 type reason struct {
 	text string
 	also []error
@@ -71,42 +71,48 @@ type reason struct {
 
 func (r *reason) Error() string { return r.text }
 
-// Timeout is for [Error.Timeout].
+// Timeout implements the interface that Error.Timeout asks for.
 func (r *reason) Timeout() bool { return r.Is(os.ErrDeadlineExceeded) }
 
 func (r *reason) Is(target error) bool {
 	return slices.ContainsFunc(r.also, func(err error) bool { return errors.Is(err, target) })
 }
 
-// Why the library refuses something. To be compared with [errors.Is].
+// Errors of this package, for errors.Is.
 var (
-	// ErrInvalid is an argument without a meaning. It counts as fs.ErrInvalid too.
-	ErrInvalid error = &reason{"invalid argument: a negative number, a path with a NUL byte, an unknown access, flag or mode bit, or one that this call has no use for", []error{fs.ErrInvalid}}
-	// ErrClosed is a mapping that was closed. It counts as fs.ErrClosed too.
-	ErrClosed error = &reason{"the mapping is closed", []error{fs.ErrClosed}}
-	// ErrRange is a range outside the mapping, or outside the file.
-	ErrRange error = &reason{"the range lies outside the mapping or the file: compare offset + length with Len", nil}
-	// ErrAccess is an operation that the mapping's access forbids. It counts as fs.ErrPermission too.
-	ErrAccess error = &reason{"the mapping's access forbids it: writing, resizing and making durable need ReadWrite", []error{fs.ErrPermission}}
+	// ErrInvalid is an invalid argument: a negative number, a path with a NUL byte, an unknown access, flag or
+	// mode bit, or one that the call has no use for. It is fs.ErrInvalid too.
+	ErrInvalid error = &reason{"invalid argument", []error{fs.ErrInvalid}}
+	// ErrClosed is a call on a mapping that is closed. It is fs.ErrClosed too.
+	ErrClosed error = &reason{"mapping is closed", []error{fs.ErrClosed}}
+	// ErrRange is a range outside the mapping or the file: offset + length is greater than Len.
+	ErrRange error = &reason{"range is outside the mapping or file", nil}
+	// ErrAccess is an operation that the mapping's access forbids: writing, resizing and flushing need
+	// ReadWrite. It is fs.ErrPermission too.
+	ErrAccess error = &reason{"not allowed by the access of the mapping", []error{fs.ErrPermission}}
 	// ErrNotRegular is a path that names a directory, FIFO, socket or character device.
-	ErrNotRegular error = &reason{"not a regular file: a directory, FIFO, socket or device cannot be mapped by this call", nil}
-	// ErrFault is memory whose pages are gone: the file was truncated, or its device failed or is full.
-	// Beside it stands a [FaultError], for [errors.As], that says which.
-	ErrFault error = &reason{"pages behind the mapping are gone: the file was truncated, or its device failed or is full", nil}
-	// ErrLimit is a limit that was reached, of the system or of the [Options].
-	ErrLimit error = &reason{"a system limit forbids it: address space, memory, vm.max_map_count (number of mappings) or RLIMIT_FSIZE (size of a file); or the Limit of the Options does", nil}
-	// ErrBusy is a mapping that is viewed and would be moved or cut.
-	ErrBusy error = &reason{"the mapping is viewed, and this would move or cut it: end the views first, wait for them by ResizeContext, or open it with a Capacity", nil}
-	// ErrTimeout is a wait that took as long as was allowed. It counts as os.ErrDeadlineExceeded too.
-	ErrTimeout error = &reason{"the time given has passed", []error{os.ErrDeadlineExceeded}}
-	// ErrUnsupported is what this mapping, or this system, cannot do. It counts as errors.ErrUnsupported too.
-	ErrUnsupported error = &reason{"not possible for this mapping: it has no file, gave its descriptor up (NoDescriptor), or its file has a fixed size", []error{errors.ErrUnsupported}}
-	// ErrUnsealed is a file that is not sealed against shrinking, where that was asked for.
-	ErrUnsealed error = &reason{"the file is not sealed against shrinking (SealShrink), so whoever has it could take its pages away", nil}
-	// ErrCorrupt is bytes that are not what they ought to be: no cell, or none of its values whole.
-	ErrCorrupt error = &reason{"the bytes are not what they ought to be: no cell begins there, or one of another capacity, or a crash left none of its values whole", nil}
-	// ErrPanic is a bug in libmemmap that was caught; every mapping is still usable.
-	ErrPanic error = &reason{"a bug in libmemmap was caught; every mapping is still usable. Please report it", nil}
+	ErrNotRegular error = &reason{"not a regular file", nil}
+	// ErrFault is memory whose pages are lost: the file was truncated, or its device failed or is full.
+	// [errors.As] finds a [FaultError], which says which bytes.
+	ErrFault error = &reason{"pages of the mapping are lost", nil}
+	// ErrLimit is a limit that was reached: address space, memory, vm.max_map_count (number of mappings),
+	// RLIMIT_FSIZE (size of a file), RLIMIT_MEMLOCK, or the Limit of the [Options].
+	ErrLimit error = &reason{"limit of the system or the options reached", nil}
+	// ErrBusy is a mapping that is viewed and would be moved or cut. End the views first, wait for them with
+	// ResizeContext, or open the Map with a Capacity.
+	ErrBusy error = &reason{"mapping is viewed and would be moved or cut", nil}
+	// ErrTimeout is a wait that reached its limit. It is os.ErrDeadlineExceeded too.
+	ErrTimeout error = &reason{"timed out", []error{os.ErrDeadlineExceeded}}
+	// ErrUnsupported is an operation that is not possible for this mapping or system: the mapping has no file,
+	// keeps no descriptor (NoDescriptor), or its file has a fixed size. It is errors.ErrUnsupported too.
+	ErrUnsupported error = &reason{"not supported by this mapping", []error{errors.ErrUnsupported}}
+	// ErrUnsealed is a file that is not sealed against shrinking (SealShrink), where [Sealed] requires it.
+	ErrUnsealed error = &reason{"file is not sealed against shrinking", nil}
+	// ErrCorrupt is a place where no valid cell is: no cell begins there, or one of another capacity, or a
+	// crash left none of its values whole.
+	ErrCorrupt error = &reason{"no valid cell at this offset", nil}
+	// ErrPanic is a bug in libmemmap that was caught. Every mapping is still usable. Please report it.
+	ErrPanic error = &reason{"internal error of libmemmap", nil}
 )
 
 var reasons = map[int32]error{
@@ -125,7 +131,7 @@ var reasons = map[int32]error{
 	C.MEMMAP_ERR_PANIC:       ErrPanic,
 }
 
-// reasonOf is the error that a status other than 0 stands for.
+// reasonOf returns the error for a status other than 0.
 func reasonOf(status int32) error {
 	if status > 0 {
 		return syscall.Errno(status)
@@ -133,10 +139,10 @@ func reasonOf(status int32) error {
 	if err, ok := reasons[status]; ok {
 		return err
 	}
-	return fmt.Errorf("status %d, which this package does not know", status)
+	return fmt.Errorf("unknown status %d", status)
 }
 
-// failure is the error of an operation that answered status, nil for 0.
+// failure returns the error of an operation that returned status, nil for 0.
 func failure(op, path string, status int32) error {
 	if status == 0 {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"libmemmap/memmap"
 )
 
-// sample makes a file for an example, and answers how to remove it.
+// sample makes a file for an example and returns a function that removes it.
 func sample() (path string, remove func()) {
 	folder, err := os.MkdirTemp("", "memmap-")
 	if err != nil {

@@ -11,22 +11,22 @@ import (
 	"sync/atomic"
 )
 
-// Cause is why pages were lost: a set of bits, since there may be several reasons.
+// Cause is why pages were lost: a set of bits, since there may be several causes.
 type Cause uint32
 
-// Why pages were lost.
+// Causes of a loss.
 const (
-	// CauseTruncated is a file that was truncated: the pages lie behind its end.
+	// CauseTruncated means that the file was truncated: the pages are behind its end.
 	CauseTruncated Cause = C.MEMMAP_FAULT_TRUNCATED
-	// CauseIO is a file that has the bytes, while its device, its network or the space left on it
-	// doesn't give them.
+	// CauseIO means that the file has the bytes, but its device or network failed, or no space is left on the
+	// device.
 	CauseIO Cause = C.MEMMAP_FAULT_IO
-	// CauseUnknown is one of the two, which can't be told apart without a descriptor: with NoDescriptor,
-	// and with the slices of BasicMmap and CreateMmapFile.
+	// CauseUnknown means one of the two: without a descriptor (NoDescriptor, BasicMmap, CreateMmapFile) they
+	// cannot be told apart.
 	CauseUnknown Cause = C.MEMMAP_FAULT_UNKNOWN
 )
 
-// String is "truncated", "I/O", "unknown", or several of them.
+// String returns "truncated", "I/O", "unknown", or several of them.
 func (c Cause) String() string {
 	var names []string
 	for _, known := range []struct {
@@ -43,28 +43,41 @@ func (c Cause) String() string {
 	return strings.Join(names, ", ")
 }
 
-// A FaultError says what of a mapping was lost, and why. It counts as [ErrFault].
+// A FaultError is a loss: which bytes of a mapping are lost, and why. It is [ErrFault] for errors.Is.
 type FaultError struct {
-	// Offset is that of the first byte that was lost, from the beginning of the mapping on.
+	// Offset is the offset of the first lost byte in the mapping.
 	Offset int64
-	// Length is how many bytes there are from it to behind the last that was lost. Some in between may
-	// be whole: [Map.Check] tells.
+	// Length is the number of bytes from the first lost byte to the last. Some in between may be intact:
+	// [Map.Check] reports it.
 	Length int64
-	// Cause is why.
+	// Cause is why they were lost.
 	Cause Cause
 }
 
-// Error is what was lost and why, as one line.
+// Error returns the cause and the lost bytes as one line, as in
+// "file was truncated: bytes 65536–131071 are lost".
 func (e *FaultError) Error() string {
-	return fmt.Sprintf("%v: %d bytes from offset %d on are lost (%v)", ErrFault, e.Length, e.Offset, e.Cause)
+	return fmt.Sprintf("%s: bytes %d–%d are lost", e.Cause.why(), e.Offset, e.Offset+max(e.Length, 1)-1)
 }
 
-// Unwrap is [ErrFault].
+func (c Cause) why() string {
+	switch c {
+	case CauseTruncated:
+		return "file was truncated"
+	case CauseIO:
+		return "I/O error"
+	case CauseTruncated | CauseIO:
+		return "file was truncated, and I/O error"
+	}
+	return "file was truncated or I/O error"
+}
+
+// Unwrap returns [ErrFault].
 func (e *FaultError) Unwrap() error { return ErrFault }
 
-// Fault is nil as long as nothing of the mapping was lost since it was opened or last recovered, and
-// else an error that is [ErrFault] and a [FaultError]. Who works on the slice of [Map.Bytes] asks it
-// afterwards: the access itself survives and finds zeros.
+// Fault returns nil if nothing of the mapping was lost since it was opened or last recovered, else an error
+// that is [ErrFault] and a [FaultError]. Call it after reading the slice of [Map.Bytes], where lost pages read
+// as zeros.
 func (m *Map) Fault() error {
 	if !m.enter(operation) {
 		return m.fail("fault", ErrClosed)
@@ -76,8 +89,8 @@ func (m *Map) Fault() error {
 	return nil
 }
 
-// Check is nil when all of length bytes from offset on are those of the file, and [ErrFault] when one of
-// them was lost. The length may be [ToEnd]. It is for who has read or written a slice of [Map.View] or
+// Check returns nil if all of length bytes from offset are those of the file, and [ErrFault] if one of them was
+// lost. The length may be [ToEnd]. Check is for code that has read or written a slice of [Map.View] or
 // [Map.Bytes]; the other methods check by themselves.
 func (m *Map) Check(offset, length int64) error {
 	if !m.enter(operation) {
@@ -97,15 +110,15 @@ func (m *Map) Check(offset, length int64) error {
 	return nil
 }
 
-// Recover maps the file's pages back where they were lost, when the file is whole again, and forgets
-// what was lost and a flush that failed. What others wrote to the file since is seen; what this process
-// wrote into the zero pages meanwhile is gone. Slices stay where they are.
+// Recover maps the file's pages back where they were lost, if the file is whole again. It clears the record of
+// the loss and of a flush that failed. Bytes that other processes have written to the file since are visible;
+// bytes that this process wrote to stand-in pages are gone. Slices keep their address.
 //
-// It waits for the operations under way, and not for views: one during which something was mapped back
-// is [ErrFault] when its function returns, since that may have read zeros.
+// Recover waits for running operations, and not for views. A view during which pages were mapped back returns
+// [ErrFault] when its function returns, since the function may have read zeros.
 //
-// It is [ErrFault], and nothing has changed, while the file is still shorter than the mapping needs, and
-// [ErrUnsupported] when something was lost of a mapping that keeps no descriptor ([NoDescriptor]).
+// Recover returns [ErrFault] and changes nothing while the file is too short for the mapping. It returns
+// [ErrUnsupported] if something was lost of a mapping without a descriptor ([NoDescriptor]).
 func (m *Map) Recover() error {
 	if m.unopened() {
 		return m.fail("recover", ErrInvalid)
@@ -118,7 +131,7 @@ func (m *Map) Recover() error {
 	defer m.openGate()
 	lost, status := getFault(m.handle)
 	if lost != nil {
-		m.recovered.Store(lost) // Before the count of faults is zero again: a view finds the one or the other.
+		m.recovered.Store(lost) // Before the count of faults is zero again: a view sees one or the other.
 	}
 	if status == 0 {
 		status = recoverPages(m.handle)
@@ -126,24 +139,24 @@ func (m *Map) Recover() error {
 	return m.outcome("recover", status)
 }
 
-// On this processor a load is never done before one that precedes it, so what was read first was lost,
-// if it was, before the count of faults is looked at.
+// loadsStayInOrder reports whether this processor never executes a load before an earlier one. Then every byte
+// was read before the count of faults.
 const loadsStayInOrder = runtime.GOARCH == "amd64"
 
-// faulted says whether anything of the mapping was lost, for who has entered: a load from memory that
-// is the library's, and no cgo call.
+// faulted reports whether anything of the mapping was lost, to a caller that has entered. It loads from the
+// library's memory, without a cgo call.
 func (m *Map) faulted() bool {
 	if !loadsStayInOrder {
-		// An atomic that reads and writes is a barrier, whatever its word: what is read before it comes before its store
-		// (a release), and that before the load below (an acquire; Arm's model orders the two).
+		// An atomic read-modify-write of any word is a barrier: earlier loads come before its store (a release), and that
+		// comes before the load below (an acquire; Arm's memory model orders the two).
 		var word atomic.Uint64
 		word.Add(0)
 	}
 	return m.faults.Load() != 0
 }
 
-// intact is nil when no byte of a range that lies in the mapping was lost. To be asked after the bytes
-// were touched, and before leave.
+// intact returns nil if no byte of a range that lies in the mapping was lost. It is called after the bytes were
+// touched and before leave.
 func (m *Map) intact(offset, length int64) error {
 	if !m.faulted() {
 		return nil
@@ -163,8 +176,8 @@ func (m *Map) lostIn(offset, length int64) error {
 	}
 }
 
-// outcome is the error of an operation of this Map that answered status, nil for 0. Where pages were
-// lost it says which.
+// outcome returns the error of an operation on m that returned status, nil for 0. For a loss the error says
+// which bytes are lost.
 func (m *Map) outcome(op string, status int32) error {
 	switch status {
 	case 0:
@@ -175,7 +188,7 @@ func (m *Map) outcome(op string, status int32) error {
 	return m.fail(op, reasonOf(status))
 }
 
-// lost is a FaultError, or bare ErrFault where the library knows nothing of a loss (any more).
+// lost returns a FaultError, or ErrFault alone if the library has no record of a loss (any more).
 func lost(handle uint64) error {
 	if fault, _ := getFault(handle); fault != nil {
 		return fault
@@ -183,10 +196,10 @@ func lost(handle uint64) error {
 	return ErrFault
 }
 
-// told is the answer of a view whose function answered err. before is what m.recovered was when the
+// told returns the result of a view whose function returned err. before is the value of m.recovered when the
 // view began.
 func (m *Map) told(op string, before *FaultError, err error) error {
-	faulted := m.faulted() // First: who finds the count cleared finds what was recovered.
+	faulted := m.faulted() // First: if the count is cleared already, recovered is set.
 	now := m.recovered.Load()
 	if !faulted && now == before {
 		return err

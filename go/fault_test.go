@@ -96,7 +96,7 @@ func TestWritingWhatWasLostBeforeWritesNothing(t *testing.T) {
 	})
 }
 
-// What meets the loss itself is told as well as what comes later.
+// The call that meets the loss returns it, and so do later calls.
 func TestACopyThatMeetsTheLossSaysSo(t *testing.T) {
 	survives(t, func(t *testing.T) {
 		for what, use := range map[string]func(m *Map) error{
@@ -151,7 +151,7 @@ func TestAViewSeesZerosAndIsToldWhenItEnds(t *testing.T) {
 			return mine
 		})
 		wantsLost(t, "View", err, FaultError{0, 4 * page, CauseTruncated})
-		wants(t, "what the function answered", err, mine)
+		wants(t, "the error of the function", err, mine)
 	})
 }
 
@@ -253,7 +253,7 @@ func TestAFaultInWriteToMmapIsAnError(t *testing.T) {
 
 func TestAFaultErrorIsOneLineWithOffsetLengthAndCause(t *testing.T) {
 	err := &Error{"read", "/srv/data", &FaultError{4096, 8192, CauseTruncated}}
-	if text := err.Error(); text != "memmap: read /srv/data: "+ErrFault.Error()+": 8192 bytes from offset 4096 on are lost (truncated)" {
+	if text := err.Error(); text != "memmap: read /srv/data: file was truncated: bytes 4096–12287 are lost" {
 		t.Error(text)
 	}
 	wants(t, "it", err, ErrFault)

@@ -2,20 +2,20 @@ package memmap
 
 import "bytes"
 
-// How much is searched in Go before the rest is left to the library, whose search is several times as fast
-// and takes a cgo call: about as much as Go searches in the time of that call. Go's backward search looks at
-// one byte after the other.
+// Up to nearby bytes are searched in Go before the library searches the rest. The library is several times as
+// fast but costs a cgo call; nearby is about what Go searches in that time. Backwards, Go looks at one byte
+// after the other.
 const (
 	nearby         = 2 << 10
 	nearbyBackward = 256
 )
 
-// Find is the offset of the first place where needle stands, beginning at offset from or later and ending
-// at offset to ([ToEnd]: the end) or earlier; -1, without an error, when there is none. An empty needle is
-// found at from. When from is behind to, nothing is found.
+// Find returns the offset of the first occurrence of needle that begins at offset from or later and ends at
+// offset to ([ToEnd]: the end) or earlier, or -1, without an error, if there is none. An empty needle occurs at
+// from. If from is behind to, there is none.
 //
-// Bytes that others change meanwhile may be found as they were, as they are, or not. It is [ErrFault] when
-// pages that it has looked at were lost.
+// Of bytes that others change meanwhile, Find may see the old or the new ones. It returns [ErrFault] if pages
+// that it has looked at were lost.
 func (m *Map) Find(needle []byte, from, to int64) (int64, error) {
 	if !m.enter(operation) {
 		return -1, m.fail("find", ErrClosed)
@@ -28,7 +28,7 @@ func (m *Map) Find(needle []byte, from, to int64) (int64, error) {
 	return m.first(needle, from, to)
 }
 
-// FindLast is the offset of the last such place. An empty needle is found at to.
+// FindLast returns the offset of the last such occurrence. An empty needle occurs at to.
 func (m *Map) FindLast(needle []byte, from, to int64) (int64, error) {
 	if !m.enter(operation) {
 		return -1, m.fail("find", ErrClosed)
@@ -41,7 +41,7 @@ func (m *Map) FindLast(needle []byte, from, to int64) (int64, error) {
 	return m.last(needle, from, to)
 }
 
-// bounds checks two offsets and answers what the second stands for.
+// bounds checks two offsets and returns the second, with ToEnd resolved.
 func (m *Map) bounds(from, to int64) (int64, error) {
 	length := m.length.Load()
 	if to == ToEnd {
@@ -53,7 +53,7 @@ func (m *Map) bounds(from, to int64) (int64, error) {
 	return to, nil
 }
 
-// first is where needle first begins and ends between two offsets; for who has entered.
+// first returns the first occurrence of needle between two offsets, to a caller that has entered.
 func (m *Map) first(needle []byte, from, to int64) (int64, error) {
 	if from > to {
 		return -1, nil
@@ -73,7 +73,7 @@ func (m *Map) first(needle []byte, from, to int64) (int64, error) {
 	return m.found(at, from, length) // The library has checked the rest.
 }
 
-// last is where needle last does.
+// last returns the last occurrence.
 func (m *Map) last(needle []byte, from, to int64) (int64, error) {
 	if from > to {
 		return -1, nil
@@ -93,7 +93,7 @@ func (m *Map) last(needle []byte, from, to int64) (int64, error) {
 	return m.found(at, start, to-start)
 }
 
-// found is the answer of a search that has looked at length bytes from offset on.
+// found is the result of a search that has looked at length bytes from offset.
 func (m *Map) found(at, offset, length int64) (int64, error) {
 	if err := m.intact(offset, length); err != nil {
 		return -1, m.fail("find", err)

@@ -178,7 +178,7 @@ func TestASearchThatLooksAtALostPageIsErrFault(t *testing.T) {
 		}
 		_, err := m.FindLast([]byte{0}, 0, ToEnd)
 		wants(t, "FindLast a zero", err, ErrFault)
-		// Whoever stops before the lost part has seen only what is there.
+		// A loop that stops before the lost part has seen only intact bytes.
 		if at, err := m.Find([]byte("xx"), 1, ToEnd); at != 1 || err != nil {
 			t.Errorf("found at %d, %v", at, err)
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // A script is what a fuzzer's bytes mean: operations on a Map and its cursor, and on an os.File of the same
-// contents beside it, which has to answer the same.
+// contents beside it, which has to return the same.
 type script struct{ bytes []byte }
 
 // next is a number below n, 0 where the script has ended.
@@ -53,7 +53,7 @@ func (p *pair) size() int64 {
 	return info.Size()
 }
 
-// same fails unless both have answered the same number of bytes, and both an error or neither. A closed Map is
+// same fails unless both have returned the same number of bytes, and both an error or neither. A closed Map is
 // always an error.
 func (p *pair) same(what string, n int64, err error, wanted int64, wantedErr error) {
 	p.Helper()
@@ -81,13 +81,13 @@ func (p *pair) readAt(s *script) {
 	n, err := p.m.ReadAt(got, off)
 	w, wantedErr := p.file.ReadAt(wanted, off)
 	if length == 0 && off >= 0 {
-		wantedErr = nil // An os.File answers nothing here, wherever that is.
+		wantedErr = nil // An os.File returns no error here, wherever that is.
 	}
 	p.same("ReadAt", int64(n), err, int64(w), wantedErr)
 	p.sameBytes("ReadAt", got[:n], wanted[:w])
 }
 
-// fits is what writing length bytes at off answers, which for a mapping never makes it longer.
+// fits is the result of writing length bytes at off, which for a mapping never makes it longer.
 func (p *pair) fits(off int64, length int) error {
 	if off < 0 || off > p.size() || int64(length) > p.size()-off {
 		return ErrRange

@@ -11,7 +11,7 @@ import (
 )
 
 // dies runs scenario in a child process, which Go's runtime has to end by a fatal error that says all of
-// this. It answers what the child printed.
+// this. It returns what the child printed.
 func dies(t *testing.T, scenario func(t *testing.T), environment []string, said ...string) string {
 	t.Helper()
 	if isChild(t) {
@@ -107,7 +107,7 @@ func TestNotifyIgnoreStopAndResetLeaveTheGuardInPlace(t *testing.T) {
 		signal.Reset()
 		touchOwnPageThatIsLost(t)
 		if len(signals) != 0 {
-			t.Error("the program was told of a signal that was the guard's")
+			t.Error("the program received a signal that was the guard's")
 		}
 	})
 }

@@ -2,26 +2,26 @@ package memmap
 
 import "os"
 
-// A Guarded is memory that somebody else has mapped and that the guard watches. Any goroutine may call
-// any method at any time.
+// A Guarded is memory that other code has mapped and that the guard watches. Its methods may be called by
+// several goroutines at once.
 type Guarded struct {
 	handle uint64
 	path   string
 }
 
-// Guard takes memory that somebody else has mapped under the guard: a file mapped by [syscall.Mmap], or
-// by another package. A page of it that is lost reads as zeros then, instead of ending the program, and
-// [Guarded.Fault] tells. A program is saved so without being rewritten.
+// Guard puts memory that other code has mapped under the guard: a file mapped by [syscall.Mmap] or by another
+// package. A page of it that is lost reads as zeros, instead of ending the program, and [Guarded.Fault] reports
+// the loss. The code that reads the memory need not change.
 //
-// file is the one that is mapped there, or nil. It stays the caller's, who may close it: the guard makes a
-// descriptor of its own, with which it tells causes apart and [Guarded.Recover] works.
+// file is the file that is mapped there, or nil. The caller may close it afterwards: the guard makes a
+// descriptor of its own, which it needs to tell causes apart and for [Guarded.Recover].
 //
-// [Guarded.Close] must be called before the memory is unmapped. Until then it is guarded, also when the
+// [Guarded.Close] must be called before the memory is unmapped. The memory is guarded until then, also if the
 // Guarded is dropped.
 //
-// It is [ErrRange] when nothing is mapped somewhere in b, [ErrInvalid] when that is not one file mapped
-// in one way, when file is another one, or for no bytes, [ErrBusy] when a page of it is guarded already or belongs to a [Map],
-// [ErrAccess] when it can't be read, and [ErrUnsupported] when the guard is off.
+// Guard returns [ErrRange] if nothing is mapped at some address in b; [ErrInvalid] if b is empty, is not one
+// file mapped in one way, or is not a mapping of file; [ErrBusy] if a page of it is guarded already or belongs
+// to a [Map]; [ErrAccess] if it cannot be read; and [ErrUnsupported] if the guard is off.
 func Guard(b []byte, file *os.File) (*Guarded, error) {
 	if guarding.Load() == guardOff {
 		return nil, &Error{"guard", fileName(file), errGuardOff}
@@ -42,12 +42,12 @@ func Guard(b []byte, file *os.File) (*Guarded, error) {
 
 const noDescriptor = -1
 
-// Why memory can't be guarded, where that means something else than elsewhere.
+// unguardable has the reasons of Guard that differ from those of other calls.
 var unguardable = map[int32]error{
-	statusInvalid: &reason{"no bytes, or not one file mapped in one way, or another file than the one given", []error{ErrInvalid}},
-	statusRange:   &reason{"nothing is mapped somewhere in the slice", []error{ErrRange}},
-	statusBusy:    &reason{"a page of it is guarded already, or belongs to a Map", []error{ErrBusy}},
-	statusAccess:  &reason{"the memory can't be read", []error{ErrAccess}},
+	statusInvalid: &reason{"not one mapping of this file", []error{ErrInvalid}},
+	statusRange:   &reason{"slice is not mapped", []error{ErrRange}},
+	statusBusy:    &reason{"page is guarded already or belongs to a Map", []error{ErrBusy}},
+	statusAccess:  &reason{"memory is not readable", []error{ErrAccess}},
 }
 
 func guarded(path string, m mapped) (*Guarded, error) {
@@ -60,8 +60,8 @@ func guarded(path string, m mapped) (*Guarded, error) {
 	return nil, failure("guard", path, m.status)
 }
 
-// Fault is nil as long as nothing of the memory was lost since it was guarded or last recovered, and else
-// an error that is [ErrFault] and a [FaultError]. It costs a cgo call.
+// Fault returns nil if nothing of the memory was lost since it was guarded or last recovered, else an error
+// that is [ErrFault] and a [FaultError]. It costs a cgo call.
 func (g *Guarded) Fault() error {
 	fault, status := getFault(g.handle)
 	if fault != nil {
@@ -70,9 +70,9 @@ func (g *Guarded) Fault() error {
 	return failure("fault", g.path, status)
 }
 
-// Recover maps the file's pages back where they were lost, as [Map.Recover] does. It is [ErrUnsupported]
-// when something was lost and Guard was given no file. It waits for nobody: whoever has read zeros and asks
-// Fault afterwards is not told.
+// Recover maps the file's pages back where they were lost, as [Map.Recover] does. It returns [ErrUnsupported]
+// if something was lost and Guard was given no file. It waits for no reader: a reader that has read zeros and
+// calls Fault after Recover finds no loss.
 func (g *Guarded) Recover() error {
 	status := recoverPages(g.handle)
 	if status == statusFault {
@@ -81,6 +81,6 @@ func (g *Guarded) Recover() error {
 	return failure("recover", g.path, status)
 }
 
-// Close ends the guarding and leaves the memory mapped as it is. Pages that were lost and not recovered
-// stay zeros. Closing twice is [ErrClosed].
+// Close ends the guarding and leaves the memory mapped as it is. Pages that were lost and not recovered stay
+// zeros. A second Close returns [ErrClosed].
 func (g *Guarded) Close() error { return failure("close", g.path, closeHandle(g.handle)) }

@@ -113,7 +113,7 @@ func TestWhatCannotBeGuardedSaysWhy(t *testing.T) {
 	_, m := paged(t, 1, nil)
 	_, err = Guard(m.Bytes(), nil)
 	wants(t, "a Map's", err, ErrBusy)
-	if err.Error() != "memmap: guard: a page of it is guarded already, or belongs to a Map" {
+	if err.Error() != "memmap: guard: page is guarded already or belongs to a Map" {
 		t.Error(err)
 	}
 	succeeds(t, "Close", g.Close())

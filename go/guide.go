@@ -2,26 +2,25 @@ package memmap
 
 import "unsafe"
 
-// The mmap guide's four functions, under its names and with its signatures. They keep no descriptor
-// and make one cgo call each.
-
+// The four functions of the mmap guide, with its names and signatures. They keep no descriptor and make one cgo
+// call each.
 var (
-	errNotLive = &reason{"not a live mapping: unmapped already, or never mapped by this package", []error{ErrClosed, ErrInvalid}}
-	errPart    = &reason{"only a part of a mapping: unmapping takes the whole slice, as it was mapped", []error{ErrInvalid}}
-	errTooLong = &reason{"the content is longer than the slice: nothing was written", []error{ErrRange}}
+	errNotLive = &reason{"not a live mapping of this package", []error{ErrClosed, ErrInvalid}}
+	errPart    = &reason{"slice is only a part of a mapping", []error{ErrInvalid}}
+	errTooLong = &reason{"content is longer than the slice", []error{ErrRange}}
 )
 
-// BasicMmap maps the whole file for reading and writing. An empty file is an empty slice, which has to
-// be unmapped too. The slice must eventually be given to [UnmapMemory]; after that, touching it crashes
-// the program or reaches what is mapped there since.
+// BasicMmap maps the whole file for reading and writing. An empty file is an empty slice, which has to be
+// unmapped too. The slice must eventually be passed to [UnmapMemory]; after that, touching it crashes the
+// program or reaches memory that was mapped there since.
 func BasicMmap(filename string) ([]byte, error) {
 	return register("open", filename, openPath(filename, wishes{Access: ReadWrite, Flags: NoDescriptor}))
 }
 
-// CreateMmapFile makes the file with size zero bytes, or empties the one that is there, and maps it
-// for reading and writing. A new file has the guide's permissions, 0644 less the umask; [Create] takes
-// others and is 0600 by default. The file's blocks are reserved now: a full disk is an error here, and
-// not a crash later. The slice must eventually be given to [UnmapMemory].
+// CreateMmapFile creates the file with size zero bytes, or truncates an existing one, and maps it for reading
+// and writing. A new file has the permissions of the guide, 0644 before umask; [Create] takes others and
+// defaults to 0600. The blocks of the file are reserved, so that a full disk is an error here and not a later
+// fault. The slice must eventually be passed to [UnmapMemory].
 func CreateMmapFile(filename string, size int64) ([]byte, error) {
 	if size < 0 {
 		return nil, &Error{"create", filename, ErrInvalid}
@@ -38,16 +37,17 @@ func register(op, path string, m mapped) ([]byte, error) {
 	return unsafe.Slice((*byte)(m.data), m.length), nil
 }
 
-// WriteToMmap copies content to the start of data and makes it durable: nil means that it is on the
-// device. It flushes what it wrote and not the whole mapping.
+// WriteToMmap copies content to the start of data and flushes what it wrote: nil means that the bytes are on
+// the device.
 //
-// data is a slice of [BasicMmap] or [CreateMmapFile], or a part of one: data[100:] writes at offset
-// 100. Content that is longer than data is [ErrRange], and nothing is written. A slice that is not, or
-// no longer, a live mapping is both [ErrClosed] and [ErrInvalid]: the two can't be told apart.
+// data is a slice of [BasicMmap] or [CreateMmapFile], or a part of one: data[100:] writes at offset 100. If
+// content is longer than data, WriteToMmap writes nothing and returns [ErrRange]. If data is not a live
+// mapping, the error is both [ErrClosed] and [ErrInvalid]: a mapping that was unmapped and memory that never
+// was a mapping cannot be told apart.
 //
-// It is [ErrFault] when anything of the mapping was lost; bytes elsewhere in it are on the device all the same.
-// Code that only reads the slice finds zeros in lost pages, and is told by WriteToMmap(data, nil), which
-// writes nothing.
+// WriteToMmap returns [ErrFault] if anything of the mapping was lost; bytes elsewhere in it are on the device
+// all the same. In code that only reads the slice, WriteToMmap(data, nil) writes nothing and reports a loss;
+// lost pages read as zeros.
 func WriteToMmap(data, content []byte) error {
 	found, offset, ok := live.find(data)
 	switch {
@@ -66,20 +66,19 @@ func WriteToMmap(data, content []byte) error {
 	return failure("write", "", status)
 }
 
-// UnmapMemory unmaps a slice of [BasicMmap], [CreateMmapFile], [MapFile] or [MapAnonymous]. It flushes
-// nothing.
+// UnmapMemory unmaps a slice of [BasicMmap], [CreateMmapFile], [MapFile] or [MapAnonymous]. It flushes nothing.
 //
-// It takes the whole slice: a part of a mapping is [ErrInvalid]. A slice that is not, or no longer, a
-// live mapping, as when it is unmapped twice, is both [ErrClosed] and [ErrInvalid]. A mapping of which pages
-// were lost is unmapped like any other, and without an error: see [WriteToMmap] and [FaultOf].
+// data must be the whole slice: a part of a mapping is [ErrInvalid]. If data is not a live mapping, for
+// instance because it was unmapped before, the error is both [ErrClosed] and [ErrInvalid]. A mapping of which
+// pages were lost is unmapped without an error: see [WriteToMmap] and [FaultOf].
 func UnmapMemory(data []byte) error {
 	taken, err := live.take(data)
 	if err != nil {
 		return &Error{"unmap", "", err}
 	}
 	status := closeHandle(taken.handle)
-	if status == 0 && taken.byHand {
-		return unmapByHand(data, taken.skip)
+	if status == 0 && taken.pastEnd {
+		return unmapPastEnd(data, taken.skip)
 	}
 	return failure("unmap", "", status)
 }

@@ -7,11 +7,11 @@ import (
 )
 
 // Lanes count operations and views as a Map's state does, in several words that together are one count. A word
-// that all processors write to travels from one's cache to the other's, which takes each of them many times
-// as long as the counting. Here each goroutine has words that it most likely writes to alone.
+// that all processors write to moves from cache to cache, which takes many times as long as the counting. With
+// lanes each goroutine has words that it most likely writes to alone.
 //
-// A goroutine may leave in another lane than it entered: only the sums mean something. They take 8 KiB, and so come
-// only where goroutines have met often; once there, they stay.
+// A goroutine may leave in another lane than it entered: only the sums have a meaning. Lanes take 8 KiB, so
+// they are made only where goroutines have met often; then they stay.
 type lanes [laneCount]lane
 
 const (
@@ -19,13 +19,13 @@ const (
 	laneCount = 1 << laneBits
 )
 
-// A lane fills two cache lines, since processors fetch neighbours too.
+// A lane fills two cache lines, since processors prefetch the neighbour too.
 type lane struct {
 	entered, left atomic.Uint64 // They only grow, and wrap.
 	_             [112]byte
 }
 
-// own is the calling goroutine's lane, by where its stack is: a stack has 2 KiB at least.
+// own returns the calling goroutine's lane, by the address of its stack: a stack has 2 KiB at least.
 func (l *lanes) own() *lane {
 	var here byte
 	block := uint64(uintptr(unsafe.Pointer(&here)) >> 11)
@@ -46,8 +46,8 @@ func (l *lanes) left() (sum uint64) {
 	return sum
 }
 
-// Meetings counts how often goroutines met in one word, to notice when that costs them time: a meeting takes
-// some 100 ns, so that 64 in a millisecond are about a hundredth of it.
+// Meetings counts how often goroutines met in one word, to detect when that costs time: a meeting takes some
+// 100 ns, so that 64 in a millisecond take about a hundredth of it.
 type meetings struct {
 	count atomic.Uint32
 	since atomic.Int64
@@ -58,8 +58,8 @@ const (
 	tooSoon = int64(time.Millisecond)
 )
 
-// add counts a meeting and says whether it was one of a crowd. The clock, in nanoseconds, is asked once in
-// so many meetings.
+// add counts a meeting and reports whether it was one of a crowd. It reads the clock, in nanoseconds, once in
+// tooMany meetings.
 func (m *meetings) add(clock func() int64) bool {
 	if m.count.Add(1)%tooMany != 0 {
 		return false
@@ -70,5 +70,5 @@ func (m *meetings) add(clock func() int64) bool {
 
 var started = time.Now()
 
-// clock is monotonic. It begins as if long had passed since any meeting.
+// clock is monotonic. It begins as if much time had passed since any meeting.
 func clock() int64 { return tooSoon + int64(time.Since(started)) }

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// An origin is what outlives a Map that was dropped without Close.
+// An origin outlives a Map that was dropped without Close.
 type origin struct {
 	handle uint64
 	path   string
@@ -21,7 +21,7 @@ var (
 	leaks       atomic.Int64
 )
 
-// Leaks is how many Maps were dropped without Close and found by the garbage collector so far.
+// Leaks returns how many Maps were dropped without Close and found by the garbage collector so far.
 func Leaks() int64 { return leaks.Load() }
 
 func newOrigin(handle uint64, path string) *origin {

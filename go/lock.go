@@ -5,34 +5,33 @@ import "C"
 
 import "context"
 
-// LockMode is who else may have a range that is locked.
+// LockMode is which other locks a lock of a range excludes.
 type LockMode uint32
 
-// Who else may have a range that is locked.
+// Modes of locking a range.
 const (
-	// LockShared is those who lock it shared too: readers.
+	// LockShared excludes exclusive locks: for readers.
 	LockShared LockMode = C.MEMMAP_LOCK_SHARED
-	// LockExclusive is nobody: a writer.
+	// LockExclusive excludes all other locks: for a writer.
 	LockExclusive LockMode = C.MEMMAP_LOCK_EXCLUSIVE
 )
 
-// patience is for how many milliseconds a call of the library waits before the context is asked again.
+// patience is how many milliseconds a call of the library waits before the context is checked again.
 const patience = 10
 
-// LockRange locks length bytes from offset on against everyone else who locks the same bytes of the
-// file: other processes, in any language, and other goroutines, also by this same Map. It is advice: who
-// doesn't ask reads and writes as ever. It waits until the range is free or ctx is done, which is
-// ctx.Err(), and noticed within a hundredth of a second. The length may be [ToEnd]: to the end of the
-// file, and all that it grows by.
+// LockRange locks length bytes from offset against all other locks of the same bytes of the file: by other
+// processes, in any language, and by other goroutines, also through this same Map. The lock is advisory: reads
+// and writes do not check it. LockRange waits until the range is free or ctx is done; then it returns the error
+// of ctx, within a hundredth of a second. The length may be [ToEnd]: up to the end of the file, and all that it
+// grows by.
 //
-// A lock is the Map's and not the goroutine's: any of them may give it back by [Map.UnlockRange]. [Map.Close]
-// gives all back, when the last view has ended; and so does the system when the process dies, however it
-// dies. There is no upgrade: who has a range shared and asks for it exclusive waits for itself. Nobody
-// looks for those who wait for each other: lock ranges in one order. Who comes first is not always
-// served first.
+// A lock belongs to the Map and not to a goroutine: any goroutine may release it with [Map.UnlockRange].
+// [Map.Close] releases all locks when the last view has ended, and so does the system when the process dies. A
+// lock cannot be upgraded: asking for an exclusive lock while holding a shared one deadlocks. Deadlocks are not
+// detected: lock ranges in one order. Waiters are not always served in the order in which they came.
 //
-// It is [ErrAccess] for an exclusive lock unless the file was opened for writing, and [ErrUnsupported] without a
-// file, or with [NoDescriptor].
+// LockRange returns [ErrAccess] for an exclusive lock if the file was not opened for writing, and
+// [ErrUnsupported] without a file or with [NoDescriptor].
 func (m *Map) LockRange(ctx context.Context, offset, length int64, mode LockMode) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -45,7 +44,7 @@ func (m *Map) LockRange(ctx context.Context, offset, length int64, mode LockMode
 	}
 }
 
-// TryLockRange is LockRange for who doesn't wait: [ErrTimeout] when somebody has the range.
+// TryLockRange is LockRange without waiting: it returns [ErrTimeout] if the range is locked.
 func (m *Map) TryLockRange(offset, length int64, mode LockMode) error {
 	status, err := m.lockFor(offset, length, mode, 0)
 	return firstOf(err, m.outcome("lock", status))
@@ -60,8 +59,8 @@ func (m *Map) lockFor(offset, length int64, mode LockMode, milliseconds int64) (
 	return lockRange(m.handle, start, count, mode, milliseconds), nil
 }
 
-// UnlockRange gives back a range that was locked with the same offset and length, once. It is [ErrInvalid]
-// when nothing is locked so.
+// UnlockRange releases a range that was locked with the same offset and length, once. It returns [ErrInvalid]
+// if there is no such lock.
 func (m *Map) UnlockRange(offset, length int64) error {
 	start, count, err := m.enterRange("unlock", offset, length)
 	if err != nil {

@@ -9,24 +9,25 @@ import (
 	"unsafe"
 )
 
-// A Map is a mapping of a file, or of memory without a file. Any goroutine may call any method at any
-// time, also while another closes it: that is [ErrClosed] for those who come later.
+// A Map is a mapping of a file, or of memory without a file. Its methods may be called by several goroutines at
+// once, also while one of them closes it. Calls after that return [ErrClosed].
 //
-// The zero value and a nil *Map are no mappings: every method returns [ErrInvalid], as those of a nil os.File do.
+// The zero value and a nil *Map are not mappings: every method returns [ErrInvalid], as the methods of a nil
+// *os.File do.
 type Map struct {
 	state    atomic.Uint64         // See pins.go.
-	lanes    atomic.Pointer[lanes] // Once there are some, they count instead of the state.
+	lanes    atomic.Pointer[lanes] // If not nil, they count instead of the state.
 	data     unsafe.Pointer
 	length   atomic.Int64
 	writable bool
-	limit    int64          // The options'.
-	faults   *atomic.Uint32 // The library's count; see faulted.
+	limit    int64          // Options.Limit.
+	faults   *atomic.Uint32 // Count of faults, kept by the library; see faulted.
 	*origin
-	recovered atomic.Pointer[FaultError] // What was lost when it was last recovered.
-	sizing    sync.Mutex                 // One resize or recovery at a time.
-	turns     turns                      // Of those who wait for views to end.
+	recovered atomic.Pointer[FaultError] // The loss that the last Recover undid.
+	sizing    sync.Mutex                 // Held by a resize or a recovery.
+	turns     turns                      // The order of the calls that wait for views to end.
 	cleanup   runtime.Cleanup
-	meetings  meetings // Whether there ought to be lanes.
+	meetings  meetings // Decides when lanes are needed.
 }
 
 var (
@@ -36,8 +37,9 @@ var (
 	_ io.Closer   = (*Map)(nil)
 )
 
-// Open maps the file at path, by default read-only and whole. An empty file maps, with length 0. A
-// FIFO is [ErrNotRegular] at once; a file that another process keeps a lease on is waited for for a second.
+// Open maps the file at path, by default read-only and whole. An empty file maps with length 0. Open returns
+// [ErrNotRegular] for a FIFO without waiting for a writer. It waits up to a second for another process to give
+// up a lease on the file.
 func Open(path string, options *Options) (*Map, error) {
 	w, err := options.checked()
 	if err != nil {
@@ -46,11 +48,11 @@ func Open(path string, options *Options) (*Map, error) {
 	return newMap("open", path, w, ReadOnly, openPath(path, w))
 }
 
-// Create makes the file at path with size zero bytes and maps it, by default read-write. A file that
-// exists is emptied first, keeping its permissions, unless [Exclusive] refuses it.
+// Create creates the file at path with size zero bytes and maps it, by default read-write. An existing file is
+// truncated first and keeps its permissions; with [Exclusive], Create returns fs.ErrExist instead.
 //
-// The file gets its blocks now, unless [Sparse] says otherwise, so a full disk is an error here and
-// not a crash later. A call that fails leaves no new file behind.
+// Create reserves the blocks of the file, unless [Sparse] is set, so that a full disk is an error of Create and
+// not a later fault. A call that fails leaves no new file behind.
 func Create(path string, size int64, options *Options) (*Map, error) {
 	w, err := options.checked()
 	if err == nil && size < 0 {
@@ -62,10 +64,10 @@ func Create(path string, size int64, options *Options) (*Map, error) {
 	return newMap("create", path, w, ReadWrite, createPath(path, size, w))
 }
 
-// FromFile maps an open file, by default read-only and whole. The Map keeps a descriptor of its own:
-// file may be closed afterwards.
+// FromFile maps an open file, by default read-only and whole. The Map keeps a descriptor of its own; file may
+// be closed afterwards.
 //
-// A character device is mapped too, if the options' Length says how much of it.
+// FromFile also maps a character device, if Options.Length is set.
 func FromFile(file *os.File, options *Options) (*Map, error) {
 	w, err := options.checked()
 	if err != nil {
@@ -78,7 +80,7 @@ func FromFile(file *os.File, options *Options) (*Map, error) {
 	return newMap("map", file.Name(), w, ReadOnly, m)
 }
 
-// mapped maps an open file. The error tells of a file that isn't open.
+// mapped maps an open file. It returns an error of its own if the file is nil or closed.
 func (w wishes) mapped(file *os.File) (mapped, error) {
 	connection, err := file.SyscallConn()
 	if err != nil {
@@ -98,7 +100,7 @@ func fileName(file *os.File) string {
 	return file.Name()
 }
 
-// Anonymous maps size zero bytes without a file, private to this process.
+// Anonymous maps size zero bytes of memory without a file, private to this process.
 func Anonymous(size int64, options *Options) (*Map, error) {
 	w, err := options.checked()
 	if err == nil && size < 0 {
@@ -110,7 +112,7 @@ func Anonymous(size int64, options *Options) (*Map, error) {
 	return newMap("anonymous", "", w, ReadWrite, openAnonymous(size, w))
 }
 
-// writable says whether the bytes may be written, given the access that is the call's default.
+// writable reports whether the bytes may be written, given the default access of the call.
 func (w wishes) writable(byDefault Access) bool {
 	access := w.Access
 	if access == 0 {
@@ -130,8 +132,8 @@ func newMap(op, path string, w wishes, byDefault Access, mapped mapped) (*Map, e
 	return m, nil
 }
 
-// Close unmaps the memory, or leaves that to the view that ends last. It flushes nothing and cannot
-// report that a write failed; see [Map.Flush]. Closing twice is [ErrClosed].
+// Close unmaps the memory. If a view is running, the memory is unmapped when the last view ends. Close flushes
+// nothing and cannot report that a write failed; see [Map.Flush]. A second Close returns [ErrClosed].
 func (m *Map) Close() error {
 	if m.unopened() || m.state.Or(closed)&closed != 0 {
 		return m.fail("close", ErrClosed)
@@ -141,7 +143,7 @@ func (m *Map) Close() error {
 	return m.reclaim()
 }
 
-// Len is how many bytes are mapped, 0 when the Map is closed.
+// Len returns the number of bytes mapped, 0 if the Map is closed.
 func (m *Map) Len() int64 {
 	if m.unopened() || m.state.Load()&closed != 0 {
 		return 0
@@ -149,23 +151,23 @@ func (m *Map) Len() int64 {
 	return m.length.Load()
 }
 
-// Info is what a Map was opened with and what it is now.
+// Info describes a Map: the options it was opened with, and its present state.
 type Info struct {
 	// Access is what the mapping allows; never zero.
 	Access Access
-	// Flags are those that it was opened with.
+	// Flags are the flags it was opened with.
 	Flags Flags
-	// Views is how many View functions are running.
+	// Views is the number of View functions that are running.
 	Views int
-	// Offset is where in the file the mapping begins, in bytes.
+	// Offset is the offset in the file at which the mapping begins, in bytes.
 	Offset int64
-	// Length is how many bytes are mapped.
+	// Length is the number of bytes mapped.
 	Length int64
-	// Capacity is up to which length the mapping does not move, in bytes.
+	// Capacity is the length up to which the mapping grows without moving, in bytes.
 	Capacity int64
 }
 
-// Info tells how the Map was opened and what it is now.
+// Info returns how the Map was opened, and its present state.
 func (m *Map) Info() (Info, error) {
 	if !m.enter(operation) {
 		return Info{}, m.fail("info", ErrClosed)
@@ -176,7 +178,7 @@ func (m *Map) Info() (Info, error) {
 	return info, failure("info", m.path, status)
 }
 
-// access is ReadOnly for what may not be written to.
+// access returns ReadOnly if the mapping may not be written to.
 func (m *Map) access() Access {
 	if m.writable {
 		return ReadWrite
@@ -184,10 +186,11 @@ func (m *Map) access() Access {
 	return ReadOnly
 }
 
-// unopened says whether this is no mapping and never was one.
+// unopened reports whether m was never opened.
 func (m *Map) unopened() bool { return m == nil || m.origin == nil }
 
-// fail is the error of a call on this Map. What was never opened is not closed, and refuses everything as such.
+// fail returns the error of a call on m. A Map that was never opened is not closed: every call on it fails with
+// ErrInvalid.
 func (m *Map) fail(op string, err error) error {
 	if m.unopened() {
 		return &Error{op, "", ErrInvalid}
@@ -195,7 +198,7 @@ func (m *Map) fail(op string, err error) error {
 	return &Error{op, m.path, err}
 }
 
-// refused is the error of a call that has no meaning; a closed Map refuses every call as such.
+// refused returns the error of a call with invalid arguments. On a closed Map that is ErrClosed.
 func (m *Map) refused(op string, err error) error {
 	if !m.unopened() && m.state.Load()&closed != 0 {
 		err = ErrClosed

@@ -5,17 +5,17 @@ import (
 	"os"
 )
 
-// The guide's functions map whole files by path. These are for open files, parts of files and memory
-// without a file, as plain slices too: what programs that know mmap-go or syscall.Mmap work with.
+// The guide's functions map whole files by path. The functions below map open files, parts of files and memory without a
+// file, as plain slices too, for programs that come from mmap-go or syscall.Mmap.
 
 // MapFile maps an open file as a slice, by default read-only and whole; file may be closed afterwards. The
-// slice must eventually be given to [UnmapMemory]; after that, touching it crashes the program or reaches
-// what is mapped there since.
+// slice must eventually be passed to [UnmapMemory]; after that, touching it crashes the program or reaches
+// memory that was mapped there since.
 //
-// It keeps no descriptor ([NoDescriptor] is implied), and a Capacity is [ErrInvalid]. A Length may reach past
-// the end of the file, as with mmap(2): those bytes are the file's when it has grown, and lost when they are
-// touched before. Of the options Sealed can't be had then, and what brings pages in or locks them ([Prefault], [Locked])
-// means those that the file has now; the others are locked when they come.
+// MapFile keeps no descriptor ([NoDescriptor] is implied), and a Capacity is [ErrInvalid]. A Length may reach
+// past the end of the file, as with mmap(2): those bytes are the file's when it has grown, and lost if they are
+// touched before. Then [Sealed] is not possible, and [Prefault] and [Locked] apply to the bytes that the file
+// has now; the others are locked when they come.
 func MapFile(file *os.File, options *Options) ([]byte, error) {
 	w, err := options.checked()
 	if err == nil && w.Capacity != 0 {
@@ -29,14 +29,14 @@ func MapFile(file *os.File, options *Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if (m.status == statusRange || m.status == statusNotRegular) && w.byHand() {
-		return mapByHand(file, w)
+	if (m.status == statusRange || m.status == statusNotRegular) && w.pastEnd() {
+		return mapPastEnd(file, w)
 	}
 	return register("map", file.Name(), m)
 }
 
-// MapAnonymous maps size zero bytes without a file, private to this process, as a slice, which must
-// eventually be given to [UnmapMemory].
+// MapAnonymous maps size zero bytes without a file, private to this process, as a slice, which must eventually
+// be passed to [UnmapMemory].
 func MapAnonymous(size int64, options *Options) ([]byte, error) {
 	w, err := options.checked()
 	if err == nil && (size < 0 || size > math.MaxInt || w.Capacity != 0) {
@@ -49,15 +49,12 @@ func MapAnonymous(size int64, options *Options) ([]byte, error) {
 }
 
 // FlushMemory makes what was written to data durable, as [Map.FlushRange] does. data is a slice that this
-// package has mapped, or a part of one; any alignment.
+// package has mapped, or a part of one, of any alignment. Flushing a read-only slice does nothing and is no
+// error, as with msync(2).
 //
-// Of a read-only slice there is nothing of this program's to make durable, and it is no error, as with msync(2): what
-// others write to the file is theirs to flush.
-//
-// It is [ErrFault] when anything of the mapping was lost, and what is left has been flushed. Where nothing
-// can become durable it is [ErrAccess] (copy-on-write) or [ErrUnsupported] (memory without a file). A slice
-// that is not, or no longer, a live mapping is both [ErrClosed] and [ErrInvalid], here and in the functions
-// that follow.
+// FlushMemory returns [ErrFault] if anything of the mapping was lost; what is left has been flushed. It returns
+// [ErrAccess] for a copy-on-write mapping and [ErrUnsupported] for memory without a file. If data is not a live
+// mapping, the error is both [ErrClosed] and [ErrInvalid], here and in the following functions.
 func FlushMemory(data []byte) error {
 	return onMemory("flush", data, func(r region, offset, length uint64) int32 {
 		return flush(r.handle, offset, length, FlushSync)
@@ -71,21 +68,21 @@ func LockMemory(data []byte) error {
 	})
 }
 
-// UnlockMemory lets the pages of data go again.
+// UnlockMemory allows the pages of data to be swapped out again.
 func UnlockMemory(data []byte) error {
 	return onMemory("unlock memory", data, func(r region, offset, length uint64) int32 {
 		return unlockMemory(r.handle, offset, length)
 	})
 }
 
-// ProtectMemory takes writing away from the mapping that data lies in, all of it, or gives it back, as
-// [Map.Protect] does.
+// ProtectMemory makes the mapping that data lies in read-only, all of it, or writable again, as [Map.Protect]
+// does.
 func ProtectMemory(data []byte, allow Access) error {
 	return onMemory("protect", data, func(r region, _, _ uint64) int32 { return protect(r.handle, allow) })
 }
 
-// FaultOf is nil as long as nothing was lost of the mapping that data lies in, and else an error that is
-// [ErrFault] and a [FaultError]. Who reads a slice asks it afterwards: lost pages read as zeros.
+// FaultOf returns nil if nothing was lost of the mapping that data lies in, else an error that is [ErrFault]
+// and a [FaultError]. Call it after reading a slice: lost pages read as zeros.
 func FaultOf(data []byte) error {
 	found, _, ok := live.find(data)
 	switch {
@@ -97,7 +94,7 @@ func FaultOf(data []byte) error {
 	return nil
 }
 
-// onMemory is use, of the live mapping that data lies in and of where data lies in it.
+// onMemory calls use with the live mapping that data lies in and with the offset of data in it.
 func onMemory(op string, data []byte, use func(r region, offset, length uint64) int32) error {
 	found, offset, ok := live.find(data)
 	if !ok {

@@ -89,13 +89,13 @@ func TestWhatCannotBeMappedAsASliceIsAnErrorAndNoMapping(t *testing.T) {
 		options *Options
 		want    error
 	}{
-		"nil":               {nil, nil, ErrInvalid},
-		"closed":            {closed, nil, fs.ErrClosed},
-		"a capacity":        {file, &Options{Capacity: page}, ErrInvalid},
-		"read-only":         {file, writable, syscall.EACCES},
-		"behind the end":    {file, &Options{Offset: 5}, ErrRange},
-		"too long":          {file, &Options{Length: 1 << 62}, syscall.ENOMEM},
-		"read-only by hand": {file, &Options{Access: ReadWrite, Length: page}, syscall.EACCES},
+		"nil":                    {nil, nil, ErrInvalid},
+		"closed":                 {closed, nil, fs.ErrClosed},
+		"a capacity":             {file, &Options{Capacity: page}, ErrInvalid},
+		"read-only":              {file, writable, syscall.EACCES},
+		"behind the end":         {file, &Options{Offset: 5}, ErrRange},
+		"too long":               {file, &Options{Length: 1 << 62}, syscall.ENOMEM},
+		"read-only past the end": {file, &Options{Access: ReadWrite, Length: page}, syscall.EACCES},
 	} {
 		_, err := MapFile(c.file, c.options)
 		wants(t, what, err, c.want)

@@ -5,101 +5,101 @@ import "C"
 
 import "io/fs"
 
-// Access is what a mapping allows. The zero value is the least that the call is for: [ReadOnly] for
-// [Open] and [FromFile], [ReadWrite] for [Create] and [Anonymous].
+// Access is what a mapping allows. The zero value is the default of the call: [ReadOnly] for [Open] and
+// [FromFile], [ReadWrite] for [Create] and [Anonymous].
 type Access uint32
 
 // What a mapping allows.
 const (
-	// ReadOnly is reading.
+	// ReadOnly allows reading.
 	ReadOnly Access = C.MEMMAP_READ_ONLY
-	// ReadWrite is reading, and writing that reaches the file and everyone who maps it.
+	// ReadWrite allows reading and writing. What is written reaches the file and every process that maps it.
 	ReadWrite Access = C.MEMMAP_READ_WRITE
-	// CopyOnWrite is reading, and writing that stays in this mapping and never reaches the file.
+	// CopyOnWrite allows reading and writing. What is written stays in this mapping and never reaches the file.
 	CopyOnWrite Access = C.MEMMAP_COPY_ON_WRITE
 )
 
-// Flags are wishes, or'ed. One that the call has no use for is [ErrInvalid].
+// Flags are options that are combined with |. A call returns [ErrInvalid] for a flag that it has no use for.
 type Flags uint32
 
 // Wishes for opening and creating.
 const (
-	// Exclusive has Create refuse a file that exists, with fs.ErrExist.
+	// Exclusive makes Create fail with fs.ErrExist if the file exists.
 	Exclusive Flags = C.MEMMAP_EXCLUSIVE
-	// Sparse lets new bytes of the file be holes instead of reserving blocks. A full disk is then met
-	// by whoever first writes there, as ErrFault, instead of by Create or Resize, as ENOSPC.
+	// Sparse leaves new bytes of the file as holes, without reserving blocks. A full disk is then ErrFault for
+	// the first write to a hole, instead of ENOSPC for Create or Resize.
 	Sparse Flags = C.MEMMAP_SPARSE
-	// Durable has Create make size and name of the file durable before it returns.
+	// Durable makes Create write the size and the name of the file to the device before it returns.
 	Durable Flags = C.MEMMAP_DURABLE
-	// NoFollow has Open and Create refuse a symbolic link at the end of the path, with ELOOP.
+	// NoFollow makes Open and Create fail with ELOOP if the last component of the path is a symbolic link.
 	NoFollow Flags = C.MEMMAP_NO_FOLLOW
-	// NoSymlinks has Open and Create refuse a symbolic link anywhere in the path, with ELOOP; [ErrUnsupported] before Linux 5.6.
+	// NoSymlinks makes Open and Create fail with ELOOP if any component of the path is a symbolic link. It is
+	// [ErrUnsupported] before Linux 5.6.
 	NoSymlinks Flags = C.MEMMAP_NO_SYMLINKS
-	// NoDescriptor keeps no descriptor of the file after mapping it, for those who hold more mappings
-	// than the process may have descriptors. Resize and Refresh are ErrUnsupported then, and so is Recover
-	// when pages were lost.
+	// NoDescriptor closes the descriptor of the file after mapping it, for programs with more mappings than
+	// RLIMIT_NOFILE allows. Resize and Refresh are then ErrUnsupported, and so is Recover after a loss.
 	NoDescriptor Flags = C.MEMMAP_NO_DESCRIPTOR
-	// Executable maps code.
+	// Executable maps the pages as code.
 	Executable Flags = C.MEMMAP_EXECUTABLE
-	// WriteAndExecute, with Executable, lets the mapping be writable too.
+	// WriteAndExecute, together with Executable, allows the mapping to be writable too.
 	WriteAndExecute Flags = C.MEMMAP_WRITE_AND_EXECUTE
-	// Overcommit takes memory although the system hasn't so much available, trusting that most of it is
-	// never touched. Without it anonymous, prefaulted and locked memory of more than is available is
-	// ErrLimit, before the kernel's OOM killer has a say.
+	// Overcommit allows more memory than the system has available, for memory of which little is touched.
+	// Without it, a call that needs more anonymous, prefaulted or locked memory than is available fails with
+	// ErrLimit, instead of waking the kernel's OOM killer later.
 	Overcommit Flags = C.MEMMAP_OVERCOMMIT
-	// Prefault brings all pages in before the call returns, so that the first access waits for nothing:
-	// for writing where the bytes are new (Create, Anonymous), else for reading.
+	// Prefault brings all pages in before the call returns, so that no first access waits: for writing if the
+	// bytes are new (Create, Anonymous), else for reading.
 	Prefault Flags = C.MEMMAP_PREFAULT
-	// HugePages uses huge pages where the system has them for this kind of memory: transparent ones, for
-	// anonymous and shared memory. Where it hasn't, the mapping is made without.
+	// HugePages uses transparent huge pages for anonymous and shared memory. Where the system has none, the
+	// flag has no effect.
 	HugePages Flags = C.MEMMAP_HUGE_PAGES
-	// NoReserve reserves no swap space, for memory of which little will be touched.
+	// NoReserve reserves no swap space, for memory of which little is touched.
 	NoReserve Flags = C.MEMMAP_NO_RESERVE
 	// NoDump leaves the mapping out of core dumps.
 	NoDump Flags = C.MEMMAP_NO_DUMP
-	// Locked keeps all pages in memory. RLIMIT_MEMLOCK is the limit: ErrLimit.
+	// Locked keeps all pages in memory. Above RLIMIT_MEMLOCK the call fails with ErrLimit.
 	Locked Flags = C.MEMMAP_LOCKED
-	// Sealed has FromFile and Receive refuse a file that is not sealed against shrinking, with ErrUnsealed. What others can
-	// still do to one that is, [Map.Seals] tells: see [SealShrink].
+	// Sealed makes FromFile and Receive fail with ErrUnsealed if the file is not sealed against shrinking.
+	// [Map.Seals] returns which other seals it has; see [SealShrink].
 	Sealed Flags = C.MEMMAP_SEALED
 )
 
-// What others may have this process take where [Options] have no Limit.
+// Default limits, for Options whose Limit is 0.
 const (
-	// DefaultReceiveLimit is 1 GiB of addresses: as many such mappings as Linux has for a process, 65,530, leave
-	// half of what x86-64 has.
+	// DefaultReceiveLimit is 1 GiB of address space: the 65,530 mappings that Linux allows a process then take
+	// half of the address space of x86-64.
 	DefaultReceiveLimit = 1 << 30
 	// DefaultCellLimit is 64 MiB of memory.
 	DefaultCellLimit = 64 << 20
 )
 
-// Options are how to open or create a mapping; nil and the zero value are the defaults.
+// Options are the options for opening or creating a mapping. Nil and the zero value mean the defaults.
 type Options struct {
 	// Access is what the mapping allows.
 	Access Access
-	// Flags are wishes, or'ed.
+	// Flags are combined with |.
 	Flags Flags
-	// Mode is for Create: the permission bits of a new file, 0 for 0600; the umask applies.
+	// Mode is the permission bits of a file that Create creates, before umask. 0 means 0600.
 	Mode fs.FileMode
-	// Offset is where in the file the mapping begins, in bytes; any alignment.
+	// Offset is the offset in the file at which the mapping begins, in bytes. It need not be aligned.
 	Offset int64
-	// Length is how many bytes to map, 0 for all up to the end of the file.
+	// Length is the number of bytes to map, 0 for all bytes up to the end of the file.
 	Length int64
-	// Capacity is how many bytes of address space to keep, so that the mapping grows up to there
-	// without moving, also while it is viewed.
+	// Capacity is the number of bytes of address space to reserve. Up to it the mapping grows without moving,
+	// also while it is viewed.
 	Capacity int64
-	// Limit is the most that others may have this process take by what they say, in bytes: the length of what
-	// [Receive] maps, 0 for [DefaultReceiveLimit], and of a value that [Cell.Read] makes room for, 0 for
-	// [DefaultCellLimit].
+	// Limit is the largest size, in bytes, that this process accepts from another one: the length of what
+	// [Receive] maps (0 means [DefaultReceiveLimit]), and the size of a value that [Cell.Read] makes room for
+	// (0 means [DefaultCellLimit]).
 	Limit int64
-	// Advice is what will be done with the pages, for all of the mapping; [Map.Advise] is for parts.
+	// Advice is the advice for all pages of the mapping; [Map.Advise] gives advice for a part.
 	Advice Advice
 }
 
-// wishes are Options that passed the checks which unsigned numbers can't express.
+// wishes are Options whose signed numbers have been checked.
 type wishes Options
 
-// checked leaves the rest to the library, which knows what each call has a use for.
+// checked leaves all other checks to the library.
 func (o *Options) checked() (wishes, error) {
 	switch {
 	case o == nil:

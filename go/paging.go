@@ -3,59 +3,58 @@ package memmap
 // #include <memmap.h>
 import "C"
 
-// Advice is what a program will do with pages, or wants done with them (madvise(2)).
+// Advice is how a program will use pages, or what the kernel is to do with them (madvise(2)).
 type Advice uint32
 
-// What a program will do with pages, or wants done with them.
+// Kinds of advice.
 const (
-	// AdviceNormal is nothing in particular.
+	// AdviceNormal means no particular order.
 	AdviceNormal Advice = C.MEMMAP_ADVICE_NORMAL
-	// AdviceSequential is reading in order: the kernel reads far ahead and forgets what was read. Where a slice
-	// is copied from by more than a page at a time, read the first byte first, as [Map.ReadAt] does: copy begins with the
-	// last, and then this makes a cold file several times as slow to read.
+	// AdviceSequential means reading in order: the kernel reads far ahead and drops what was read. Before
+	// copying more than a page out of a slice, load its first byte, as [Map.ReadAt] does: copy begins with the
+	// last byte, which with this advice makes reading a cold file several times as slow.
 	AdviceSequential Advice = C.MEMMAP_ADVICE_SEQUENTIAL
-	// AdviceRandom is reading in no order: the kernel reads nothing ahead. Many times as fast for small
-	// random reads of a file that is not in memory.
+	// AdviceRandom means reading in no order: the kernel does not read ahead. It makes small random reads of a
+	// file that is not in memory many times as fast.
 	AdviceRandom Advice = C.MEMMAP_ADVICE_RANDOM
-	// AdviceWillNeed is that they are needed soon: the kernel begins to read them, and does not wait.
+	// AdviceWillNeed makes the kernel begin to read the pages. It does not wait.
 	AdviceWillNeed Advice = C.MEMMAP_ADVICE_WILL_NEED
-	// AdviceDontNeed is that they are not needed soon: this mapping lets go of them. The bytes stay in
-	// the file. On private memory (anonymous, copy-on-write) the kernel would throw them away, so there
-	// it is ErrAccess.
+	// AdviceDontNeed removes the pages from this mapping. The bytes stay in the file. On private memory
+	// (anonymous, copy-on-write) the kernel would discard them, so there it is ErrAccess.
 	AdviceDontNeed Advice = C.MEMMAP_ADVICE_DONT_NEED
-	// AdviceHugePage is that huge pages are worth having here.
+	// AdviceHugePage asks for huge pages.
 	AdviceHugePage Advice = C.MEMMAP_ADVICE_HUGE_PAGE
-	// AdviceNoHugePage is that they are not.
+	// AdviceNoHugePage asks for no huge pages.
 	AdviceNoHugePage Advice = C.MEMMAP_ADVICE_NO_HUGE_PAGE
-	// AdviceCold is that they are the first to go when memory is short.
+	// AdviceCold makes the pages the first to be reclaimed when memory is short.
 	AdviceCold Advice = C.MEMMAP_ADVICE_COLD
-	// AdvicePageOut is that they go now: out of this mapping, and out of the page cache unless somebody
-	// else maps them or they are yet to be written back (flush first).
+	// AdvicePageOut reclaims the pages now: from this mapping, and from the page cache unless another process
+	// maps them or they have yet to be written back (flush first).
 	AdvicePageOut Advice = C.MEMMAP_ADVICE_PAGE_OUT
-	// AdviceDontFork is that a child of fork does not have them, and crashes when it touches them.
+	// AdviceDontFork leaves the pages out of a child of fork, which crashes when it touches them.
 	AdviceDontFork Advice = C.MEMMAP_ADVICE_DONT_FORK
-	// AdviceWipeOnFork is that a child of fork finds zeros; for anonymous memory only.
+	// AdviceWipeOnFork makes the pages zeros in a child of fork; for anonymous memory only.
 	AdviceWipeOnFork Advice = C.MEMMAP_ADVICE_WIPE_ON_FORK
-	// AdviceDontDump is that a core dump does not have them.
+	// AdviceDontDump leaves the pages out of core dumps.
 	AdviceDontDump Advice = C.MEMMAP_ADVICE_DONT_DUMP
 )
 
-// PrefaultMode is what pages are brought in for.
+// PrefaultMode is the access that pages are brought in for.
 type PrefaultMode uint32
 
-// What pages are brought in for.
+// Modes of bringing pages in.
 const (
-	// PrefaultRead is so that reading them waits for nothing.
+	// PrefaultRead brings pages in for reading.
 	PrefaultRead PrefaultMode = C.MEMMAP_PREFAULT_READ
-	// PrefaultWrite is so that writing them doesn't either: they get blocks, and count as changed.
+	// PrefaultWrite brings pages in for writing: they get blocks, and count as changed.
 	PrefaultWrite PrefaultMode = C.MEMMAP_PREFAULT_WRITE
 )
 
-// Advise tells the kernel what will be done with the pages that hold length bytes from offset on, or
-// what to do with them; any alignment, and the length may be [ToEnd].
+// Advise gives the kernel advice for the pages that hold length bytes from offset, of any alignment. The length
+// may be [ToEnd].
 //
-// It is [ErrUnsupported] for advice that means nothing for this kind of memory or that the kernel does
-// not know, and [ErrAccess] for [AdviceDontNeed] on private memory, whose bytes it would throw away.
+// Advise returns [ErrUnsupported] for advice that has no meaning for this kind of memory or that the kernel
+// does not know, and [ErrAccess] for [AdviceDontNeed] on private memory, whose bytes the kernel would discard.
 func (m *Map) Advise(offset, length int64, advice Advice) error {
 	start, count, err := m.enterRange("advise", offset, length)
 	if err != nil {
@@ -65,11 +64,11 @@ func (m *Map) Advise(offset, length int64, advice Advice) error {
 	return m.outcome("advise", advise(m.handle, start, count, advice))
 }
 
-// Prefault brings the pages that hold length bytes from offset on in, and waits for it. Afterwards
-// accesses don't wait, as long as memory isn't short. The length may be [ToEnd].
+// Prefault brings in the pages that hold length bytes from offset, and waits for it. Later accesses do not
+// wait, as long as memory is not short. The length may be [ToEnd].
 //
-// It is [ErrAccess] for [PrefaultWrite] on a read-only mapping, [ErrLimit] when memory has no room for
-// so much (see [Overcommit]), and [ErrFault] when a page is lost.
+// Prefault returns [ErrAccess] for [PrefaultWrite] on a read-only mapping, [ErrLimit] if memory has no room for
+// so much (see [Overcommit]), and [ErrFault] if a page is lost.
 func (m *Map) Prefault(offset, length int64, mode PrefaultMode) error {
 	start, count, err := m.enterRange("prefault", offset, length)
 	if err != nil {
@@ -79,18 +78,18 @@ func (m *Map) Prefault(offset, length int64, mode PrefaultMode) error {
 	return m.outcome("prefault", prefault(m.handle, start, count, mode))
 }
 
-// Residency tells of each page that holds one of length bytes from offset on whether it is in memory.
-// The length may be [ToEnd].
+// Residency returns, for each page that holds one of length bytes from offset, whether it is in memory. The
+// length may be [ToEnd].
 //
-// It is a snapshot, and of a file that this process may not write and does not own the kernel says that
-// every page is there (mincore(2)). It allocates a byte a page; [Map.Resident] counts without.
+// The result is a snapshot. Of a file that this process may not write and does not own, the kernel reports
+// every page as resident (mincore(2)). Residency allocates a byte for each page; [Map.Resident] counts without.
 func (m *Map) Residency(offset, length int64) ([]bool, error) {
 	start, _, err := m.enterRange("residency", offset, length)
 	if err != nil {
 		return nil, err
 	}
 	defer m.leave(operation)
-	size := m.length.Load() // It may grow meanwhile: ToEnd is up to here, for both of us.
+	size := m.length.Load() // The Map may grow meanwhile: ToEnd is resolved here, once.
 	if length == ToEnd {
 		length = max(size-offset, 0)
 	}
@@ -102,7 +101,7 @@ func (m *Map) Residency(offset, length int64) ([]bool, error) {
 	return pages, m.outcome("residency", status)
 }
 
-// pagesOf is how many pages hold length bytes from an address on.
+// pagesOf returns how many pages hold length bytes from an address.
 func pagesOf(address, length int64) int64 {
 	if length == 0 {
 		return 0
@@ -111,8 +110,8 @@ func pagesOf(address, length int64) int64 {
 	return (address+length-1)/page - address/page + 1
 }
 
-// Resident is how many of the pages that hold length bytes from offset on are in memory; see
-// [Map.Residency]. The length may be [ToEnd].
+// Resident returns how many of the pages that hold length bytes from offset are in memory; see [Map.Residency].
+// The length may be [ToEnd].
 func (m *Map) Resident(offset, length int64) (int64, error) {
 	start, count, err := m.enterRange("residency", offset, length)
 	if err != nil {
@@ -123,11 +122,10 @@ func (m *Map) Resident(offset, length int64) (int64, error) {
 	return resident, m.outcome("residency", status)
 }
 
-// LockMemory keeps the pages that hold length bytes from offset on in memory until [Map.UnlockMemory]
-// or the end of the mapping. Locks don't add up, and a child of fork has none. The length may be
-// [ToEnd].
+// LockMemory keeps the pages that hold length bytes from offset in memory until [Map.UnlockMemory] or the end
+// of the mapping. Locks are not counted, and a child of fork has none. The length may be [ToEnd].
 //
-// It is [ErrLimit] when RLIMIT_MEMLOCK or memory has no room for so much.
+// LockMemory returns [ErrLimit] if RLIMIT_MEMLOCK or memory has no room for so much.
 func (m *Map) LockMemory(offset, length int64) error {
 	start, count, err := m.enterRange("lock memory", offset, length)
 	if err != nil {
@@ -137,7 +135,8 @@ func (m *Map) LockMemory(offset, length int64) error {
 	return m.outcome("lock memory", lockMemory(m.handle, start, count))
 }
 
-// UnlockMemory lets the pages that hold length bytes from offset on go again. The length may be [ToEnd].
+// UnlockMemory allows the pages that hold length bytes from offset to be swapped out again. The length may be
+// [ToEnd].
 func (m *Map) UnlockMemory(offset, length int64) error {
 	start, count, err := m.enterRange("unlock memory", offset, length)
 	if err != nil {
@@ -147,11 +146,11 @@ func (m *Map) UnlockMemory(offset, length int64) error {
 	return m.outcome("unlock memory", unlockMemory(m.handle, start, count))
 }
 
-// Protect takes writing away from the mapping (allow is [ReadOnly]), so that a stray slice cannot change
-// it, or gives it back (allow is what it was opened with, or 0). Meanwhile writing by a slice crashes
-// the program, and by a method it is [ErrAccess].
+// Protect makes the mapping read-only (allow is [ReadOnly]), so that a stray slice cannot change it, or
+// restores its access (allow is the access it was opened with, or 0). While it is read-only, writing to a slice
+// crashes the program, and writing by a method returns [ErrAccess].
 //
-// It is [ErrAccess] for more than the mapping was opened with, and [ErrBusy] while it is viewed.
+// Protect returns [ErrAccess] for more than the mapping was opened with, and [ErrBusy] while it is viewed.
 func (m *Map) Protect(allow Access) error {
 	if m.unopened() {
 		return m.fail("protect", ErrInvalid)
@@ -171,7 +170,7 @@ func (m *Map) Protect(allow Access) error {
 	return m.outcome("protect", status)
 }
 
-// enterRange enters, unless it answers an error, and gives the range as the library takes it.
+// enterRange enters and returns the range as the library takes it. If it returns an error, it has not entered.
 func (m *Map) enterRange(op string, offset, length int64) (start, count uint64, err error) {
 	if !m.enter(operation) {
 		return 0, 0, m.fail(op, ErrClosed)

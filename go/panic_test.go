@@ -159,7 +159,7 @@ func TestTheStackOfAPanicOverALossIsReadable(t *testing.T) {
 	}
 	path := newFile(t, strings.Repeat("\x01", int(4*page)))
 	ended := child(t, "MEMMAP_TEST_PANIC="+path)
-	for _, wanted := range []string{"index out of range", "are lost (truncated)", "memmap.astray("} {
+	for _, wanted := range []string{"index out of range", "file was truncated: bytes", "memmap.astray("} {
 		if ended.status == 0 || !strings.Contains(ended.output, wanted) {
 			t.Fatalf("status %d, and not %q in\n%s", ended.status, wanted, ended.output)
 		}

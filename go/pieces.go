@@ -2,7 +2,7 @@ package memmap
 
 import "iter"
 
-// Pieces are parts of a Map's bytes, in order: its matches, its lines, or windows into its file.
+// Pieces are parts of a Map's bytes, in order: matches, lines, or windows into its file.
 //
 //	lines := m.Lines(0, memmap.ToEnd)
 //	for offset, line := range lines.All() {
@@ -12,23 +12,23 @@ import "iter"
 //		…
 //	}
 //
-// They are for one goroutine at a time; a Map may have many.
+// Pieces are for one goroutine at a time. A Map may have many.
 type Pieces struct {
 	each func(yield func(int64, []byte) bool) error
 	err  error
 }
 
-// A cut finds the next piece between two offsets.
+// A cut returns the next piece between two offsets.
 type cut func(from, to int64) (piece, error)
 
-// A piece begins at an offset and ends before another one; from next on there may be more. Where there is
-// none, start is -1.
+// A piece is the range between two offsets. More pieces may follow from next on. If there is no piece, start is
+// -1.
 type piece struct{ start, end, next int64 }
 
-// Matches are the places where needle stands, between the offsets from and to ([ToEnd]: the end). They do
-// not overlap: the search goes on behind each. An empty needle stands everywhere, at to as well.
+// Matches returns the places where needle occurs between the offsets from and to ([ToEnd]: the end). They do
+// not overlap: the search goes on behind each match. An empty needle occurs everywhere, at to as well.
 //
-// The needle must not be changed as long as the pieces are in use.
+// The needle must not be changed while the Pieces are in use.
 func (m *Map) Matches(needle []byte, from, to int64) *Pieces {
 	length := int64(len(needle))
 	return m.pieces(from, to, func(from, to int64) (piece, error) {
@@ -39,9 +39,9 @@ func (m *Map) Matches(needle []byte, from, to int64) *Pieces {
 
 var newline = []byte{'\n'}
 
-// Lines are the lines between the offsets from and to ([ToEnd]: the end), each with the newline at its end,
-// as [bytes.Lines] has it. Only the last may be without. What stands before the first newline is a line,
-// also where from is in the middle of one.
+// Lines returns the lines between the offsets from and to ([ToEnd]: the end), each with the newline at its end,
+// as [bytes.Lines] does. Only the last line may have no newline. The bytes before the first newline are a line,
+// also if from is in the middle of one.
 func (m *Map) Lines(from, to int64) *Pieces {
 	return m.pieces(from, to, func(from, to int64) (piece, error) {
 		if from >= to {
@@ -59,15 +59,15 @@ func (m *Map) pieces(from, to int64, next cut) *Pieces {
 	return &Pieces{each: func(yield func(int64, []byte) bool) error { return m.eachPiece(from, to, next, yield) }}
 }
 
-// All yields the pieces, each with its offset, and without copying them. The Map is viewed from the first
-// piece to the end of the loop, which a break is too: the rules of [Map.View] hold, and a slice must not be
-// kept beyond. What the mapping grows by meanwhile is not looked at.
+// All returns an iterator over the pieces, each with its offset. Nothing is copied. The Map is viewed from the
+// first piece to the end of the loop: the rules of [Map.View] hold, and a slice must not be kept beyond. Bytes
+// that the mapping grows by meanwhile are not included.
 //
-// The loop ends early where pages were lost or the Map is closed before it begins: ask Err.
+// The loop ends early if pages are lost or the Map is closed before it begins: call Err.
 func (p *Pieces) All() iter.Seq2[int64, []byte] {
 	return func(yield func(int64, []byte) bool) {
 		p.err = nil
-		if p.each == nil { // Nobody's pieces.
+		if p.each == nil { // The zero value.
 			p.err = &Error{"read", "", ErrInvalid}
 			return
 		}
@@ -75,9 +75,9 @@ func (p *Pieces) All() iter.Seq2[int64, []byte] {
 	}
 }
 
-// Err is why the last loop over All has ended before all pieces were seen, nil when it has not or when its
-// body has ended it. It is [ErrFault] also when the last piece that the body was given was lost in part, so
-// that it may have read zeros; don't publish what it made of the pieces before that.
+// Err returns why the last loop over All ended before all pieces were seen, nil if it did not or if its body
+// ended it. It is [ErrFault] also if the last piece that the body was given was lost in part, so that the body
+// may have read zeros: do not publish what it computed before that.
 func (p *Pieces) Err() error { return p.err }
 
 func (m *Map) eachPiece(from, to int64, next cut, yield func(int64, []byte) bool) error {
@@ -90,7 +90,7 @@ func (m *Map) eachPiece(from, to int64, next cut, yield func(int64, []byte) bool
 	if err != nil {
 		return m.fail("read", err)
 	}
-	data := m.bytes() // At least up to there: nothing is cut under a view.
+	data := m.bytes() // At least up to there: no view is cut.
 	for {
 		found, err := next(from, to)
 		if err != nil {

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// The state of a Map is one word: how many operations and views are under way, and three flags.
+// The state of a Map is one word: the number of operations and views that are running, and flags.
 //
-//   - An operation (ReadAt, Flush…) ends by itself and soon; a view lasts as long as its function likes
-//     and may itself use the Map. Who needs the mapping alone waits for the first and not for the second.
-//   - closed keeps newcomers out. Whoever finds nobody under way then, and sets reclaimed, unmaps.
-//     Newcomers count themselves for a moment before they see that they are late, so that may be found
-//     several times; setting reclaimed happens once.
-//   - gate keeps newcomers waiting while one operation moves, cuts or recovers the mapping. Nobody unmaps
-//     meanwhile; whoever opens it looks.
-//   - held keeps new views waiting while somebody waits for those that there are: see turns.go.
+//   - An operation (ReadAt, Flush, …) is short and ends by itself. A view lasts as long as its function and may
+//     itself use the Map. Code that needs the mapping alone waits for operations and not for views.
+//   - closed keeps new operations and views out. The goroutine that then finds none running and sets reclaimed
+//     unmaps the memory. A late operation counts itself before it sees that the Map is closed, so several
+//     goroutines may find none running; reclaimed is set once.
+//   - gate makes new operations and views wait while one goroutine moves, cuts or recovers the mapping, which
+//     is not unmapped meanwhile; the goroutine that clears gate checks whether it has to.
+//   - held makes new views wait while a goroutine waits for the present views to end; see turns.go.
 //
-// A Map that nobody has opened, the zero value, lacks the bit that every other has from newMap on, and so everybody
-// who enters finds another state than he hopes for: that costs no look of its own.
+// A Map that was never opened, the zero value, lacks the bit made, so that everything that enters finds another
+// state than it expects. That check costs nothing of its own.
 //
-// Where goroutines keep meeting in that word, they count themselves in lanes from then on: see lanes.go.
+// Where goroutines often count in that word at the same time, they count in lanes from then on; see lanes.go.
 const (
 	made       uint64 = 1
 	operation  uint64 = 1 << 1
@@ -34,24 +34,24 @@ const (
 	closed     uint64 = 1 << 63
 )
 
-// Go's atomics are sequentially consistent on every processor (go.dev/ref/mem), so that leave comes after all that was
-// done with the mapping, and what unmaps it after the last leave.
+// Go's atomics are sequentially consistent (go.dev/ref/mem): leave comes after every use of the mapping, and the unmapping
+// after the last leave.
 
-// enter keeps the mapping in place until leave. It is false when the Map is closed, or was never opened.
+// enter keeps the mapping in place until leave. It returns false if the Map is closed or was never opened.
 func (m *Map) enter(unit uint64) bool {
 	state := m.count(unit)
 	return state == made+unit || m.enterLate(unit, state)
 }
 
-// leave is where every operation and every view ends.
+// leave ends an operation or a view.
 func (m *Map) leave(unit uint64) {
 	if m.uncount(unit) >= gate {
-		m.reclaim() // Nobody is left to be told; the library itself can't fail here.
+		m.reclaim() // Its error has no receiver; closing a valid handle does not fail.
 	}
 }
 
-// count counts a unit and is the state then, or what can be seen of it from a lane; of a nil Map it is 0. It and uncount
-// are inlined, for who has no time for the calls of enter and leave.
+// count counts a unit and returns the state, or what is known of it from a lane; of a nil Map it returns 0.
+// count and uncount are inlined, for callers that cannot afford the calls of enter and leave.
 func (m *Map) count(unit uint64) uint64 {
 	if m == nil {
 		return 0
@@ -73,13 +73,13 @@ func (m *Map) uncount(unit uint64) uint64 {
 	return m.state.Load()
 }
 
-// enterLate is enter for who is counted, but not alone in the state.
+// enterLate is enter for a unit that is counted, but was not alone in the state.
 func (m *Map) enterLate(unit, state uint64) bool {
 	return m.enterUntil(context.Background(), unit, state) == nil
 }
 
-// enterUntil is enterLate for who does not wait longer than for ctx. Its error is that of ctx, or why there is no mapping
-// to enter.
+// enterUntil is enterLate with a limit: it waits until ctx is done. It returns the error of ctx, or why there
+// is no mapping to enter.
 func (m *Map) enterUntil(ctx context.Context, unit, state uint64) error {
 	if state&made == 0 {
 		if m != nil {
@@ -108,25 +108,25 @@ func (m *Map) enterUntil(ctx context.Context, unit, state uint64) error {
 	return nil
 }
 
-// keepsOut says whether newcomers of this unit have to wait.
+// keepsOut reports whether a new unit has to wait.
 func keepsOut(unit, state uint64) bool {
 	return state&gate != 0 || unit == view && state&held != 0
 }
 
-// underWay is how many operations and views are counted. With closed or gate set it is never less than
-// there are: who entered before that is found.
+// underWay returns how many operations and views are counted. With closed or gate set it is never less than the
+// number that are running, since those entered before.
 func (m *Map) underWay() uint64 {
 	lanes := m.lanes.Load()
 	if lanes == nil {
 		return m.state.Load() & counts
 	}
-	// Those who left first: so nobody is found to have left and not to have entered.
+	// Left before entered: then no unit is counted as left and not as entered.
 	left := lanes.left()
 	return m.state.Load()&counts + lanes.entered() - left
 }
 
-// closeGate has the mapping for the caller alone until openGate, but for views. Those that are counted
-// in refused are ErrBusy, at once, since a view may be waiting for this very call.
+// closeGate keeps operations out until openGate and waits for those that are running. If units that are counted
+// in refused are running, it returns ErrBusy without waiting, since a view may be waiting for this very call.
 func (m *Map) closeGate(refused uint64) error {
 	for {
 		state := m.state.Load()
@@ -152,7 +152,7 @@ func (m *Map) openGate() {
 	m.reclaim()
 }
 
-// reclaim unmaps when the Map is closed and not in use, unless somebody else does.
+// reclaim unmaps the memory if the Map is closed and not in use, unless another goroutine does.
 func (m *Map) reclaim() error {
 	for {
 		state := m.state.Load()
@@ -165,7 +165,7 @@ func (m *Map) reclaim() error {
 	}
 }
 
-// A backoff waits for something that is done soon: it gives way first and sleeps later.
+// A backoff waits for something that ends soon: it yields first and sleeps later.
 type backoff struct{ turns int }
 
 func (b *backoff) wait() {

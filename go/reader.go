@@ -7,18 +7,19 @@ import (
 	"unsafe"
 )
 
-// A Reader reads a [Map] in the way of golang.org/x/exp/mmap, for which compat/expmmap stands in: an index is
-// an int, and one that is out of range panics as with a slice. Any goroutine may call any method at any time.
+// A Reader reads a [Map] with the methods of golang.org/x/exp/mmap, which compat/expmmap replaces: an index is
+// an int, and an index out of range panics as with a slice. Its methods may be called by several goroutines at
+// once.
 type Reader struct {
 	m *Map // nil in the zero value, which is a closed reader.
 }
 
 var _ io.ReaderAt = (*Reader)(nil)
 
-// NewReader is a reader of m, which the reader closes.
+// NewReader returns a reader of m. Closing the reader closes m.
 func NewReader(m *Map) *Reader { return &Reader{m} }
 
-// Close unmaps the file, once no other call reads it. Closing twice is no error.
+// Close unmaps the file when no other call reads it. A second Close is no error.
 func (r *Reader) Close() error {
 	if r.m == nil {
 		return nil
@@ -29,7 +30,7 @@ func (r *Reader) Close() error {
 	return nil
 }
 
-// Len is the length of the file in bytes when it was opened, 0 after Close.
+// Len returns the length of the file in bytes when it was opened, 0 after Close.
 func (r *Reader) Len() int {
 	if r.m == nil {
 		return 0
@@ -37,8 +38,8 @@ func (r *Reader) Len() int {
 	return int(r.m.Len())
 }
 
-// At is the byte at index i. It panics when i is out of range, as it always is after Close, and where the
-// byte was lost: with an error that is [ErrFault].
+// At returns the byte at index i. It panics if i is out of range, as every index is after Close, and if the
+// byte is lost: with an error that is [ErrFault].
 func (r *Reader) At(i int) byte {
 	if r.m == nil {
 		panic(outOfRange{i, 0})
@@ -57,7 +58,7 @@ func (r *Reader) cause(i int, err error) error {
 	return outOfRange{i, r.Len()}
 }
 
-// An outOfRange is what the runtime panics with for an index of a slice.
+// An outOfRange is the value of the runtime's panic for an index of a slice.
 type outOfRange struct{ index, length int }
 
 func (outOfRange) RuntimeError() {}
@@ -69,11 +70,12 @@ func (e outOfRange) Error() string {
 	return fmt.Sprintf("runtime error: index out of range [%d] with length %d", e.index, e.length)
 }
 
-// ReadAt copies bytes from offset off on into p: where fewer than len(p) are left, those and [io.EOF]. Where
-// one of them was lost it is [ErrFault], and p means nothing. After Close it is [ErrClosed]. That, and an offset that
-// lies outside, are said in the words of golang.org/x/exp/mmap.
+// ReadAt copies bytes from offset off into p: if fewer than len(p) are left, it copies those and returns
+// [io.EOF]. If one of them is lost, it returns [ErrFault], and the content of p is undefined. After Close it
+// returns [ErrClosed]. The texts of that error and of the one for an offset out of range are those of
+// golang.org/x/exp/mmap.
 //
-// It is [Map.ReadAt] once more, since calling that would cost a fourth of reading a few bytes.
+// It repeats the code of [Map.ReadAt], since a call would cost a fourth of reading a few bytes.
 func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	m := r.m
 	if m == nil {
@@ -99,10 +101,10 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// Programs compare its text.
+// errReaderClosed has the text of golang.org/x/exp/mmap, which programs compare.
 var errReaderClosed = &reason{"mmap: closed", []error{ErrClosed}}
 
-// nowhere is how a ReadAt ends whose offset lies outside.
+// nowhere ends a ReadAt whose offset is out of range.
 func (m *Map) nowhere(off int64) error {
 	m.leave(operation)
 	return fmt.Errorf("mmap: invalid ReadAt offset %d", off)

@@ -94,7 +94,7 @@ func TestCheckTakesAnyRangeInside(t *testing.T) {
 	}
 }
 
-// Nobody reads zeros without being told, also if a recovery comes between the copy and the look at the
+// No call returns zeros without an error, also if a recovery comes between the copy and the look at the
 // count of faults.
 func TestNoReadTakesZerosForTheFileWhileOthersRecover(t *testing.T) {
 	survives(t, func(t *testing.T) {

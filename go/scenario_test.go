@@ -105,7 +105,7 @@ func TestEightGoroutinesSurviveACutFileWhileGarbageIsCollected(t *testing.T) {
 					setSize(t, path, size)
 					c.disperse()
 					if c.told.Load() == 0 {
-						t.Error("nobody was told")
+						t.Error("no call reported the loss")
 					}
 					wantsLost(t, "Fault", m.Fault(), FaultError{size, pages*page - size, CauseTruncated})
 					c = gather(t, m)
@@ -118,7 +118,7 @@ func TestEightGoroutinesSurviveACutFileWhileGarbageIsCollected(t *testing.T) {
 				c := gather(t, m)
 				c.disperse()
 				if c.told.Load() != 0 {
-					t.Error("all is well, and somebody was told otherwise")
+					t.Error("a call reported a loss where there is none")
 				}
 			})
 		})

@@ -3,31 +3,31 @@ package memmap
 // #include <memmap.h>
 import "C"
 
-// Seals are what nobody can do to a memory file any more, or'ed.
+// Seals are restrictions on a memory file that cannot be removed, combined with |.
 type Seals uint32
 
-// What can be sealed.
+// Seals of a memory file (fcntl(2)).
 const (
-	// SealSeal has no further seal added.
+	// SealSeal forbids further seals.
 	SealSeal Seals = C.MEMMAP_SEAL_SEAL
-	// SealShrink keeps the file from getting shorter, so that nobody can cut it under a mapping. What it holds may go
-	// all the same: a hole that a peer punches reads as zeros, and nothing tells of it. SealWrite and SealFutureWrite
-	// forbid that.
+	// SealShrink forbids making the file shorter, so that no process can cut it under a mapping. Its contents
+	// may still go: a hole that another process punches reads as zeros without any signal. SealWrite and
+	// SealFutureWrite forbid that.
 	SealShrink Seals = C.MEMMAP_SEAL_SHRINK
-	// SealGrow keeps the file from getting longer. It may take more memory all the same, up to its length: a hole takes
-	// some when it is first read, too.
+	// SealGrow forbids making the file longer. Its memory may still grow up to its length: a hole takes memory
+	// when it is first read, too.
 	SealGrow Seals = C.MEMMAP_SEAL_GROW
-	// SealWrite ends all writing. It takes that nobody has the file mapped for writing, else it is EBUSY.
+	// SealWrite forbids writing. Sealing fails with EBUSY while the file is mapped for writing.
 	SealWrite Seals = C.MEMMAP_SEAL_WRITE
-	// SealFutureWrite leaves writing to the mappings that are there already. Nobody punches holes.
+	// SealFutureWrite forbids writing except by mappings that exist already. No process can punch holes.
 	SealFutureWrite Seals = C.MEMMAP_SEAL_FUTURE_WRITE
 )
 
-// Seal adds seals to the file of m, which [Memfd] made. They bind everybody who has the file, and are
-// never taken away.
+// Seal adds seals to the file of m, which [Memfd] made. They bind every process that has the file and are never
+// removed.
 //
-// It is [ErrUnsupported] for what can't be sealed, and EPERM unless the mapping is read-write, or when the
-// file is sealed against sealing.
+// Seal returns [ErrUnsupported] for a file that cannot be sealed, and EPERM if the mapping is not read-write or
+// the file is sealed with SealSeal.
 func (m *Map) Seal(seals Seals) error {
 	if !m.enter(operation) {
 		return m.fail("seal", ErrClosed)
@@ -36,7 +36,7 @@ func (m *Map) Seal(seals Seals) error {
 	return m.outcome("seal", seal(m.handle, seals))
 }
 
-// Seals are those that the file of m has: none where it can't be sealed.
+// Seals returns the seals of the file of m, 0 if it cannot be sealed.
 func (m *Map) Seals() (Seals, error) {
 	if !m.enter(operation) {
 		return 0, m.fail("seals", ErrClosed)

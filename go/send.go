@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-// A message hands a mapping on: what it is, offset and length in the file, and the descriptor beside it
-// (SCM_RIGHTS; see unix(7)).
+// A message describes a mapping to another process: offset and length in the file, with the descriptor beside
+// it (SCM_RIGHTS; see unix(7)).
 const (
 	messageMagic  = "memmap01"
 	messageLength = len(messageMagic) + 8 + 8
-	// More descriptors than there should be, so that those who send more are noticed.
+	// More descriptors than a message may have, so that too many are noticed.
 	mostDescriptors = 8
 )
 
-// Send hands the mapping to the process at the other end of conn, which gets it by [Receive]: its
-// descriptor, and which part of the file it is. With [ReadOnly] they can map it for reading only; 0 is what
-// the mapping has. Nobody waits for the receiver.
+// Send sends the mapping to the process at the other end of conn, which receives it by [Receive]: its
+// descriptor, and which part of the file it is. With [ReadOnly] the receiver can map it for reading only; 0
+// means the access of the mapping. Send does not wait for the receiver.
 //
-// A copy-on-write mapping is [ErrAccess], since others wouldn't see its bytes, and one without a file
-// [ErrUnsupported].
+// Send returns [ErrAccess] for a copy-on-write mapping, whose bytes others would not see, and [ErrUnsupported]
+// for one without a file.
 func (m *Map) Send(conn *net.UnixConn, access Access) error {
 	if conn == nil {
 		return m.refused("send", ErrInvalid)
@@ -53,21 +53,22 @@ func (m *Map) Send(conn *net.UnixConn, access Access) error {
 	return nil
 }
 
-// Receive maps what the process at the other end of conn hands on by [Map.Send], by default read-only.
+// Receive maps what the process at the other end of conn sends by [Map.Send], by default read-only.
 //
-// What the message says is compared with the file: what is no such message, or not exactly one descriptor, is
-// [ErrInvalid]; an offset and a length that the file doesn't have are [ErrRange]; more bytes than the options' Limit are
-// [ErrLimit]; what is no file is [ErrNotRegular]. What the file holds is the sender's, and so is its size as long as
-// they may change it: without a seal whoever sent it may cut it at any time, which is ErrFault for those who read it
-// then. With [Sealed] it must be sealed against shrinking, or it is [ErrUnsealed], before anything else is asked of it: only
-// a file in memory has seals. Any other may lie in a file system that its sender serves, where whoever asks for its size,
-// or reads its bytes, waits for as long as they like.
+// Receive compares the message with the file. It returns [ErrInvalid] for a malformed message or not exactly
+// one descriptor, [ErrRange] for an offset and a length that the file does not have, [ErrLimit] for more bytes
+// than Options.Limit, and [ErrNotRegular] for a descriptor that is not a file. The sender controls the contents
+// of the file, and its size unless the file is sealed: a process that may change the size can cut the file at
+// any time, which is ErrFault for reads after that. With [Sealed], Receive returns [ErrUnsealed] for a file
+// that is not sealed against shrinking, before it does anything else with it: only memory files have seals. Any
+// other file may be in a file system that the sender serves, where asking for its size or reading its bytes may
+// take arbitrarily long.
 //
-// It waits for the message until the deadline of conn (see [net.UnixConn.SetReadDeadline]), by default for ever, also
-// when a part of it has come: [ReceiveContext] takes a context. A stream is of no more use after an error, since nobody
-// knows where the next message begins.
+// Receive waits for the message until the deadline of conn (see [net.UnixConn.SetReadDeadline]), by default for
+// ever, also after a part of it has come; [ReceiveContext] takes a context. A stream cannot be used after an
+// error, since the next message may begin anywhere.
 //
-// The options' Offset and Length are the sender's to say, so here they are 0.
+// The Offset and the Length of the options must be 0: the sender sets them.
 func Receive(conn *net.UnixConn, options *Options) (*Map, error) {
 	w, err := options.checked()
 	if err != nil {
@@ -86,8 +87,8 @@ func Receive(conn *net.UnixConn, options *Options) (*Map, error) {
 	return FromFile(file, &wished)
 }
 
-// ReceiveContext is Receive for who waits until ctx is done, which is ctx.Err(). Then conn has no read deadline
-// afterwards.
+// ReceiveContext is Receive that waits until ctx is done; then it returns the error of ctx, and conn has no
+// read deadline afterwards.
 func ReceiveContext(ctx context.Context, conn *net.UnixConn, options *Options) (*Map, error) {
 	if conn == nil {
 		return nil, &Error{"receive", "", ErrInvalid}
@@ -97,7 +98,7 @@ func ReceiveContext(ctx context.Context, conn *net.UnixConn, options *Options) (
 	}
 	set := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		conn.SetReadDeadline(time.Unix(0, 0)) // Long past: it wakes who reads.
+		conn.SetReadDeadline(time.Unix(0, 0)) // A time in the past: the read returns.
 		close(set)
 	})
 	m, err := Receive(conn, options)
@@ -172,9 +173,9 @@ func descriptorsIn(oob []byte) (descriptors []int, err error) {
 	return descriptors, err
 }
 
-// believed checks what a message says against what the system says, and what the receiver allows.
+// believed checks a message against the file and against the limit of the receiver.
 func (w wishes) believed(fd int, offset, length uint64) (int64, int64, error) {
-	// First, since this waits for no file system.
+	// First, since this does not wait for a file system.
 	if w.Flags&Sealed != 0 && !keepsItsLength(fd) {
 		return 0, 0, ErrUnsealed
 	}
@@ -188,7 +189,7 @@ func (w wishes) believed(fd int, offset, length uint64) (int64, int64, error) {
 	case offset > math.MaxInt64 || length > math.MaxInt64 || !holds(int(status.Size), int64(offset), int64(length)):
 		return 0, 0, ErrRange
 	case length == 0 && int64(offset) != status.Size:
-		return 0, 0, ErrRange // Options have no other way to say it than all that follows.
+		return 0, 0, ErrRange // In Options a length of 0 would mean all that follows.
 	case length > w.receivable():
 		return 0, 0, ErrLimit
 	}
@@ -202,7 +203,7 @@ func (w wishes) receivable() uint64 {
 	return uint64(w.Limit)
 }
 
-// keepsItsLength says whether fd is of a file that is sealed against shrinking.
+// keepsItsLength reports whether fd is sealed against shrinking.
 func keepsItsLength(fd int) bool {
 	const getSeals, shrink = 1024 + 10, 2 // F_GET_SEALS and F_SEAL_SHRINK of fcntl(2), which package syscall hasn't.
 	seals, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), getSeals, 0)

@@ -2,13 +2,13 @@ package memmap
 
 import "os"
 
-// OpenShared maps the shared memory of that name, as shm_open(3) has it: a file below /dev/shm, which stays until
-// [UnlinkShared]. The name may begin with slashes, and has no others.
+// OpenShared maps the shared memory of that name, as shm_open(3) defines it: a file in /dev/shm, which stays
+// until [UnlinkShared]. The name may begin with slashes and has no others.
 //
-// With a size that is not 0, memory that isn't there is made: zeros, with the permissions of the options' Mode
-// (0 is 0600), mapped read-write by default. It has its size before anybody else can open it. With
-// size 0 nothing is made (fs.ErrNotExist), and the default is read-only. Memory that is there is mapped
-// with its own size; [Exclusive] refuses it, with fs.ErrExist.
+// With a size other than 0, OpenShared creates the memory if it does not exist: zeros, with the permissions of
+// Options.Mode (0 means 0600), mapped read-write by default. It has its size before another process can open
+// it. With size 0, OpenShared returns fs.ErrNotExist if the memory does not exist, and the default is
+// read-only. Existing memory is mapped with its own size; with [Exclusive] it is fs.ErrExist.
 func OpenShared(name string, size int64, options *Options) (*Map, error) {
 	w, err := options.checked()
 	if err == nil && size < 0 {
@@ -24,13 +24,13 @@ func OpenShared(name string, size int64, options *Options) (*Map, error) {
 	return newMap("open shared", name, w, byDefault, openShared(name, size, w))
 }
 
-// UnlinkShared removes the name of shared memory. Those who have it mapped keep it, and it goes with
+// UnlinkShared removes the name of shared memory. Processes that have it mapped keep it, and it is freed with
 // the last of them.
 func UnlinkShared(name string) error { return failure("unlink shared", name, unlinkShared(name)) }
 
-// Memfd maps size zero bytes of shared memory that has no name anywhere: whoever is handed its descriptor, by
-// [Map.Send] or [Map.File], can map it, and [Map.Seal] says what they can't do. The name is what /proc
-// calls it. The options' Mode (0 is 0600) says who may open it again through /proc/self/fd.
+// Memfd maps size zero bytes of shared memory that has no name in any file system. A process that receives its
+// descriptor, by [Map.Send] or [Map.File], can map it; [Map.Seal] restricts what it can do. The name is shown
+// in /proc. Options.Mode (0 means 0600) says which users may open it again through /proc/self/fd.
 func Memfd(name string, size int64, options *Options) (*Map, error) {
 	w, err := options.checked()
 	if err == nil && size < 0 {
@@ -42,12 +42,12 @@ func Memfd(name string, size int64, options *Options) (*Map, error) {
 	return newMap("memfd", name, w, ReadWrite, openMemfd(name, size, w))
 }
 
-// File is a descriptor of the mapping's file, for a child process (exec.Cmd's ExtraFiles) or another
-// program, which the caller closes. With [ReadOnly] it allows reading only, whatever the mapping's own allows;
-// with [ReadWrite], or 0 for what the mapping has, it is a duplicate of that.
+// File returns a descriptor of the mapping's file, for a child process (exec.Cmd's ExtraFiles) or another
+// program. The caller closes it. With [ReadOnly] it allows reading only, whatever the access of the mapping;
+// with [ReadWrite], or 0 for the access of the mapping, it is a duplicate of the mapping's own.
 //
-// It is [ErrUnsupported] without a file, or with [NoDescriptor], and [ErrAccess] for more than the mapping
-// has.
+// File returns [ErrUnsupported] without a file or with [NoDescriptor], and [ErrAccess] for more access than the
+// mapping has.
 func (m *Map) File(access Access) (*os.File, error) {
 	if !m.enter(operation) {
 		return nil, m.fail("file", ErrClosed)

@@ -131,8 +131,8 @@ func TestAnOperationWaitsForTheGate(t *testing.T) {
 	}
 }
 
-// "A call that fails leaves size and contents as they were; the address may be another one": of which the library is
-// told here behind the Map's back.
+// "A call that fails leaves size and contents as they were; the address may be another one": which the test asks of
+// the library without the Map.
 func TestAResizeThatFailsAfterMovingLeavesTheMapUsable(t *testing.T) {
 	path := newFile(t, "Hello")
 	m := open(t, path, &Options{Access: ReadWrite, Flags: Sparse})

@@ -8,17 +8,17 @@ import (
 	"unsafe"
 )
 
-// A region is a mapping that was handed out as a slice.
+// A region is a mapping that was returned as a slice.
 type region struct {
-	base   uintptr
-	length int
-	handle uint64
-	faults *atomic.Uint32 // The library's count of what was lost.
-	byHand bool           // See mapByHand.
-	skip   int            // By how much the library's mapping begins before it.
+	base    uintptr
+	length  int
+	handle  uint64
+	faults  *atomic.Uint32 // The library's count of what was lost.
+	pastEnd bool           // See mapPastEnd.
+	skip    int            // How many bytes before it the library's mapping begins.
 }
 
-// lost is what was lost of it.
+// lost returns the loss of the region.
 func (r region) lost() error {
 	err := lost(r.handle)
 	if fault, ok := err.(*FaultError); ok && r.skip != 0 {
@@ -29,9 +29,9 @@ func (r region) lost() error {
 	return err
 }
 
-// A registry finds the region that a slice lies in. It is ordered by address, so that sub-slices,
-// also those with a clipped capacity, are found as quickly as whole ones: two binary searches. It is
-// cut into chunks, so that 60,000 regions don't have to move for one that comes or goes.
+// A registry finds the region that a slice lies in. It is ordered by address, so that sub-slices, also those
+// with a clipped capacity, are found as quickly as whole ones, by two binary searches. It is split into chunks,
+// so that adding or removing one of 60,000 regions does not move all others.
 type registry struct {
 	lock   sync.Mutex
 	chunks [][]region // None of them is empty.
@@ -42,7 +42,7 @@ const chunkSize = 128
 
 var live registry
 
-// add takes a region that was mapped just now.
+// add adds a region that was mapped just now.
 func (r *registry) add(taken region) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
@@ -56,7 +56,7 @@ func (r *registry) add(taken region) {
 	r.chunks[c] = slices.Insert(r.chunks[c], after(r.chunks[c], taken.base), taken)
 }
 
-// split halves a full chunk and answers the half in which base belongs.
+// split halves a full chunk and returns the half in which base belongs.
 func (r *registry) split(c int, base uintptr) int {
 	const half = chunkSize / 2
 	upper := append(r.newChunk(), r.chunks[c][half:]...)
@@ -77,7 +77,7 @@ func (r *registry) newChunk() []region {
 	return chunk
 }
 
-// find answers the live region that data lies in, and where in it.
+// find returns the live region that data lies in, and the offset of data in it.
 func (r *registry) find(data []byte) (found region, offset int, ok bool) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
@@ -89,7 +89,7 @@ func (r *registry) find(data []byte) (found region, offset int, ok bool) {
 	return found, int(address(data) - found.base), true
 }
 
-// take removes the region that data is the whole of. What data is only a part of stays.
+// take removes the region that data is the whole of. It returns an error if data is only a part of a region.
 func (r *registry) take(data []byte) (taken region, err error) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
@@ -109,7 +109,7 @@ func (r *registry) take(data []byte) (taken region, err error) {
 	return taken, nil
 }
 
-// search answers chunk and index of the region that data lies in, -1 when there is none.
+// search returns the chunk and the index of the region that data lies in, -1 if there is none.
 func (r *registry) search(data []byte) (c, i int) {
 	start := address(data)
 	c = r.chunkOf(start)
@@ -123,12 +123,12 @@ func (r *registry) search(data []byte) (c, i int) {
 	return c, i
 }
 
-// chunkOf is the last chunk that begins at or below start, -1 when none does.
+// chunkOf returns the last chunk that begins at or below start, -1 if there is none.
 func (r *registry) chunkOf(start uintptr) int {
 	return sort.Search(len(r.chunks), func(c int) bool { return r.chunks[c][0].base > start }) - 1
 }
 
-// after is the index behind the last region that begins at or below start.
+// after returns the index behind the last region that begins at or below start.
 func after(chunk []region, start uintptr) int {
 	return sort.Search(len(chunk), func(i int) bool { return chunk[i].base > start })
 }

@@ -5,17 +5,17 @@ import "C"
 
 import "math"
 
-// NoLimit is the value of a limit that isn't there.
+// NoLimit is the value of a limit that does not exist.
 const NoLimit uint64 = math.MaxUint64
 
-// System is what the operating system allows and has.
+// System describes the limits and the memory of the operating system.
 type System struct {
 	// PageSize is the unit in which memory is mapped, flushed and lost, in bytes.
 	PageSize uint64
-	// HugePageSize is the size of a huge page in bytes, 0 where there are none.
+	// HugePageSize is the size of a huge page in bytes, 0 if there are none.
 	HugePageSize uint64
-	// MemoryAvailable is how many bytes of memory can be had without swapping: the smaller of what the
-	// system has available and what the control groups of this process have left.
+	// MemoryAvailable is how many bytes can be allocated without swapping: the smaller of what the system has
+	// available and what the control groups of this process have left.
 	MemoryAvailable uint64
 	// MaxMapCount is how many regions of memory a process may have (vm.max_map_count).
 	MaxMapCount uint64
@@ -29,8 +29,8 @@ type System struct {
 	LockedMemoryLimit uint64
 }
 
-// GetSystem tells the system's limits, and how much memory is available now. It reads some files below
-// /proc and /sys, and takes longer the more mappings there are.
+// GetSystem returns the system's limits and the memory available now. It reads some files in /proc and /sys,
+// and takes longer the more mappings there are.
 func GetSystem() (System, error) {
 	system := C.memmap_system{size: C.sizeof_memmap_system}
 	if status := C.memmap_get_system(&system); status != 0 {
@@ -48,11 +48,11 @@ func GetSystem() (System, error) {
 	}, nil
 }
 
-// Stats is what libmemmap has in hand in this process.
+// Stats are the resources that libmemmap holds in this process.
 type Stats struct {
-	// Mappings is how many are open, or closed and still in use.
+	// Mappings is how many mappings are open, or closed and still in use.
 	Mappings uint64
-	// BytesMapped is how many bytes their pages have.
+	// BytesMapped is the number of bytes of their pages.
 	BytesMapped uint64
 	// FaultsSurvived is how many faults the guard has survived since the process began.
 	FaultsSurvived uint64
@@ -60,7 +60,7 @@ type Stats struct {
 	Leaks uint64
 }
 
-// GetStats tells what libmemmap has in hand in this process.
+// GetStats returns the resources that libmemmap holds in this process.
 func GetStats() (Stats, error) {
 	stats := C.memmap_stats{size: C.sizeof_memmap_stats}
 	if status := C.memmap_get_stats(&stats); status != 0 {
@@ -70,16 +70,16 @@ func GetStats() (Stats, error) {
 		Mappings:       uint64(stats.mappings),
 		BytesMapped:    uint64(stats.bytes_mapped),
 		FaultsSurvived: uint64(stats.faults_survived),
-		Leaks:          uint64(Leaks()), // The library knows only of those that it could close.
+		Leaks:          uint64(Leaks()), // The library's own count lacks those that it could not close.
 	}, nil
 }
 
-// PoisonClosed keeps the addresses of mappings that are closed from now on reserved and unreadable, up to
-// so many bytes in all and the oldest released first. A stale slice, of [Map.Bytes] or [BasicMmap], then
-// ends the program at once, after standard error has said which mapping it was, instead of reading what is
-// mapped there next. It costs address space and no memory. 0 ends it.
+// PoisonClosed keeps the addresses of mappings that are closed from now on reserved and unreadable, up to that
+// many bytes in all; the oldest are released first. A stale slice, of [Map.Bytes] or [BasicMmap], then ends the
+// program at once, after a line on standard error that says which mapping it was, instead of reading memory
+// that was mapped there since. It costs address space and no memory. 0 ends it.
 //
-// MEMMAP_POISON=1 in the environment does the same with plenty of bytes from the first mapping on.
+// MEMMAP_POISON=1 in the environment has the same effect from the first mapping on.
 func PoisonClosed(bytes int64) error {
 	if bytes < 0 {
 		return &Error{"poison", "", ErrInvalid}

@@ -5,12 +5,13 @@ import (
 	"math"
 )
 
-// Wait waits until [Map.Wake] is called for the same place of the file, by any process, or ctx is done, which
-// is ctx.Err() and noticed within a hundredth of a second. If the 32-bit number at offset is not expected, it
-// returns at once.
+// Wait waits until [Map.Wake] is called for the same offset of the file, by any process, or until ctx is done;
+// then it returns the error of ctx, within a hundredth of a second. If the 32-bit number at offset is not
+// expected, Wait returns at once.
 //
-// Nil says only that it is time to look at the number again: it may be the same. Whoever changes it calls
-// Wake afterwards; then no wake is missed. While it waits, the Map is viewed: see [Map.View].
+// A nil error only means that the number should be read again: it may be unchanged. A process that changes the
+// number must call Wake afterwards; then no wake-up is missed. While Wait waits, the Map is viewed: see
+// [Map.View].
 func (m *Map) Wait(ctx context.Context, offset int64, expected uint32) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -36,8 +37,8 @@ func (m *Map) waitFor(ctx context.Context, offset int64, expected uint32, millis
 	return waitWord(m.handle, uint64(offset), expected, milliseconds), nil
 }
 
-// Wake wakes up to n of those who wait at offset, in any process; a negative n is all. It needs no right
-// to write.
+// Wake wakes up to n waiters at offset, in any process; a negative n wakes all. It needs no permission to
+// write.
 func (m *Map) Wake(offset int64, n int) error {
 	if offset < 0 {
 		return m.refused("wake", ErrRange)

@@ -2,12 +2,12 @@ package memmap
 
 import "errors"
 
-// Window maps another part of the mapping's file: length bytes from offset on, counted from the beginning
-// of the file; any alignment, and the length may be [ToEnd]. It is a Map of its own, with the access and
-// the flags that this one has now, and must be closed by itself.
+// Window maps another part of the mapping's file: length bytes from offset, counted from the beginning of the
+// file, of any alignment. The length may be [ToEnd]. The window is a Map of its own, with the present access
+// and flags of m, and must be closed by itself.
 //
-// It is [ErrRange] outside the file, [ErrInvalid] for no bytes, and [ErrUnsupported] where there is no file
-// or its descriptor was given up ([NoDescriptor]).
+// Window returns [ErrRange] outside the file, [ErrInvalid] for a length of 0, and [ErrUnsupported] without a
+// file or its descriptor ([NoDescriptor]).
 func (m *Map) Window(offset, length int64) (*Map, error) {
 	switch {
 	case !m.enter(operation):
@@ -26,11 +26,11 @@ func (m *Map) Window(offset, length int64) (*Map, error) {
 	return newMap("window", m.path, wishes{Limit: m.limit}, m.access(), openWindow(m.handle, offset, length))
 }
 
-// Windows go through all of the mapping's file, size bytes at a time and the rest at the end, for files that
-// are larger than one wants to map at once: each is mapped for as long as the body of the loop runs. The
-// offsets are those in the file. A size that is a multiple of the page size costs least.
+// Windows returns windows of all of the mapping's file, size bytes at a time and the rest at the end, for files
+// that are too large to map at once: each is mapped while the body of the loop runs. The offsets are those in
+// the file. A size that is a multiple of the page size costs least.
 //
-// This Map need not be the whole file, and is not viewed meanwhile. Err is also why a window could not be
+// m need not map the whole file, and is not viewed meanwhile. Err also returns why a window could not be
 // mapped: see [Map.Window].
 func (m *Map) Windows(size int64) *Pieces {
 	return &Pieces{each: func(yield func(int64, []byte) bool) error { return m.eachWindow(size, yield) }}

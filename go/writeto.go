@@ -9,11 +9,12 @@ import (
 
 var pageSize = os.Getpagesize()
 
-// WriteTo writes the mapping's bytes to w, without copying them, in pieces of at most 1 MiB. The
-// mapping may be resized between two pieces, and closed at any time.
+// WriteTo writes the mapping's bytes to w, without copying them, in pieces of at most 1 MiB. The mapping may be
+// resized between two pieces, and closed at any time.
 //
-// A piece of which a byte was lost is [ErrFault]: some of it may have been written, as zeros. That is also
-// what the EFAULT becomes of a system call that met a page which nobody knew to be lost.
+// WriteTo returns [ErrFault] if a byte of a piece was lost; some of the piece may have been written, as zeros.
+// It returns ErrFault also if a system call fails with EFAULT because it was passed a page that no one knew to
+// be lost.
 func (m *Map) WriteTo(w io.Writer) (int64, error) {
 	var done int64
 	for {
@@ -26,7 +27,7 @@ func (m *Map) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (m *Map) writePiece(w io.Writer, from int64) (n int, end bool, err error) {
-	if !m.enter(view) { // Not an operation: w takes as long as it likes.
+	if !m.enter(view) { // Not an operation: w may take long.
 		return 0, true, m.fail("read", ErrClosed)
 	}
 	before, inside := m.recovered.Load(), true
@@ -63,9 +64,9 @@ func (m *Map) pieceLost(before *FaultError, from, length int64) error {
 	return nil
 }
 
-// touch loads from every page of data. A system call that is handed a lost page answers EFAULT: no signal
-// is raised, so nobody records what was lost. Without the guard it does nothing, since that would be the
-// end.
+// touch loads from every page of data. A system call that is passed a lost page fails with EFAULT and raises no
+// signal, so that nothing records the loss. Without the guard touch does nothing, since the load would end the
+// program.
 func touch(data []byte) {
 	if guarding.Load() != guardOn {
 		return
@@ -75,7 +76,7 @@ func touch(data []byte) {
 	}
 }
 
-// The compiler would leave out a load that nobody needs.
+// load is not inlined: the compiler would leave out a load whose value is not used.
 //
 //go:noinline
 func load(at *byte) byte { return *at }

@@ -60,7 +60,7 @@ func TestTheTableOfZeroValuesHasEveryTypeWithMethods(t *testing.T) {
 	}
 }
 
-// Methods that answer no error, and what those of an unopened value do instead.
+// Methods that return no error, and what those of an unopened value do instead.
 var (
 	// At of a Reader panics as for any index that is out of range.
 	panics = map[string]bool{"Reader.At": true}
@@ -99,7 +99,7 @@ func arguments(t *testing.T, method reflect.Type) (values []reflect.Value) {
 	return values
 }
 
-// wantsRefusal checks that a method has answered an error, and beside it nothing, or what answers that error later.
+// wantsRefusal checks that a method has returned an error and nothing else, or a value that returns the error later.
 func wantsRefusal(t *testing.T, method string, results []reflect.Value, want error) {
 	t.Helper()
 	for i, result := range results {
@@ -114,9 +114,9 @@ func wantsRefusal(t *testing.T, method string, results []reflect.Value, want err
 		case result.Kind() == reflect.Func: // Pieces.All; see wantsNoPieces.
 		case result.CanInt() && result.Int() == -1: // Found nowhere.
 		case !result.IsZero() && method != "Cause.String":
-			t.Errorf("%s answers %v at %d", method, result, i)
+			t.Errorf("%s returns %v at %d", method, result, i)
 		case result.Type() == reflect.TypeFor[error]():
-			t.Errorf("%s answers no error, wanted %v", method, want)
+			t.Errorf("%s returns no error, wanted %v", method, want)
 		}
 	}
 }

@@ -121,7 +121,7 @@ func TestFailuresSayWhyAndExitWithOne(t *testing.T) {
 		{"6 bytes at offset 0 don't fit: " + path + " has 5 bytes; nothing was written", []string{"-write", "Hello!", path}},
 		{"1 bytes at offset 5 don't fit", []string{"-write", "!", "-at", "5", path}},
 		{"offset 6 is past the end", []string{"-write", "!", "-at", "6", path}},
-		{"a system limit forbids it", []string{"-create", "9223372036854775807", path}},
+		{"limit of the system or the options reached", []string{"-create", "9223372036854775807", path}},
 		{"no such file or directory", []string{"-create", "1", filepath.Join(folder, "missing", "file")}},
 	} {
 		_, errs := guide(t, 1, c.args...)

@@ -11,21 +11,21 @@ import (
 	"libmemmap/memmap"
 )
 
-// What ReadAt answers; see there.
+// Errors that ReadAt returns.
 var (
 	ErrFault  = memmap.ErrFault
 	ErrClosed = memmap.ErrClosed
 )
 
-// A FaultError says what of a mapping was lost, and why. It counts as [ErrFault].
+// A FaultError is a loss: which bytes of a mapping are lost, and why. It is [ErrFault] for errors.Is.
 type FaultError = memmap.FaultError
 
-// A ReaderAt reads a file through a mapping. Any goroutine may call any method at any time. Its methods are
-// those of [memmap.Reader].
+// A ReaderAt reads a file through a mapping. Its methods are those of [memmap.Reader] and may be called by
+// several goroutines at once.
 type ReaderAt = memmap.Reader
 
-// Open maps the file for reading. An empty file is a reader of length 0. Its error is a *fs.PathError, and counts as the
-// error number that the original has: ENODEV for a directory, ENOMEM where a limit is reached.
+// Open maps the file for reading. An empty file is a reader of length 0. Open returns a *fs.PathError, which is
+// the error number of the original too: ENODEV for a directory, ENOMEM if a limit is reached.
 func Open(filename string) (*ReaderAt, error) {
 	m, err := memmap.Open(filename, &memmap.Options{Flags: memmap.NoDescriptor})
 	if err != nil {
@@ -50,7 +50,7 @@ func asTheirs(filename string, err error) error {
 	return &fs.PathError{Op: "open", Path: filename, Err: why}
 }
 
-// reason is err without operation and path.
+// reason returns err without operation and path.
 func reason(err error) error {
 	var full *memmap.Error
 	if errors.As(err, &full) {
@@ -59,7 +59,7 @@ func reason(err error) error {
 	return err
 }
 
-// A translated error is said in one's words, and counts as the other too.
+// A translated error has the text of one error and is the other one too for errors.Is.
 type translated struct{ said, counts error }
 
 func (e *translated) Error() string   { return e.said.Error() }

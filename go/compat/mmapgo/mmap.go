@@ -8,43 +8,44 @@ import (
 	"libmemmap/memmap"
 )
 
-// What a mapping allows, for prot.
+// Values of prot: what a mapping allows.
 const (
-	// RDONLY is reading. Writing to the slice crashes the program.
+	// RDONLY allows reading. Writing to the slice crashes the program.
 	RDONLY = 0
-	// RDWR is reading, and writing that reaches the file.
+	// RDWR allows reading and writing. What is written reaches the file.
 	RDWR = 1 << 1
-	// COPY is reading, and writing that stays in this mapping. It wins over RDWR.
+	// COPY allows reading and writing. What is written stays in this mapping. It takes precedence over RDWR.
 	COPY = 1 << 2
-	// EXEC is executing, beside the others.
+	// EXEC allows executing, in addition to the others.
 	EXEC = 1 << 3
 )
 
-// ANON, for flags, is memory without a file, which is private to this process.
+// ANON, a value of flags, is memory without a file, private to this process.
 const ANON = 1 << 0
 
-// An MMap is a mapping, or a part of one: all methods but Unmap take either.
+// An MMap is a mapping, or a part of one: all methods except Unmap take either.
 type MMap []byte
 
-// What Flush, Unmap and Fault answer; see there.
+// Errors that Flush, Unmap and Fault return.
 var (
 	ErrFault  = memmap.ErrFault
 	ErrClosed = memmap.ErrClosed
 )
 
-// A FaultError says what of a mapping was lost, and why. It counts as [ErrFault].
+// A FaultError is a loss: which bytes of a mapping are lost, and why. It is [ErrFault] for errors.Is.
 type FaultError = memmap.FaultError
 
-// Map maps the whole of f, which may be closed afterwards. With [ANON] it is an error, for want of a length.
+// Map maps the whole of f, which may be closed afterwards. With [ANON] it returns an error, since it has no
+// length.
 func Map(f *os.File, prot, flags int) (MMap, error) {
 	return MapRegion(f, -1, prot, flags, 0)
 }
 
-// MapRegion maps length bytes of f from offset on, in bytes and of any alignment; a negative length is as
-// many as the file has. The MMap must eventually be unmapped.
+// MapRegion maps length bytes of f from offset, which need not be aligned; a negative length means all bytes of
+// the file. The MMap must eventually be unmapped.
 //
-// The length may reach past the end of the file, for a program that lengthens it later; touching such bytes
-// before is a loss, see [Fault]. With [ANON], f and offset mean nothing.
+// The length may reach past the end of the file, for a program that makes it longer later; touching such bytes
+// before is a loss, see [Fault]. With [ANON], f and offset are not used.
 func MapRegion(f *os.File, length int, prot, flags int, offset int64) (MMap, error) {
 	if flags&ANON != 0 {
 		return mapAnonymous(length, prot)
@@ -108,13 +109,13 @@ func execution(prot int) memmap.Flags {
 // Lock keeps the pages of m in memory.
 func (m MMap) Lock() error { return asTheirs(memmap.LockMemory(m)) }
 
-// Unlock lets the pages of m go again. It is no error where they were not locked.
+// Unlock allows the pages of m to be swapped out again. Unlocking pages that are not locked is no error.
 func (m MMap) Unlock() error { return asTheirs(memmap.UnlockMemory(m)) }
 
-// Flush makes what was written to m durable: nil means that it is on the device. It costs what was
-// changed in m, so flush the part that you wrote; any alignment. With [COPY] and [ANON] there is nothing to do.
+// Flush makes what was written to m durable: nil means that it is on the device. Its cost grows with what was
+// changed in m; flush the part that you wrote, of any alignment. With [COPY] and [ANON] it does nothing.
 //
-// It is [ErrFault] when anything of the mapping was lost, and what is left has been flushed.
+// Flush returns [ErrFault] if anything of the mapping was lost; what is left has been flushed.
 func (m MMap) Flush() error {
 	err := memmap.FlushMemory(m)
 	if errors.Is(err, memmap.ErrAccess) || errors.Is(err, memmap.ErrUnsupported) {
@@ -123,11 +124,12 @@ func (m MMap) Flush() error {
 	return asTheirs(err)
 }
 
-// Unmap unmaps *m, which must be as Map or MapRegion gave it, and sets it to nil. It flushes nothing; the
-// kernel writes a shared mapping back in its own time.
+// Unmap unmaps *m, which must be the slice that Map or MapRegion returned, and sets it to nil. It flushes
+// nothing; the kernel writes a shared mapping back in its own time.
 //
-// It is [ErrFault] when anything of the mapping was lost; it is unmapped all the same. It is [ErrClosed]
-// for what is not, or no longer, a mapping and memmap.ErrInvalid for a part of one, and nothing is unmapped.
+// Unmap returns [ErrFault] if anything of the mapping was lost; it is unmapped all the same. It returns
+// [ErrClosed] if *m is not a live mapping and memmap.ErrInvalid if it is a part of one; then nothing is
+// unmapped.
 func (m *MMap) Unmap() error {
 	lost := Fault(*m)
 	err := memmap.UnmapMemory(*m)
@@ -138,13 +140,12 @@ func (m *MMap) Unmap() error {
 	return lost
 }
 
-// Fault is nil as long as nothing was lost of the mapping that m is, or is a part of, and else an error that
-// is [ErrFault] and a [FaultError]. Lost pages read as zeros: ask when you have read, before you use what
-// you have read.
+// Fault returns nil if nothing was lost of the mapping that m lies in, else an error that is [ErrFault] and a
+// [FaultError]. Lost pages read as zeros: call Fault after reading, before the result is used.
 func Fault(m MMap) error { return memmap.FaultOf(m) }
 
-// asTheirs is err as the original has it, where it has it: an error number of the system, bare, which programs
-// compare with ==.
+// asTheirs returns err as the original returns it, if it does: a bare error number of the system, which
+// programs compare with ==.
 func asTheirs(err error) error {
 	if err == nil {
 		return nil

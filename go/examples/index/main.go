@@ -1,10 +1,10 @@
-// Index answers from an index that is mapped, by many goroutines. An index is a file of records of 16
+// Index looks up keys in an index that is mapped, with many goroutines. An index is a file of records of 16
 // bytes, a key and a value, both little-endian and 8 bytes long, sorted by key.
 //
 //	index FILE < keys
 //
-// For each key, one a line, it prints a line with the key and its value. It is a program of x/exp/mmap, and
-// only the import says otherwise.
+// For each key, one a line, it prints a line with the key and its value. It is a program written for
+// x/exp/mmap; only the import differs.
 package main
 
 import (
@@ -47,7 +47,7 @@ func run(path string) error {
 		go func() {
 			defer workers.Done()
 			for key := range keys {
-				errs[i] = errors.Join(errs[i], answer(index, key))
+				errs[i] = errors.Join(errs[i], printValue(index, key))
 			}
 		}()
 	}
@@ -60,7 +60,7 @@ func run(path string) error {
 	return errors.Join(append(errs, lines.Err())...)
 }
 
-func answer(index *mmap.ReaderAt, text string) error {
+func printValue(index *mmap.ReaderAt, text string) error {
 	key, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
 		return err

@@ -1,9 +1,9 @@
-// Logs counts the lines of a log that hold a word.
+// Logs counts the lines of a log that contain a word.
 //
 //	logs FILE < words
 //
-// It prints a line for each word, one a line, when all have been read. It is a program of mmap-go, and only
-// the import says otherwise.
+// It prints a line for each word, one a line, after reading all of them. It is a program written for mmap-go;
+// only the import differs.
 package main
 
 import (
@@ -43,13 +43,13 @@ func run(path string) error {
 		fmt.Fprintln(&report, words.Text(), count(log, words.Bytes()))
 	}
 	if err := log.Unmap(); err != nil {
-		return err // What was counted may be wrong.
+		return err // The counts may be wrong.
 	}
 	fmt.Print(report.String())
 	return words.Err()
 }
 
-// count is how many lines of log hold word.
+// count returns how many lines of log contain word.
 func count(log, word []byte) int {
 	n := 0
 	for line := range bytes.Lines(log) {

@@ -1,5 +1,5 @@
-// Package plain has how names and errors are shown on a terminal, for the programs of this module: whoever made a file may
-// have given it a name that a terminal obeys, or that looks like a line of somebody else's.
+// Package plain formats names and errors for a terminal, for the programs of this module. The name of a file
+// may contain control sequences of the terminal, or look like another line of output.
 package plain
 
 import (
@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Name is name itself where that shows what it is, and else as [strconv.Quote] has it.
+// Name returns name itself if it is printable, else quoted by [strconv.Quote].
 func Name(name string) string {
 	if safe := strconv.Quote(name); safe != `"`+name+`"` {
 		return safe
@@ -16,7 +16,7 @@ func Name(name string) string {
 	return name
 }
 
-// Error is what err says, with what isn't printable escaped. Errors that were joined have a line each.
+// Error returns the text of err with unprintable characters escaped. Joined errors have a line each.
 func Error(err error) string {
 	many, joined := err.(interface{ Unwrap() []error })
 	if !joined {

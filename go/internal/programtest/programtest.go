@@ -1,5 +1,5 @@
-// Package programtest is for the tests of programs: it builds the one in their folder, and runs it. And every test says
-// by it what can't be tested on a machine.
+// Package programtest helps to test programs: it builds the program in the folder of the test, and runs it.
+// Tests use it also to report what cannot be tested on a machine.
 package programtest
 
 import (
@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// Main builds the program, leaves its path in program, runs the tests and ends the process.
+// Main builds the program, stores its path in program, runs the tests and ends the process.
 func Main(m *testing.M, name string, program *string) {
 	os.Exit(func() int {
 		folder, err := os.MkdirTemp("", name+"-test-")
@@ -39,10 +39,11 @@ func Main(m *testing.M, name string, program *string) {
 	}())
 }
 
-// Skipped is the environment variable that names a file for what is skipped, of which `make test` tells at its end.
+// Skipped is the environment variable that names a file for the skipped tests, which `make test` reports at its
+// end.
 const Skipped = "MEMMAP_SKIPPED"
 
-// Skip ends the test, and says why it can't be run here.
+// Skip skips the test and says why it cannot be run on this machine.
 func Skip(t testing.TB, format string, args ...any) {
 	t.Helper()
 	why := "skipped: " + fmt.Sprintf(format, args...)
@@ -57,14 +58,14 @@ func Skip(t testing.TB, format string, args ...any) {
 	t.Skip(why)
 }
 
-// Command is what runs the program: by MEMMAP_RUN where it is one of another processor.
+// Command returns a command that runs the program, by MEMMAP_RUN if it is a program for another processor.
 func Command(program string, args ...string) *exec.Cmd {
 	command := append(strings.Fields(os.Getenv("MEMMAP_RUN")), program)
 	command = append(command, args...)
 	return exec.Command(command[0], command[1:]...)
 }
 
-// Run runs it and checks its exit status.
+// Run runs the command and checks its exit status.
 func Run(t *testing.T, status int, command *exec.Cmd) (stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -79,7 +80,7 @@ func Run(t *testing.T, status int, command *exec.Cmd) (stdout, stderr string) {
 	return out.String(), errs.String()
 }
 
-// Shows checks that output has each of wanted.
+// Shows checks that output contains each of wanted.
 func Shows(t *testing.T, output string, wanted ...string) {
 	t.Helper()
 	for _, want := range wanted {

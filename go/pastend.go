@@ -7,18 +7,17 @@ import (
 	"unsafe"
 )
 
-// byHand says whether mmap(2) alone can do what is wished for. A file that is sealed against shrinking has no use for
-// Sealed where the bytes are past its end.
-func (w wishes) byHand() bool {
+// pastEnd reports whether the options allow bytes past the end of the file: mmap(2) alone has to suffice for them. Sealed
+// has no meaning for such bytes.
+func (w wishes) pastEnd() bool {
 	const can = NoDescriptor | Executable | WriteAndExecute | Sparse | Overcommit | Prefault | HugePages | NoReserve |
 		NoDump | Locked
 	return w.Length != 0 && w.Flags&^can == 0
 }
 
-// mapByHand maps what the library refuses to, since it can't be checked: bytes past the end of a file,
-// which a program means to lengthen under the mapping, and descriptors that are no files. The guard
-// watches over it all the same.
-func mapByHand(file *os.File, w wishes) ([]byte, error) {
+// mapPastEnd maps what the library refuses, since it cannot be checked: bytes past the end of a file, which the program
+// will make longer under the mapping, and descriptors that are not files. The guard watches it as any other mapping.
+func mapPastEnd(file *os.File, w wishes) ([]byte, error) {
 	skip := w.Offset % int64(pageSize)
 	all, inside, err := w.mmap(file, skip)
 	if err != nil {
@@ -37,13 +36,13 @@ func mapByHand(file *os.File, w wishes) ([]byte, error) {
 	}
 	data := all[skip:]
 	live.add(region{
-		base: address(data), length: len(data), handle: m.handle, faults: m.faults, byHand: true, skip: int(skip),
+		base: address(data), length: len(data), handle: m.handle, faults: m.faults, pastEnd: true, skip: int(skip),
 	})
 	return data, nil
 }
 
-// mmap maps the pages of what is wished for, which begins skip bytes into them. Inside is how many of the bytes the file
-// has now.
+// mmap maps the pages of the range of the options, which begins skip bytes after the first page. inside is how
+// many of the bytes the file has now.
 func (w wishes) mmap(file *os.File, skip int64) (all []byte, inside int64, err error) {
 	connection, err := file.SyscallConn()
 	if err != nil {
@@ -67,7 +66,7 @@ func (w wishes) mmap(file *os.File, skip int64) (all []byte, inside int64, err e
 	return all, inside, err
 }
 
-// protection is what mmap(2) takes for it.
+// protection returns the arguments of mmap(2) for the access of the options.
 func (w wishes) protection() (protection, sharing int) {
 	protection, sharing = syscall.PROT_READ, syscall.MAP_SHARED
 	if w.Access == CopyOnWrite {
@@ -82,8 +81,8 @@ func (w wishes) protection() (protection, sharing int) {
 	return protection, sharing
 }
 
-// flagsOfPages are those of mmap(2) that say what is to become of the pages. The kernel asks nobody whether there is
-// memory for them, so that it is told here only where nobody is to be asked.
+// flagsOfPages returns the flags of mmap(2) that concern the pages. The kernel does not check whether there is
+// memory for them, so they are passed only with Overcommit, which asks for no check.
 func (w wishes) flagsOfPages() (flags int) {
 	if w.Flags&NoReserve != 0 {
 		flags |= syscall.MAP_NORESERVE
@@ -100,8 +99,8 @@ func (w wishes) flagsOfPages() (flags int) {
 	return flags
 }
 
-// prepare does to pages of mapByHand what is wished for, in the order in which the library does it to its own: to all
-// that is about advice, and to those inside the file what brings them in. The others are locked when they come.
+// prepare applies the options to the pages of mapPastEnd, in the order in which the library does: to all pages
+// what is advice, and to those inside the file what brings pages in. The others are locked when they come.
 func (w wishes) prepare(m mapped, inside int64) int32 {
 	all := m.handle
 	if w.Flags&HugePages != 0 {
@@ -140,8 +139,8 @@ func (w wishes) prepare(m mapped, inside int64) int32 {
 	return lockWhenTouched(unsafe.Add(m.data, there), m.length-there)
 }
 
-// unmapByHand is for a region of mapByHand, of which data is the whole. Nothing guards it any more.
-func unmapByHand(data []byte, skip int) error {
+// unmapPastEnd unmaps a region of mapPastEnd, of which data is the whole. The guard no longer watches it.
+func unmapPastEnd(data []byte, skip int) error {
 	all := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(data)), -skip)), skip+len(data))
 	return syscall.Munmap(all)
 }
