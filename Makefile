@@ -107,7 +107,7 @@ bench-python: build $(VENV)/ready
 
 # MEMMAP_KEEP_COUNTS=1 keeps the counts of now.
 bench-instructions: build
-	cargo test --quiet --test instructions
+	cargo test --quiet --test instructions -- --nocapture
 
 survival: build
 	cd bench && $(GO) run $(LINK) ./survival

@@ -8,7 +8,7 @@
 
 #define SIZE (1u << 20)
 
-static memmap_handle handle;
+static memmap_handle handle, cell;
 static uint8_t buffer[64];
 
 static int open_close(void) {
@@ -25,6 +25,10 @@ static int read_64(void) {
     return memmap_read(handle, 1000, buffer, sizeof buffer);
 }
 
+static int write_64(void) {
+    return memmap_write(handle, 1000, buffer, sizeof buffer);
+}
+
 static int find_in_1_mib(void) {
     uint64_t at;
     return memmap_find(handle, 0, MEMMAP_TO_END, (const uint8_t *)"lazy cat", 8, &at) || at != SIZE - 8;
@@ -35,17 +39,36 @@ static int rfind_in_1_mib(void) {
     return memmap_rfind(handle, 0, MEMMAP_TO_END, (const uint8_t *)"crazy cat", 9, &at) || at != MEMMAP_NPOS;
 }
 
+static int publish_64(void) {
+    return memmap_cell_publish(cell, 0, buffer, sizeof buffer);
+}
+
+static int cell_read_64(void) {
+    uint64_t len, sequence;
+    return memmap_cell_read(cell, 0, buffer, sizeof buffer, &len, &sequence);
+}
+
+static int lock_unlock(void) {
+    return memmap_lock(handle, 0, 8, MEMMAP_LOCK_EXCLUSIVE, -1) || memmap_unlock(handle, 0, 8);
+}
+
 static const struct {
     const char *name;
     int (*once)(void);
 } works[] = {
-    {"open_close", open_close}, {"pin_unpin", pin_unpin},           {"read_64", read_64},
-    {"find_in_1_mib", find_in_1_mib}, {"rfind_in_1_mib", rfind_in_1_mib},
+    {"open_close", open_close},         {"pin_unpin", pin_unpin},
+    {"read_64", read_64},               {"write_64", write_64},
+    {"find_in_1_mib", find_in_1_mib},   {"rfind_in_1_mib", rfind_in_1_mib},
+    {"publish_64", publish_64},         {"cell_read_64", cell_read_64},
+    {"lock_unlock", lock_unlock},
 };
 
 static int prepare(void) {
+    uint64_t size;
     return memmap_create("file", SIZE, NULL, &handle) || memmap_fill(handle, 0, MEMMAP_TO_END, 'x') ||
-           memmap_write(handle, SIZE - 8, (const uint8_t *)"lazy cat", 8);
+           memmap_write(handle, SIZE - 8, (const uint8_t *)"lazy cat", 8) ||
+           memmap_cell_size(sizeof buffer, &size) || memmap_memfd("cell", size, NULL, &cell) ||
+           memmap_cell_create(cell, 0, sizeof buffer) || publish_64();
 }
 
 int main(int argc, char **argv) {
