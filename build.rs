@@ -6,12 +6,12 @@ use std::{env, fs};
 
 /// Where the constants and types of the header stand.
 const TYPES: [&str; 7] = [
-    "src/table.rs",
+    "src/handles/table.rs",
     "src/status.rs",
     "src/range.rs",
     "src/options.rs",
-    "src/lost.rs",
-    "src/seals.rs",
+    "src/memory/losses.rs",
+    "src/share/seals.rs",
     "src/capi/types.rs",
 ];
 

@@ -1,15 +1,20 @@
 //! The Rust face of a mapping: a handle that is closed when dropped.
 
-use crate::advice::Advice;
-use crate::faults::{self, Fault};
-use crate::mapping::Flush;
+use crate::fault::recover::{self, Fault};
+use crate::handles::table::Handle;
+use crate::locks::lock;
+use crate::locks::ofd::Lock;
+use crate::memory::mapping::Flush;
+use crate::operations::access;
+use crate::operations::open;
+use crate::operations::paging::{self, Prefault};
+use crate::operations::resize;
 use crate::options::{Access, Options};
-use crate::paging::{self, Prefault};
-use crate::record::Lock;
-use crate::seals::{self, Seals};
+use crate::os::advice::Advice;
+use crate::registry::live;
+use crate::share::seals::{self, Seals};
+use crate::share::shm;
 use crate::status::{Error, Result};
-use crate::table::Handle;
-use crate::{access, handles, locks, open, shared, size};
 use std::ffi::CString;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -87,7 +92,7 @@ impl Map {
     ///
     /// [`Error::Invalid`] for a name that is none, and as [`Map::open`].
     pub fn shared(name: &str, size: u64, options: &Options) -> Result<Map> {
-        shared::open(&terminated(name.as_ref())?, size, options).map(Map)
+        shm::open(&terminated(name.as_ref())?, size, options).map(Map)
     }
 
     /// Maps `size` zero bytes of shared memory without a name, for whoever is handed its
@@ -97,7 +102,7 @@ impl Map {
     ///
     /// As [`Map::anonymous`].
     pub fn memfd(name: &str, size: u64, options: &Options) -> Result<Map> {
-        shared::memfd(&terminated(name.as_ref())?, size, options).map(Map)
+        shm::memfd(&terminated(name.as_ref())?, size, options).map(Map)
     }
 
     /// The handle, for the functions of the C ABI. It is closed with the map.
@@ -111,7 +116,7 @@ impl Map {
     ///
     /// [`Error::Handle`] if somebody has closed the handle by the C ABI, here and in every method.
     pub fn len(&self) -> Result<u64> {
-        handles::pin(self.0).map(|mapping| mapping.len() as u64)
+        live::pin(self.0).map(|mapping| mapping.len() as u64)
     }
 
     /// Whether there are no bytes.
@@ -255,7 +260,7 @@ impl Map {
     /// [`Error::Busy`] when it is pinned and would be moved or cut, [`Error::Fault`] when pages are lost or the file
     /// has become too short for the bytes that stay.
     pub fn resize(&self, len: u64) -> Result<()> {
-        size::resize(self.0, len)
+        resize::resize(self.0, len)
     }
 
     /// Takes the size that the file has now as the mapping's length.
@@ -264,7 +269,7 @@ impl Map {
     ///
     /// As [`Map::resize`].
     pub fn refresh(&self) -> Result<u64> {
-        size::refresh(self.0)
+        resize::refresh(self.0)
     }
 
     /// What of the mapping was lost, if the [guard](crate::install_guard) had to put zero pages there.
@@ -273,7 +278,7 @@ impl Map {
     ///
     /// As [`Map::len`].
     pub fn fault(&self) -> Result<Fault> {
-        faults::fault(self.0)
+        recover::fault(self.0)
     }
 
     /// Whether all of `len` bytes from `offset` on ([`TO_END`](crate::TO_END): all that follow) are those
@@ -293,7 +298,7 @@ impl Map {
     ///
     /// [`Error::Fault`] while the file is too short, [`Error::Unsupported`] without its descriptor.
     pub fn recover(&self) -> Result<()> {
-        faults::recover(self.0)
+        recover::recover(self.0)
     }
 
     /// A descriptor of the mapping's file, opened for what the mapping was.
@@ -303,7 +308,7 @@ impl Map {
     /// [`Error::Unsupported`] where there is no file or its descriptor wasn't kept; EBADF when somebody
     /// closed the mapping's descriptor.
     pub fn descriptor(&self) -> Result<OwnedFd> {
-        shared::descriptor(self.0)
+        shm::descriptor(self.0)
     }
 
     /// A descriptor that allows reading only, whatever the mapping's own allows.
@@ -312,7 +317,7 @@ impl Map {
     ///
     /// As [`Map::descriptor`], and EACCES when this process may not read the file any more.
     pub fn read_only_descriptor(&self) -> Result<OwnedFd> {
-        shared::read_only_descriptor(self.0)
+        shm::read_only_descriptor(self.0)
     }
 
     /// Adds seals to the mapping's memory file.
@@ -342,7 +347,7 @@ impl Map {
     ///
     /// [`Error::Timeout`], and [`Error::Access`] for an exclusive lock without write access.
     pub fn lock(&self, offset: u64, len: u64, how: Lock, timeout: Option<Duration>) -> Result<()> {
-        locks::lock(self.0, offset, len, how, timeout)
+        lock::lock(self.0, offset, len, how, timeout)
     }
 
     /// Gives back what was locked by the same numbers, from any thread.
@@ -351,7 +356,7 @@ impl Map {
     ///
     /// [`Error::Invalid`] when nothing is locked so.
     pub fn unlock(&self, offset: u64, len: u64) -> Result<()> {
-        locks::unlock(self.0, offset, len)
+        lock::unlock(self.0, offset, len)
     }
 
     /// Pins the mapping: the pointer is good until the answer is dropped, whatever other threads do.
@@ -360,7 +365,7 @@ impl Map {
     ///
     /// As [`Map::len`].
     pub fn pin(&self) -> Result<View<'_>> {
-        let (data, len) = handles::view(self.0)?;
+        let (data, len) = live::view(self.0)?;
         Ok(View {
             data,
             len,
@@ -373,7 +378,7 @@ impl Map {
 impl Drop for Map {
     fn drop(&mut self) {
         // A handle closed by the C ABI is closed already.
-        let _ = handles::close(self.0);
+        let _ = live::close(self.0);
     }
 }
 
@@ -406,7 +411,7 @@ impl View<'_> {
 impl Drop for View<'_> {
     fn drop(&mut self) {
         // Ours is given back once, so it is there.
-        let _ = handles::unview(self.handle);
+        let _ = live::unview(self.handle);
     }
 }
 

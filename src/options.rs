@@ -1,6 +1,6 @@
 //! What a caller asks of a mapping, checked.
 
-use crate::advice::Advice;
+use crate::os::advice::Advice;
 use crate::status::{Error, Result};
 use std::ops::BitOr;
 

@@ -1,7 +1,8 @@
 //! About the library.
 
+use crate::range;
+use crate::status;
 use crate::status::Status;
-use crate::{range, status};
 use std::ffi::c_char;
 
 /// `memmap_version` answers the version of the library as text, "major.minor.patch". It is static.

@@ -1,10 +1,10 @@
 //! Reading and writing by copy, and searching.
 
-use crate::access;
-use crate::boundary::{Out, buffer, bytes, status};
+use crate::capi::boundary::{Out, buffer, bytes, status};
+use crate::handles::table::Handle;
+use crate::operations::access;
 use crate::range::NPOS;
 use crate::status::Status;
-use crate::table::Handle;
 use std::ffi::c_void;
 
 /// `memmap_read` copies `len` bytes of the mapping from `offset` on into `buf`: all of them or none.

@@ -1,11 +1,11 @@
 //! Atomic numbers, and waiting for them.
 
 use super::types::timeout;
-use crate::atomic::{CHANGE, LOAD, STORE, read, write};
-use crate::boundary::{Out, status};
-use crate::futex;
+use crate::capi::boundary::{Out, status};
+use crate::handles::table::Handle;
+use crate::share::atomic::{CHANGE, LOAD, STORE, read, write};
+use crate::share::futex;
 use crate::status::Status;
-use crate::table::Handle;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// `memmap_atomic_load32` reads the 32-bit number at `offset`, whole, whoever else writes it, in this machine's

@@ -1,9 +1,9 @@
 //! Cells: one writer's newest value for any number of readers.
 
-use crate::boundary::{Out, buffer, status};
-use crate::cells;
+use crate::capi::boundary::{Out, buffer, status};
+use crate::handles::table::Handle;
+use crate::share::cell;
 use crate::status::Status;
-use crate::table::Handle;
 use std::ffi::c_void;
 
 /// `memmap_cell_size` answers how many bytes of a mapping a cell takes for values of up to `capacity` bytes: a
@@ -21,7 +21,7 @@ pub unsafe extern "C" fn memmap_cell_size(capacity: u64, size: *mut u64) -> Stat
     status(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::new(size)? };
-        out.set(cells::size(capacity)?);
+        out.set(cell::size(capacity)?);
         Ok(())
     })
 }
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn memmap_cell_size(capacity: u64, size: *mut u64) -> Stat
 /// capacity: fill it with zeros first if it is to go.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_cell_create(handle: Handle, offset: u64, capacity: u64) -> Status {
-    status(|| cells::create(handle, offset, capacity))
+    status(|| cell::create(handle, offset, capacity))
 }
 
 /// `memmap_cell_publish` makes `len` bytes from `data` on the newest value of the cell at `offset`. Readers see
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn memmap_cell_publish(
     status(|| {
         buffer(data, len)?;
         // SAFETY: the caller's.
-        unsafe { cells::publish(handle, offset, data.cast(), len) }
+        unsafe { cell::publish(handle, offset, data.cast(), len) }
     })
 }
 
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn memmap_cell_read(
         // SAFETY: the caller's, for both.
         let (out_len, out_sequence) = unsafe { (Out::new(len)?, Out::new(sequence)?) };
         // SAFETY: the caller's.
-        let (len, sequence) = unsafe { cells::read(handle, offset, buf.cast(), buf_len)? };
+        let (len, sequence) = unsafe { cell::read(handle, offset, buf.cast(), buf_len)? };
         out_len.set(len);
         out_sequence.set(sequence);
         Ok(())
@@ -111,7 +111,7 @@ pub unsafe extern "C" fn memmap_cell_look(
     status(|| {
         // SAFETY: the caller's, for both.
         let (out_capacity, out_sequence) = unsafe { (Out::new(capacity)?, Out::new(sequence)?) };
-        let (capacity, sequence) = cells::look(handle, offset)?;
+        let (capacity, sequence) = cell::look(handle, offset)?;
         out_capacity.set(capacity);
         out_sequence.set(sequence);
         Ok(())

@@ -1,10 +1,10 @@
 //! Durability.
 
 use super::types::flush as checked_mode;
-use crate::access;
-use crate::boundary::status;
+use crate::capi::boundary::status;
+use crate::handles::table::Handle;
+use crate::operations::access;
 use crate::status::Status;
-use crate::table::Handle;
 
 /// `memmap_flush` writes back what was changed in the pages that hold `len` bytes from `offset` on
 /// (MEMMAP_TO_END: all that follow). `mode` is a memmap_flush_mode.

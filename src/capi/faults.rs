@@ -1,12 +1,16 @@
 //! Faults.
 
 use super::types::{RawFault, RawMapped};
-use crate::boundary::{Out, status};
-use crate::faults::Mapped;
-use crate::sized::SizedOut;
+use crate::capi::boundary::{Out, status};
+use crate::capi::growing::SizedOut;
+use crate::fault::handler;
+use crate::fault::recover;
+use crate::fault::recover::Mapped;
+use crate::handles::table::Handle;
+use crate::memory::poison;
+use crate::operations::access;
+use crate::registry::live;
 use crate::status::{Error, Result, Status};
-use crate::table::Handle;
-use crate::{access, faults, guard, handles, poison};
 use std::ffi::{c_int, c_void};
 
 /// `memmap_guard_install` makes this process survive the loss of mapped pages: a file that somebody
@@ -28,7 +32,7 @@ use std::ffi::{c_int, c_void};
 /// Statuses: an errno of sigaction(2).
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_guard_install() -> Status {
-    status(guard::install)
+    status(handler::install)
 }
 
 /// `memmap_get_fault` tells what of a mapping was lost since it was opened or last recovered, if
@@ -40,7 +44,7 @@ pub unsafe extern "C" fn memmap_get_fault(handle: Handle, fault: *mut RawFault) 
     status(|| {
         // SAFETY: the caller's.
         let out = unsafe { SizedOut::new(fault)? };
-        let fault = faults::fault(handle)?;
+        let fault = recover::fault(handle)?;
         out.set(RawFault {
             size: size_of::<RawFault>() as u32,
             count: fault.count,
@@ -75,7 +79,7 @@ pub unsafe extern "C" fn memmap_fault_counter(handle: Handle, counter: *mut *con
     status(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::new(counter)? };
-        out.set(handles::pin(handle)?.slot().faults_at().cast());
+        out.set(live::pin(handle)?.slot().faults_at().cast());
         Ok(())
     })
 }
@@ -92,7 +96,7 @@ pub unsafe extern "C" fn memmap_fault_counter(handle: Handle, counter: *mut *con
 /// MEMMAP_LOCKED mapping: it stays lost then, and may be recovered later.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_recover(handle: Handle) -> Status {
-    status(|| faults::recover(handle))
+    status(|| recover::recover(handle))
 }
 
 /// `memmap_guard_region` takes `len` bytes from `data` on, which somebody else has mapped, under the
@@ -122,7 +126,7 @@ pub unsafe extern "C" fn memmap_guard_region(
     status(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::new(out)? };
-        out.set(faults::guard_region(data.cast(), len, descriptor(fd)?)?);
+        out.set(recover::guard_region(data.cast(), len, descriptor(fd)?)?);
         Ok(())
     })
 }
@@ -165,9 +169,9 @@ pub unsafe extern "C" fn memmap_adopt(
             fd: descriptor(fd)?,
             offset: mapped.offset,
         };
-        let handle = faults::adopt(mapped.data.cast(), mapped.length, how)?;
+        let handle = recover::adopt(mapped.data.cast(), mapped.length, how)?;
         if let Some(counter) = counter {
-            counter.set(handles::pin(handle)?.slot().faults_at().cast());
+            counter.set(live::pin(handle)?.slot().faults_at().cast());
         }
         out.set(handle);
         Ok(())

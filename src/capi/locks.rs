@@ -1,10 +1,10 @@
 //! Range locks.
 
 use super::types::{lock as checked_mode, timeout};
-use crate::boundary::status;
-use crate::locks;
+use crate::capi::boundary::status;
+use crate::handles::table::Handle;
+use crate::locks::lock;
 use crate::status::Status;
-use crate::table::Handle;
 
 /// `memmap_lock` locks `len` bytes from `offset` on against everyone else who calls memmap_lock for the
 /// same bytes of the file: other processes, and other threads of this one, also those that use the same
@@ -48,7 +48,7 @@ pub extern "C" fn memmap_lock(
 ) -> Status {
     status(|| {
         let (mode, timeout) = (checked_mode(mode)?, timeout(timeout_ms)?);
-        locks::lock(handle, offset, len, mode, timeout)
+        lock::lock(handle, offset, len, mode, timeout)
     })
 }
 
@@ -57,5 +57,5 @@ pub extern "C" fn memmap_lock(
 /// Statuses: MEMMAP_ERR_INVALID when nothing is locked so; MEMMAP_ERR_RANGE, MEMMAP_ERR_UNSUPPORTED.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_unlock(handle: Handle, offset: u64, len: u64) -> Status {
-    status(|| locks::unlock(handle, offset, len))
+    status(|| lock::unlock(handle, offset, len))
 }

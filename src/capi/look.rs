@@ -1,11 +1,11 @@
 //! Looking at a mapping.
 
 use super::types::{RawInfo, RawView};
-use crate::boundary::{Out, status, status_at_once};
-use crate::handles;
-use crate::sized::SizedOut;
+use crate::capi::boundary::{Out, status, status_at_once};
+use crate::capi::growing::SizedOut;
+use crate::handles::table::Handle;
+use crate::registry::live;
 use crate::status::Status;
-use crate::table::Handle;
 
 /// `memmap_data` answers where the mapping's bytes are and how many. The pointer is good until the
 /// mapping is closed, or moved by memmap_resize or memmap_refresh; who cannot rule that out uses
@@ -15,7 +15,7 @@ pub unsafe extern "C" fn memmap_data(handle: Handle, data: *mut *mut u8, len: *m
     status(|| {
         // SAFETY: the caller's, for both.
         let (data, len) = unsafe { (Out::new(data)?, Out::new(len)?) };
-        let mapping = handles::pin(handle)?;
+        let mapping = live::pin(handle)?;
         data.set(mapping.data());
         len.set(mapping.len() as u64);
         Ok(())
@@ -28,7 +28,7 @@ pub unsafe extern "C" fn memmap_len(handle: Handle, len: *mut u64) -> Status {
     status(|| {
         // SAFETY: the caller's.
         let len = unsafe { Out::new(len)? };
-        len.set(handles::pin(handle)?.len() as u64);
+        len.set(live::pin(handle)?.len() as u64);
         Ok(())
     })
 }
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn memmap_get_info(handle: Handle, info: *mut RawInfo) -> 
     status(|| {
         // SAFETY: the caller's.
         let out = unsafe { SizedOut::new(info)? };
-        let mapping = handles::pin(handle)?;
+        let mapping = live::pin(handle)?;
         out.set(RawInfo {
             size: size_of::<RawInfo>() as u32,
             access: mapping.access.into(),
@@ -67,14 +67,14 @@ pub unsafe extern "C" fn memmap_pin(handle: Handle, view: *mut RawView) -> Statu
     let at_once = || {
         // SAFETY: the caller's.
         let out = unsafe { Out::new(view) }.ok()?;
-        let (data, len) = handles::view_at_once(handle)?;
+        let (data, len) = live::view_at_once(handle)?;
         out.set(RawView::new(data, len));
         Some(())
     };
     status_at_once(at_once, move || {
         // SAFETY: the caller's.
         let out = unsafe { Out::new(view)? };
-        let (data, len) = handles::view(handle)?;
+        let (data, len) = live::view(handle)?;
         out.set(RawView::new(data, len));
         Ok(())
     })
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn memmap_pin(handle: Handle, view: *mut RawView) -> Statu
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_unpin(handle: Handle) -> Status {
     status_at_once(
-        || handles::unview_at_once(handle).then_some(()),
-        move || handles::unview(handle),
+        || live::unview_at_once(handle).then_some(()),
+        move || live::unview(handle),
     )
 }

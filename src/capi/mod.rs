@@ -2,6 +2,8 @@
 //!
 //! The comments are the manual of a C programmer: they stand in `include/memmap.h` word for word.
 
+mod boundary;
+mod growing;
 mod types;
 
 mod about;

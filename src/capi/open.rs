@@ -1,10 +1,11 @@
 //! Opening and closing.
 
 use super::types::RawOptions;
-use crate::boundary::{Out, path as checked_path, status};
+use crate::capi::boundary::{Out, path as checked_path, status};
+use crate::handles::table::Handle;
+use crate::operations::open;
+use crate::registry::live;
 use crate::status::Status;
-use crate::table::Handle;
-use crate::{handles, open};
 use std::ffi::{c_char, c_int};
 
 /// `memmap_open` opens the file at `path` and maps it, by default read-only and whole.
@@ -147,5 +148,5 @@ pub unsafe extern "C" fn memmap_anonymous(
 /// Statuses: MEMMAP_ERR_HANDLE, so closing twice is an error and harmless.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_close(handle: Handle) -> Status {
-    status(|| handles::close(handle))
+    status(|| live::close(handle))
 }

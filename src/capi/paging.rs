@@ -1,10 +1,10 @@
 //! Paging.
 
 use super::types::{access, advice as checked_advice, prefault};
-use crate::boundary::{Out, buffer, status};
-use crate::paging;
+use crate::capi::boundary::{Out, buffer, status};
+use crate::handles::table::Handle;
+use crate::operations::paging;
 use crate::status::{Error, Status};
-use crate::table::Handle;
 
 /// `memmap_advise` tells the kernel what will be done with the pages that hold `len` bytes from `offset`
 /// on (MEMMAP_TO_END: all that follow), or what to do with them. `advice` is a memmap_advice.

@@ -1,11 +1,11 @@
 //! Sharing with other processes.
 
 use super::types::RawOptions;
-use crate::boundary::{Out, path as checked_path, status};
-use crate::seals::{self, Seals};
-use crate::shared;
+use crate::capi::boundary::{Out, path as checked_path, status};
+use crate::handles::table::Handle;
+use crate::share::seals::{self, Seals};
+use crate::share::shm;
 use crate::status::Status;
-use crate::table::Handle;
 use std::ffi::{c_char, c_int};
 use std::os::fd::IntoRawFd;
 
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn memmap_shared_open(
                 Out::new(out)?,
             )
         };
-        out.set(shared::open(name, size, &options)?);
+        out.set(shm::open(name, size, &options)?);
         Ok(())
     })
 }
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn memmap_shared_open(
 pub unsafe extern "C" fn memmap_shared_unlink(name: *const c_char) -> Status {
     status(|| {
         // SAFETY: the caller's.
-        shared::unlink(unsafe { checked_path(name)? })
+        shm::unlink(unsafe { checked_path(name)? })
     })
 }
 
@@ -85,7 +85,7 @@ pub unsafe extern "C" fn memmap_memfd(
                 Out::new(out)?,
             )
         };
-        out.set(shared::memfd(name, size, &options)?);
+        out.set(shm::memfd(name, size, &options)?);
         Ok(())
     })
 }
@@ -104,7 +104,7 @@ pub unsafe extern "C" fn memmap_fd(handle: Handle, fd: *mut c_int) -> Status {
     status(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::new(fd)? };
-        out.set(shared::descriptor(handle)?.into_raw_fd());
+        out.set(shm::descriptor(handle)?.into_raw_fd());
         Ok(())
     })
 }
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn memmap_read_only_fd(handle: Handle, fd: *mut c_int) -> 
     status(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::new(fd)? };
-        out.set(shared::read_only_descriptor(handle)?.into_raw_fd());
+        out.set(shm::read_only_descriptor(handle)?.into_raw_fd());
         Ok(())
     })
 }

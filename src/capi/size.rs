@@ -1,9 +1,9 @@
 //! Size.
 
-use crate::boundary::{Out, status};
-use crate::size;
+use crate::capi::boundary::{Out, status};
+use crate::handles::table::Handle;
+use crate::operations::resize;
 use crate::status::Status;
-use crate::table::Handle;
 
 /// `memmap_resize` gives the mapping, and its file with it, the length `new_len`. Bytes that stay keep
 /// their contents; bytes that the file did not have are zero, and their blocks are reserved; with
@@ -36,7 +36,7 @@ use crate::table::Handle;
 /// space or memory has no room.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_resize(handle: Handle, new_len: u64) -> Status {
-    status(|| size::resize(handle, new_len))
+    status(|| resize::resize(handle, new_len))
 }
 
 /// `memmap_refresh` takes the size that the file has now, for files that others grow or cut: the
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn memmap_refresh(handle: Handle, len: *mut u64) -> Status
     status(|| {
         // SAFETY: the caller's.
         let out = unsafe { Out::new(len)? };
-        out.set(size::refresh(handle)?);
+        out.set(resize::refresh(handle)?);
         Ok(())
     })
 }

@@ -1,12 +1,13 @@
 //! The system and this process.
 
 use super::types::{RawStats, RawSystem};
-use crate::boundary::status;
-use crate::sized::SizedOut;
+use crate::capi::boundary::status;
+use crate::capi::growing::SizedOut;
+use crate::fault::handler;
+use crate::handles::table::Handle;
+use crate::os::limits::System;
+use crate::registry::live;
 use crate::status::Status;
-use crate::system::System;
-use crate::table::Handle;
-use crate::{guard, handles};
 
 /// `memmap_get_system` tells the system's limits, and how much memory is available now. Set
 /// `system->size` first. It reads some files below /proc and /sys, and takes longer the more mappings
@@ -44,14 +45,14 @@ pub unsafe extern "C" fn memmap_get_stats(stats: *mut RawStats) -> Status {
     status(|| {
         // SAFETY: the caller's.
         let out = unsafe { SizedOut::new(stats)? };
-        let (mappings, bytes_mapped) = handles::count();
+        let (mappings, bytes_mapped) = live::count();
         out.set(RawStats {
             size: size_of::<RawStats>() as u32,
             reserved: 0,
             mappings,
             bytes_mapped,
-            faults_survived: guard::survived(),
-            leaks: handles::leaks(),
+            faults_survived: handler::survived(),
+            leaks: live::leaks(),
         });
         Ok(())
     })
@@ -63,5 +64,5 @@ pub unsafe extern "C" fn memmap_get_stats(stats: *mut RawStats) -> Status {
 /// Statuses: MEMMAP_ERR_HANDLE, in which case nothing is counted.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_reap(handle: Handle) -> Status {
-    status(|| handles::reap(handle))
+    status(|| live::reap(handle))
 }

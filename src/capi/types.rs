@@ -1,11 +1,11 @@
 //! The types and constants of the header.
 
-use crate::advice::Advice;
-use crate::mapping::Flush;
+use crate::capi::growing::{self, Growing};
+use crate::locks::ofd::Lock;
+use crate::memory::mapping::Flush;
+use crate::operations::paging::Prefault;
 use crate::options::{Access, Flags, Options};
-use crate::paging::Prefault;
-use crate::record::Lock;
-use crate::sized::{self, Growing};
+use crate::os::advice::Advice;
 use crate::status::{Error, Result};
 use std::ffi::c_void;
 use std::mem::offset_of;
@@ -265,7 +265,7 @@ impl RawOptions {
             return Ok(Options::default());
         }
         // SAFETY: the caller's, and it is numbers.
-        let raw = unsafe { sized::take(raw)? };
+        let raw = unsafe { growing::take(raw)? };
         if raw.reserved != 0 {
             return Err(Error::Invalid);
         }
@@ -292,7 +292,7 @@ impl RawMapped {
             return Err(Error::Invalid);
         }
         // SAFETY: the caller's, and it is numbers and an address.
-        let mapped = unsafe { sized::take(raw)? };
+        let mapped = unsafe { growing::take(raw)? };
         match mapped.reserved {
             0 => Ok(mapped),
             _ => Err(Error::Invalid),

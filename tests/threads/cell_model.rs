@@ -1,22 +1,24 @@
 //! Every interleaving of a cell's writer and readers, explored by loom.
 //!
-//! `cell.rs` is compiled here a second time, against loom's atomics. The cell has two slots, so that a reader is
+//! `src/share/seqlock.rs` is compiled here a second time, against loom's atomics. The cell has two slots, so that a reader is
 //! overtaken after one value instead of three, and values of two words, so that there is something to
 //! tear.
 
-#[path = "../../src/cell.rs"]
+#[path = "../../src/share/seqlock.rs"]
 #[allow(dead_code, missing_docs)]
-mod cell;
+mod seqlock;
 
-/// What `src/sync.rs` is in the library.
-mod sync {
-    pub use loom::sync::atomic::{AtomicU64, Ordering, fence};
+mod threads {
+    /// What `src/threads/sync.rs` is in the library.
+    pub mod sync {
+        pub use loom::sync::atomic::{AtomicU64, Ordering, fence};
+    }
 }
 
-use cell::{Cell, Found, HEAD};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
+use seqlock::{Cell, Found, HEAD};
 
 const WORDS: usize = 2;
 const BYTES: usize = WORDS * 8;

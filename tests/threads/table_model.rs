@@ -1,6 +1,6 @@
 //! Every interleaving of the handle table, explored by loom.
 //!
-//! `slot.rs` and `table.rs` are compiled here a second time, against loom's atomics instead of the system's. Each
+//! `src/handles` is compiled here a second time, against loom's atomics instead of the system's. Each
 //! model is small, since the number of interleavings explodes; what is true for two threads and two
 //! slots is true for more, because a slot knows nothing of others and a count nothing of who counts.
 
@@ -8,81 +8,81 @@
 #[allow(dead_code, missing_docs)]
 mod status;
 
-#[path = "../../src/slot.rs"]
+#[path = "../../src/handles/mod.rs"]
 #[allow(dead_code, missing_docs)]
-mod slot;
+mod handles;
 
-#[path = "../../src/table.rs"]
-#[allow(dead_code, missing_docs)]
-mod table;
+mod threads {
+    /// What `src/threads/sync.rs` is in the library.
+    pub mod sync {
+        pub use loom::sync::atomic::{
+            AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        };
 
-/// What `src/sync.rs` is in the library.
-mod sync {
-    pub use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+        pub struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
 
-    pub struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
+        impl<T> UnsafeCell<T> {
+            pub fn new(value: T) -> UnsafeCell<T> {
+                UnsafeCell(loom::cell::UnsafeCell::new(value))
+            }
 
-    impl<T> UnsafeCell<T> {
-        pub fn new(value: T) -> UnsafeCell<T> {
-            UnsafeCell(loom::cell::UnsafeCell::new(value))
+            pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+                self.0.with(f)
+            }
+
+            pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+                self.0.with_mut(f)
+            }
         }
 
-        pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
-            self.0.with(f)
+        /// Patience is a number of rounds, since no time passes in a model.
+        #[derive(Default)]
+        pub struct Backoff(u32);
+
+        impl Backoff {
+            pub fn brief() -> Backoff {
+                Backoff(1)
+            }
+
+            pub fn rest(&mut self) -> bool {
+                self.wait()
+            }
+
+            pub fn wait(&mut self) -> bool {
+                loom::thread::yield_now();
+                self.0 += 1;
+                self.0 < 3
+            }
         }
 
-        pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
-            self.0.with_mut(f)
-        }
-    }
+        /// None is shown: who passes does so at once.
+        #[derive(Default)]
+        pub struct Courtesy(());
 
-    /// Patience is a number of rounds, since no time passes in a model.
-    #[derive(Default)]
-    pub struct Backoff(u32);
-
-    impl Backoff {
-        pub fn brief() -> Backoff {
-            Backoff(1)
+        impl Courtesy {
+            pub fn wait(&mut self) -> bool {
+                false
+            }
         }
 
-        pub fn rest(&mut self) -> bool {
-            self.wait()
-        }
+        /// There are no signals in a model.
+        pub struct Undisturbed;
 
-        pub fn wait(&mut self) -> bool {
-            loom::thread::yield_now();
-            self.0 += 1;
-            self.0 < 3
-        }
-    }
-
-    /// None is shown: who passes does so at once.
-    #[derive(Default)]
-    pub struct Courtesy(());
-
-    impl Courtesy {
-        pub fn wait(&mut self) -> bool {
-            false
-        }
-    }
-
-    /// There are no signals in a model.
-    pub struct Undisturbed;
-
-    impl Undisturbed {
-        pub fn begin() -> Undisturbed {
-            Undisturbed
+        impl Undisturbed {
+            pub fn begin() -> Undisturbed {
+                Undisturbed
+            }
         }
     }
 }
 
+use handles::slot::{LAST_GENERATION, Slot, Span, Views};
+use handles::table::{Chunk, Empty, Handle, MakeSlots, Table};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use loom::thread;
-use slot::{LAST_GENERATION, Slot, Span, Views};
 use status::Error;
-use table::{Chunk, Empty, Handle, MakeSlots, Table};
 
 /// A value that tells when it is touched after it was dropped, or while somebody changes it.
 struct Probe {

@@ -7,7 +7,7 @@ use std::path::Path;
 /// Bytes of a value: enough for several pages, so that it can be torn.
 pub const CAPACITY: u64 = 10_000;
 const WORDS: usize = CAPACITY as usize / size_of::<u64>();
-/// A reader finds the words of a cell here, as src/cells.rs lays them out.
+/// A reader finds the words of a cell here, as src/share/cell.rs lays them out.
 const NEWEST: u64 = 8;
 const HEADER: u64 = 16;
 const SLOTS: u64 = 4;

@@ -59,7 +59,7 @@ static void scribble(void) {
         case 0: words[cell + where % 16] = likely_number(); break;
         case 1: words[cell + 16 + where % 4 * slot + where / 4 % 4] = likely_number(); break;
         case 2: words[cell + where % (16 + 4 * slot)] = random_number(); break;
-        case 3: words[cell] = UINT64_C(0x6d656d6d61700002); break; /* A cell again: src/cells.rs. */
+        case 3: words[cell] = UINT64_C(0x6d656d6d61700002); break; /* A cell again: src/share/cell.rs. */
         default: words[cell + 1] = CAPACITY;
         }
     }

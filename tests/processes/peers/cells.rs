@@ -10,7 +10,7 @@ use std::ptr;
 /// How long the memory is: most of it is holes.
 const LENGTH: u64 = 1 << 30;
 
-/// The magic of src/cells.rs.
+/// The magic of src/share/cell.rs.
 const MAGIC: u64 = 0x6d65_6d6d_6170_0002;
 
 /// Calls up to the last byte.

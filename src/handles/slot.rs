@@ -1,0 +1,535 @@
+//! A slot of the handle table: one word of state beside a value, and who may touch the value when.
+//!
+//! The word holds, from the top:
+//!
+//! ```text
+//! generation 24 | OPEN 1 | GATE 1 | CHANGING 1 | views 19 | operations 18
+//! ```
+//!
+//! * An *operation* pins the value while one call runs; a *view* pins it from `pin` to `unpin`, for
+//!   as long as a caller likes. They are counted apart so that an unpin too many cannot take the pin
+//!   of a running operation, and so that who needs the value alone can tell one that will soon be
+//!   done from one that may last.
+//! * Closing clears OPEN, after which nothing new is pinned; the value is dropped by whoever brings
+//!   both counts to zero, which happens once.
+//! * GATE keeps newcomers waiting while one operation waits to have the value alone; CHANGING says
+//!   that it has it. The fault handler may run in the middle of an operation that is being waited
+//!   for, so it passes the gate and waits only for the end of a change. So does who wakes others, after a
+//!   while: that is over at once.
+//!
+//! Beside the word stands what the fault handler reads of values that it has not pinned: the memory
+//! that the value spans, and how many faults were met there. Nothing of the value itself.
+
+use crate::status::{Error, Result};
+use crate::threads::sync::{
+    AtomicU32, AtomicU64, AtomicUsize, Backoff, Courtesy, Ordering, UnsafeCell, fence,
+};
+use std::mem::MaybeUninit;
+
+const GENERATION_BITS: u32 = 24;
+const OPERATION_BITS: u32 = 18;
+const VIEW_BITS: u32 = 19;
+
+const OPERATION: u64 = 1;
+const VIEW: u64 = 1 << OPERATION_BITS;
+const CHANGING: u64 = 1 << (OPERATION_BITS + VIEW_BITS);
+const GATE: u64 = CHANGING << 1;
+const OPEN: u64 = GATE << 1;
+const COUNTS: u64 = CHANGING - 1;
+const GENERATION_SHIFT: u32 = OPERATION_BITS + VIEW_BITS + 3;
+
+/// A slot that has seen this generation rests for ever, so that no handle is ever issued twice.
+pub const LAST_GENERATION: u64 = (1 << GENERATION_BITS) - 1;
+
+fn generation(state: u64) -> u64 {
+    state >> GENERATION_SHIFT
+}
+
+fn operations(state: u64) -> u64 {
+    state & (VIEW - 1)
+}
+
+fn views(state: u64) -> u64 {
+    (state & COUNTS) >> OPERATION_BITS
+}
+
+/// What a pin is counted as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pin {
+    /// For one call.
+    Operation,
+    /// For as long as a caller likes.
+    View,
+}
+
+impl Pin {
+    const fn unit(self) -> u64 {
+        match self {
+            Pin::Operation => OPERATION,
+            Pin::View => VIEW,
+        }
+    }
+
+    /// Whether its count has room for one more.
+    #[inline(always)] // See `Table::view_at_once`.
+    fn fits(self, state: u64) -> bool {
+        match self {
+            Pin::Operation => operations(state) != VIEW - 1,
+            Pin::View => views(state) != (1 << VIEW_BITS) - 1,
+        }
+    }
+}
+
+/// What an operation that wants the value alone does when others view it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Views {
+    /// It gives up: a change would take the memory away under them.
+    Refused,
+    /// It goes on: what they see stays where it is.
+    Allowed,
+}
+
+/// Whether a pin given back, or a close, was the last thing that kept a closed value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Last {
+    /// The value is to be dropped now, by who got this answer.
+    Yes,
+    /// Others still keep it.
+    No,
+}
+
+impl Last {
+    #[inline(always)] // See `Table::view_at_once`.
+    fn of(state: u64) -> Last {
+        match state & (OPEN | COUNTS) {
+            0 => Last::Yes,
+            _ => Last::No,
+        }
+    }
+}
+
+/// The addresses of a value's memory: from `start` up to, not including, `end`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// Behind the last byte.
+    pub end: usize,
+}
+
+impl Span {
+    /// Whether the byte at `address` is in it.
+    pub fn holds(self, address: usize) -> bool {
+        self.start <= address && address < self.end
+    }
+}
+
+/// Room for one value. All-zero memory is a slot that was never used. A slot has its cache lines for
+/// itself, so that threads that pin different values don't slow each other down; what the fault
+/// handler looks through is in the first.
+#[repr(C, align(64))]
+pub struct Slot<T> {
+    state: AtomicU64,
+    /// For the table, while the slot is free.
+    pub next_free: AtomicU32,
+    faults: AtomicU32,
+    start: AtomicUsize,
+    end: AtomicUsize,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+impl<T> Slot<T> {
+    /// A free slot that has seen the generations up to `last`: one that was never used is of 0.
+    #[allow(
+        dead_code,
+        reason = "the library zeroes memory; loom's atomics need a constructor"
+    )]
+    pub fn free(last: u64) -> Slot<T> {
+        Slot {
+            state: AtomicU64::new(last << GENERATION_SHIFT),
+            next_free: AtomicU32::new(0),
+            faults: AtomicU32::new(0),
+            start: AtomicUsize::new(0),
+            end: AtomicUsize::new(0),
+            value: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// Opens a free slot, which only its taker knows, with `value`; its new generation.
+    pub fn fill(&self, value: T, span: Span) -> u64 {
+        self.value.with_mut(|place| {
+            // SAFETY: a free slot is closed and unpinned, and only its taker knows it.
+            unsafe { (*place).write(value) };
+        });
+        self.set_span(span);
+        // Relaxed, both: the taker of a free slot sees its last generation through the free list.
+        self.faults.store(0, Ordering::Relaxed);
+        let generation = generation(self.state.load(Ordering::Relaxed)) + 1;
+        // Release: whoever pins by this state sees the value.
+        self.state
+            .store((generation << GENERATION_SHIFT) | OPEN, Ordering::Release);
+        generation
+    }
+
+    /// Drops the value of a closed slot, for who was told [`Last::Yes`].
+    pub fn empty(&self) {
+        // Acquire: pairs with every Release that gave a pin back or closed, since each is followed by exchanges
+        // only. A fence would do; ThreadSanitizer sees none.
+        self.state.load(Ordering::Acquire);
+        self.set_span(Span::default());
+        self.value.with_mut(|value| {
+            // SAFETY: a closed slot without pins is pinned by nobody any more, and the state arrives
+            // there once.
+            unsafe { (*value).assume_init_drop() };
+        });
+    }
+
+    /// Pins the value if the slot is open under that generation.
+    #[inline(always)] // See `Table::view_at_once`.
+    pub fn enter(&self, wanted: u64, pin: Pin) -> Result<()> {
+        match self.enter_at_once(wanted, pin) {
+            true => Ok(()),
+            false => self.enter_later(wanted, pin),
+        }
+    }
+
+    /// The same where nobody else is at the slot; false if that isn't so, or if it is not open.
+    #[inline(always)] // See `Table::view_at_once`.
+    pub fn enter_at_once(&self, wanted: u64, pin: Pin) -> bool {
+        // Relaxed: only the exchange decides.
+        let state = self.state.load(Ordering::Relaxed);
+        may_enter(state, wanted, pin) && self.add(state, pin)
+    }
+
+    /// The same where others are at the slot too: waits for its gate, or says why it will not do.
+    #[cold]
+    #[inline(never)]
+    fn enter_later(&self, wanted: u64, pin: Pin) -> Result<()> {
+        let mut backoff = Backoff::default();
+        loop {
+            // Relaxed: only the exchange decides.
+            let state = self.state.load(Ordering::Relaxed);
+            if generation(state) != wanted || state & OPEN == 0 {
+                return Err(Error::Handle);
+            }
+            if may_enter(state, wanted, pin) {
+                if self.add(state, pin) {
+                    return Ok(());
+                }
+            } else if state & (GATE | CHANGING) == 0 {
+                return Err(Error::Limit);
+            } else {
+                // Whoever holds the gate lets go in bounded time, so patience is not asked.
+                backoff.wait();
+            }
+        }
+    }
+
+    /// Pins the value for an operation that is over at once, and that others need not wait for nor have wait: it
+    /// leaves those who want to be alone some time to get their turn, then passes their gate, and waits only
+    /// for the end of a change that is under way.
+    pub fn enter_past_gate(&self, wanted: u64) -> Result<()> {
+        let (mut backoff, mut courtesy) = (Backoff::default(), Courtesy::default());
+        loop {
+            // Relaxed: only the exchange decides.
+            let state = self.state.load(Ordering::Relaxed);
+            if generation(state) != wanted || state & OPEN == 0 {
+                return Err(Error::Handle);
+            }
+            if !Pin::Operation.fits(state) {
+                return Err(Error::Limit);
+            }
+            if state & CHANGING != 0 {
+                backoff.wait(); // As in `enter_at`.
+            } else if state & GATE != 0 && courtesy.wait() {
+                // Threads that do nothing but this leave a gap in which nobody is inside.
+            } else if self.add(state, Pin::Operation) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Pins the value for an operation if its memory seems to hold `address`, as the fault handler
+    /// does: also when it is closed but still pinned, and past the gate. The generation, if so; the
+    /// caller looks again, since a change may have come in between.
+    pub fn enter_at(&self, address: usize) -> Option<u64> {
+        let mut backoff = Backoff::default();
+        loop {
+            // Acquire: the span is read after it.
+            let state = self.state.load(Ordering::Acquire);
+            if state & (OPEN | COUNTS) == 0
+                || !self.span().holds(address)
+                || !Pin::Operation.fits(state)
+            {
+                return None;
+            }
+            if state & CHANGING != 0 {
+                // Who changes it is another thread, blocks signals, and waits for nobody by now.
+                backoff.wait();
+            } else if self.add(state, Pin::Operation) {
+                return Some(generation(state));
+            }
+        }
+    }
+
+    /// Counts one more pin if the state is still `state`.
+    #[inline(always)] // See `Table::view_at_once`.
+    fn add(&self, state: u64, pin: Pin) -> bool {
+        // Acquire: the value that the opener, or the last to change it, left is seen.
+        // Relaxed: a failure looks at nothing.
+        self.state
+            .compare_exchange(
+                state,
+                state + pin.unit(),
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            )
+            .is_ok()
+    }
+
+    /// Counts one view less if the state is still `state`.
+    #[inline(always)] // See `Table::view_at_once`.
+    fn remove_view(&self, state: u64) -> bool {
+        // Release: what was done through the view happens before the value is dropped or moved.
+        // Relaxed: a failure looks at nothing.
+        self.state
+            .compare_exchange(state, state - VIEW, Ordering::Release, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Gives one view back where nobody else is at the slot and the value stays; false if that isn't so,
+    /// or if there is no view.
+    #[inline(always)] // See `Table::view_at_once`.
+    pub fn leave_view_at_once(&self, wanted: u64) -> bool {
+        // Relaxed: only the exchange decides.
+        let state = self.state.load(Ordering::Relaxed);
+        // One comparison for generation and OPEN, which with no other bit means that the value stays.
+        let stays = (state & !(COUNTS | GATE | CHANGING)) == (wanted << GENERATION_SHIFT) | OPEN;
+        stays && views(state) != 0 && self.remove_view(state)
+    }
+
+    /// Gives one view back. [`Error::Invalid`] when the slot is open and has none.
+    pub fn leave_view(&self, wanted: u64) -> Result<Last> {
+        loop {
+            // Relaxed: only the exchange decides.
+            let state = self.state.load(Ordering::Relaxed);
+            if generation(state) != wanted {
+                return Err(Error::Handle);
+            }
+            if views(state) == 0 {
+                let open = state & OPEN != 0;
+                return Err(if open { Error::Invalid } else { Error::Handle });
+            }
+            if self.remove_view(state) {
+                return Ok(Last::of(state - VIEW));
+            }
+        }
+    }
+
+    /// Gives the pin of an operation back.
+    #[inline]
+    pub fn leave_operation(&self) -> Last {
+        // Release: what was done under the pin happens before the value is dropped or moved.
+        let before = self.state.fetch_sub(OPERATION, Ordering::Release);
+        Last::of(before - OPERATION)
+    }
+
+    /// Lets nobody in any more.
+    pub fn close(&self, wanted: u64) -> Result<Last> {
+        // Relaxed: only the exchange below decides.
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            if generation(state) != wanted || state & OPEN == 0 {
+                return Err(Error::Handle);
+            }
+            // Release: what this thread did with the value happens before another one drops it.
+            match self.state.compare_exchange_weak(
+                state,
+                state & !OPEN,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Ok(Last::of(state & !OPEN)),
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// Has the value for the operation that calls this, which has pinned it, alone: newcomers wait until
+    /// [`Slot::share`].
+    ///
+    /// [`Error::Busy`] at once when there is a refused view or another such change, and after some
+    /// patience when the other operations under way don't end.
+    pub fn isolate(&self, others: Views) -> Result<()> {
+        let mut patience = Backoff::default();
+        loop {
+            self.close_gate(others)?;
+            if self.begin_change() {
+                return Ok(());
+            }
+            // An operation may wait for a device for minutes: who has no business with that gets in
+            // meanwhile.
+            self.share();
+            if !patience.rest() {
+                return Err(Error::Busy);
+            }
+        }
+    }
+
+    fn close_gate(&self, others: Views) -> Result<()> {
+        // Relaxed, all: nothing is touched before the wait for the others is over.
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            if state & GATE != 0 || others == Views::Refused && views(state) != 0 {
+                return Err(Error::Busy);
+            }
+            match self.state.compare_exchange_weak(
+                state,
+                state | GATE,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Ok(()),
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// Waits behind the closed gate for the other operations; false if they don't end soon.
+    fn begin_change(&self) -> bool {
+        let mut backoff = Backoff::brief();
+        loop {
+            // Relaxed: only the exchange decides.
+            let state = self.state.load(Ordering::Relaxed);
+            if operations(state) > 1 {
+                if !backoff.wait() {
+                    return false;
+                }
+                continue;
+            }
+            // Acquire: what the operations that ended did to the value happens before it is changed.
+            let changing = self.state.compare_exchange_weak(
+                state,
+                state | CHANGING,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            );
+            if changing.is_ok() {
+                return true;
+            }
+        }
+    }
+
+    /// Ends what [`Slot::isolate`] began.
+    pub fn share(&self) {
+        // Release: those who waited see the changed value.
+        self.state.fetch_and(!(GATE | CHANGING), Ordering::Release);
+    }
+
+    /// Whether there is a value: open, or closed and still pinned.
+    pub fn is_alive(&self) -> bool {
+        // Acquire: the span is read after it.
+        self.state.load(Ordering::Acquire) & (OPEN | COUNTS) != 0
+    }
+
+    /// How many views there are.
+    pub fn views(&self) -> u32 {
+        // Relaxed: a number that may change before the caller looks at it.
+        views(self.state.load(Ordering::Relaxed)) as u32
+    }
+
+    /// How many faults were met in the value's memory.
+    #[inline(always)] // See `Table::view_at_once`.
+    pub fn faults(&self) -> u32 {
+        // Acquire: who sees that there were any sees what was recorded of them. See `lose`.
+        self.faults.load(Ordering::Acquire)
+    }
+
+    /// The same for who has read the memory, through whatever pointer.
+    #[inline(always)] // See `Table::view_at_once`.
+    pub fn faults_after_reading(&self) -> u32 {
+        // Acquire: the count is not read before what was read. Of a load that acquires, only what follows is
+        // kept behind it.
+        fence(Ordering::Acquire);
+        self.faults()
+    }
+
+    /// [`Error::Fault`] when there were any.
+    pub fn refuse_faults(&self) -> Result<()> {
+        match self.faults_after_reading() {
+            0 => Ok(()),
+            _ => Err(Error::Fault),
+        }
+    }
+
+    /// Where the number of faults stands: readable for ever, of this value while it is pinned.
+    pub fn faults_at(&self) -> *const AtomicU32 {
+        &raw const self.faults
+    }
+
+    /// Takes what was lost away from those who read it, for a handler that has pinned the value: `record` says
+    /// what that is, and `replace` puts something else in its place. Whoever reads the latter finds the fault
+    /// counted, and whoever finds it counted finds the record.
+    pub fn lose<R>(&self, record: impl FnOnce(), replace: impl FnOnce() -> R) -> R {
+        record();
+        // Release: pairs with `faults`. That `replace` comes afterwards for others too is the system's doing.
+        self.faults.fetch_add(1, Ordering::Release);
+        replace()
+    }
+
+    /// Forgets the faults, for who has the value alone.
+    pub fn forget_faults(&self) {
+        // Relaxed: `share` publishes it.
+        self.faults.store(0, Ordering::Relaxed);
+    }
+
+    /// The memory that the value spans now; nothing of it may be there if the value is not pinned.
+    pub fn span(&self) -> Span {
+        // Relaxed, both: a pin orders them; without one the answer is a hint.
+        Span {
+            start: self.start.load(Ordering::Relaxed),
+            end: self.end.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Says which memory the value spans.
+    pub fn set_span(&self, span: Span) {
+        // Relaxed, both: published by the state.
+        self.start.store(span.start, Ordering::Relaxed);
+        self.end.store(span.end, Ordering::Relaxed);
+    }
+
+    /// Shows the value.
+    ///
+    /// # Safety
+    ///
+    /// The caller has pinned it, or has it alone.
+    #[inline(always)] // See `Table::view_at_once`.
+    pub unsafe fn with<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        self.value.with(|value| {
+            // SAFETY: a pinned slot has a value, and nobody changes it.
+            look(unsafe { (*value).assume_init_ref() })
+        })
+    }
+
+    /// Changes the value.
+    ///
+    /// # Safety
+    ///
+    /// The caller has it alone.
+    pub unsafe fn with_mut<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+        self.value.with_mut(|value| {
+            // SAFETY: the value is there, and nobody else looks at it.
+            change(unsafe { (*value).assume_init_mut() })
+        })
+    }
+}
+
+/// Whether one more pin may be counted: the slot is open under that generation, nobody is or wants to
+/// be alone with the value, and there is room in the count.
+#[inline(always)] // See `Table::view_at_once`.
+fn may_enter(state: u64, wanted: u64, pin: Pin) -> bool {
+    // One comparison for generation, OPEN, GATE and CHANGING: they are the top bits, in that order.
+    state / CHANGING == (wanted << 3) | (OPEN / CHANGING) && pin.fits(state)
+}

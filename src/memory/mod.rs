@@ -1,0 +1,13 @@
+//! What one mapping is: its pages, the file that they are of, what is asked of them, and what was lost of them.
+//!
+//! It knows `files`, and `signals` for the addresses of closed mappings. It knows of no handle and of no other mapping.
+
+pub mod absence;
+pub mod aside;
+pub mod losses;
+pub mod mapping;
+pub mod mmap;
+pub mod poison;
+pub mod proc_maps;
+pub mod relocate;
+pub mod wishes;

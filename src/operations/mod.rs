@@ -1,0 +1,9 @@
+//! What can be done with one mapping, from opening to closing: each call pins it while it runs.
+//!
+//! It knows everything below `registry`, and `locks` for those that end with a handle.
+
+pub mod access;
+pub mod open;
+pub mod paging;
+pub mod resize;
+pub mod search;

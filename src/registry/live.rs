@@ -1,0 +1,259 @@
+//! The one table of this process: mappings are taken in, pinned and closed there.
+
+use crate::handles::slot::{Slot, Span};
+use crate::handles::table::{Chunk, Empty, Handle, Table};
+use crate::locks::queue;
+use crate::memory::mapping::Mapping;
+use crate::memory::poison;
+use crate::status::{Error, Result};
+use crate::threads::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+static TABLE: Table<Mapping> = Table::new(
+    Empty {
+        chunks: [const {
+            Chunk {
+                slots: AtomicPtr::new(std::ptr::null_mut()),
+                not_lowest: AtomicUsize::new(0),
+                highest: AtomicUsize::new(0),
+            }
+        }; 4096], // Another number than the table has does not compile.
+        free: AtomicU64::new(0),
+        fresh: AtomicU32::new(0),
+    },
+    zeroed_slots,
+);
+
+/// A handle may cost 256 bytes beside the kernel's own.
+const _: () = assert!(size_of::<Slot<Mapping>>() <= 256);
+
+/// A mapping that is pinned by an operation.
+pub type Pinned = crate::handles::table::Pinned<'static, Mapping>;
+
+/// Slots that take no memory before they are used, however many come at once.
+fn zeroed_slots(len: usize) -> Option<Box<[Slot<Mapping>]>> {
+    let layout = std::alloc::Layout::array::<Slot<Mapping>>(len).ok()?;
+    // SAFETY: the layout is not of size 0.
+    let slots = unsafe { std::alloc::alloc_zeroed(layout) }.cast::<Slot<Mapping>>();
+    if slots.is_null() {
+        return None;
+    }
+    let slots = std::ptr::slice_from_raw_parts_mut(slots, len);
+    // SAFETY: the global allocator made them with their layout, and zero is an unused slot.
+    Some(unsafe { Box::from_raw(slots) })
+}
+
+/// Takes a mapping in and names it.
+pub fn insert(mapping: Mapping) -> Result<Handle> {
+    poison::heed_environment();
+    let span = mapping.span();
+    TABLE.insert(mapping, span)
+}
+
+/// Makes the handle invalid at once; the memory is unmapped when the last pin of it goes.
+pub fn close(handle: Handle) -> Result<()> {
+    TABLE.close(handle)?;
+    queue::forget(handle);
+    Ok(())
+}
+
+/// Mappings whose owner was dropped without closing them.
+static LEAKS: AtomicU64 = AtomicU64::new(0);
+
+/// Closes a mapping that nobody has closed, and counts that.
+pub fn reap(handle: Handle) -> Result<()> {
+    close(handle)?;
+    // Relaxed, here and below: a number.
+    LEAKS.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+/// How many mappings were reaped.
+pub fn leaks() -> u64 {
+    LEAKS.load(Ordering::Relaxed)
+}
+
+/// Keeps the mapping in place while one operation runs.
+#[inline]
+pub fn pin(handle: Handle) -> Result<Pinned> {
+    TABLE.pin(handle)
+}
+
+/// The same for one that is over at once, and waits for nobody but who is changing the mapping just now.
+pub fn pin_past_gate(handle: Handle) -> Result<Pinned> {
+    TABLE.pin_past_gate(handle)
+}
+
+/// Keeps the mapping in place until [`unview`], and answers where it is and how long.
+pub fn view(handle: Handle) -> Result<(*mut u8, usize)> {
+    TABLE.view(handle, |mapping| (mapping.data(), mapping.len()))
+}
+
+/// The same if it goes without a detour.
+#[inline(always)] // See `Table::view_at_once`.
+pub fn view_at_once(handle: Handle) -> Option<(*mut u8, usize)> {
+    TABLE.view_at_once(handle, |mapping| (mapping.data(), mapping.len()))
+}
+
+/// Gives one view back; [`Error::Fault`] when anything of the mapping was lost.
+pub fn unview(handle: Handle) -> Result<()> {
+    match TABLE.unview(handle)? {
+        0 => Ok(()),
+        _ => Err(Error::Fault),
+    }
+}
+
+/// The same if it goes without a detour; false if it doesn't.
+#[inline(always)] // See `Table::view_at_once`.
+pub fn unview_at_once(handle: Handle) -> bool {
+    TABLE.unview_at_once(handle)
+}
+
+/// The mapping that holds `address`, pinned, for the fault handler. One of our own comes before one
+/// that was lent: whoever lent it may have unmapped it without a word.
+pub fn pin_at(address: usize) -> Option<Pinned> {
+    let mut lent = None;
+    for mapping in TABLE.pin_at(address) {
+        if !mapping.is_lent() {
+            return Some(mapping);
+        }
+        lent = Some(mapping);
+    }
+    lent
+}
+
+/// Ends, in a child of fork, the change of a mapping that a thread of the parent had begun and not come to.
+pub fn abandon(handle: Handle, pinned: bool) {
+    TABLE.abandon(handle, pinned);
+}
+
+/// Calls `look` with each mapping that is there, and its slot, for the only thread of a child of fork.
+pub fn each_in_child(look: impl FnMut(&Mapping, &Slot<Mapping>)) {
+    // SAFETY: there is no other thread, and fork waited for all that change a mapping.
+    unsafe { TABLE.each(look) };
+}
+
+/// Whether there is a mapping that has pages of `span`.
+pub fn any_in(span: Span) -> bool {
+    TABLE
+        .spans()
+        .any(|other| other.start < span.end && span.start < other.end)
+}
+
+/// How many mappings there are, and how many bytes of pages they have.
+pub fn count() -> (u64, u64) {
+    TABLE.spans().fold((0, 0), |(count, bytes), span| {
+        (count + 1, bytes + (span.end - span.start) as u64)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handles::slot::Views;
+    use std::sync::Barrier;
+    use std::sync::atomic::AtomicBool;
+    use std::thread::{scope, sleep};
+    use std::time::Duration;
+
+    fn table() -> Table<u8, 1, 1> {
+        let empty = Empty {
+            chunks: [Chunk {
+                slots: AtomicPtr::new(std::ptr::null_mut()),
+                not_lowest: AtomicUsize::new(0),
+                highest: AtomicUsize::new(0),
+            }],
+            free: AtomicU64::new(0),
+            fresh: AtomicU32::new(0),
+        };
+        Table::new(empty, |len| Some((0..len).map(|_| Slot::free(0)).collect()))
+    }
+
+    #[test]
+    fn one_operation_more_than_are_counted_is_refused_and_takes_no_view() {
+        let table = table();
+        let handle = table.insert(1, Span::default()).expect("there is room");
+        let operations: Vec<_> = (1..1 << 18).map_while(|_| table.pin(handle).ok()).collect();
+        assert_eq!(operations.len(), (1 << 18) - 1);
+        assert_eq!(table.pin(handle).err(), Some(Error::Limit));
+        assert_eq!(table.unview(handle), Err(Error::Invalid));
+        drop(operations);
+        assert_eq!(table.pin(handle).map(|pinned| *pinned), Ok(1));
+    }
+
+    #[test]
+    fn a_change_waits_for_an_operation_that_takes_its_time() {
+        let (table, pinned) = (table(), Barrier::new(2));
+        let handle = table.insert(1, Span::default()).expect("there is room");
+        scope(|scope| {
+            scope.spawn(|| {
+                let slow = table.pin(handle).expect("it is open");
+                pinned.wait();
+                sleep(Duration::from_millis(400));
+                drop(slow);
+            });
+            pinned.wait();
+            let mut mine = table.pin(handle).expect("it is open");
+            mine.alone(Views::Refused)
+                .expect("it ends soon enough")
+                .change(|value| *value = 2);
+        });
+        assert_eq!(table.pin(handle).map(|pinned| *pinned), Ok(2));
+    }
+
+    #[test]
+    fn who_passes_the_gate_does_not_wait_for_a_change_that_waits_itself() {
+        let (table, pinned) = (table(), Barrier::new(2));
+        let handle = table.insert(1, Span::default()).expect("there is room");
+        let gate_is_open = || match table.view_at_once(handle, |_| ()) {
+            Some(()) => table.unview(handle).is_ok(),
+            None => false,
+        };
+        scope(|scope| {
+            let slow = table.pin(handle).expect("it is open");
+            let change = scope.spawn(|| {
+                let mut mine = table.pin(handle).expect("it is open");
+                pinned.wait();
+                mine.alone(Views::Allowed).map(|_| ())
+            });
+            pinned.wait();
+            while gate_is_open() {
+                std::thread::yield_now();
+            }
+            // The gate opens for a moment every now and then, and who waits for that finds it open.
+            let passed = (0..20).filter(|_| {
+                let inside = table.pin_past_gate(handle).expect("it is open");
+                let closed = !gate_is_open();
+                drop(inside);
+                closed
+            });
+            let passed = passed.count();
+            drop(slow);
+            assert_eq!(change.join().expect("it ends"), Ok(()));
+            assert!(passed > 10, "{passed} of 20");
+        });
+    }
+
+    #[test]
+    fn a_change_gets_its_turn_among_operations_that_never_leave_a_gap() {
+        let (table, over) = (table(), AtomicBool::new(false));
+        let handle = table.insert(1, Span::default()).expect("there is room");
+        scope(|scope| {
+            for begin in [0, 5, 10, 15] {
+                let (table, over) = (&table, &over);
+                scope.spawn(move || {
+                    sleep(Duration::from_millis(begin));
+                    while !over.load(Ordering::Relaxed) {
+                        let pinned = table.pin(handle).expect("it is open");
+                        sleep(Duration::from_millis(20));
+                        drop(pinned);
+                    }
+                });
+            }
+            sleep(Duration::from_millis(40));
+            let mut mine = table.pin(handle).expect("it is open");
+            let alone = mine.alone(Views::Refused).map(|_| ());
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(alone, Ok(()));
+        });
+    }
+}
