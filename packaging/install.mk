@@ -43,11 +43,20 @@ install: $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so
 	install -m 644 man/memmap.3 '$(TO)$(MANDIR)/man3/memmap.3'
 	for name in $(FUNCTIONS); do ln -sf memmap.3 '$(TO)$(MANDIR)/man3'/$$name.3 || exit; done
 
-# The folders stay: others may use them.
+# Below /usr and /usr/local the folders are the system's and stay. Below another prefix those that are empty then go too.
+OWN_FOLDERS = $(filter-out /usr /usr/local,$(PREFIX))
+
 uninstall:
 	rm -f '$(TO)$(LIBDIR)/libmemmap.so.$(VERSION)' '$(TO)$(LIBDIR)/$(SONAME)' '$(TO)$(LIBDIR)/libmemmap.so' \
 		'$(TO)$(LIBDIR)/libmemmap.a' '$(TO)$(INCLUDEDIR)/memmap.h' '$(TO)$(PKGCONFIG)/memmap.pc' \
 		$(patsubst %,'$(TO)$(DOCDIR)/%',$(notdir $(NOTICES))) $(patsubst %,'$(TO)$(MANDIR)/man3/%.3',memmap $(FUNCTIONS))
+	! test -d '$(TO)$(DOCDIR)' || rmdir --ignore-fail-on-non-empty '$(TO)$(DOCDIR)'
+	test -z '$(OWN_FOLDERS)' || ! test -d '$(TO)$(PREFIX)' || { cd '$(TO)$(PREFIX)' && \
+		for folder in '$(DOCDIR)' '$(MANDIR)/man3' '$(PKGCONFIG)' '$(LIBDIR)' '$(INCLUDEDIR)'; do \
+			below=$$(realpath -m --relative-to='$(PREFIX)' "$$folder"); \
+			while test "$${below#..}" = "$$below" && test "$$below" != . && \
+				{ ! test -e "$$below" || rmdir "$$below" 2>/dev/null; }; do below=$$(dirname "$$below"); done; \
+		done; }
 
 .PHONY: man
 

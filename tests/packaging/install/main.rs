@@ -133,6 +133,53 @@ fn a_package_is_made_by_destdir_and_another_libdir() {
     assert!(!description.contains(path(stage.path())) && !description.contains('@'));
     make(&[&["uninstall"], &variables[..]].concat());
     assert_eq!(files(stage.path()), [""; 0]);
+    // Those of the system stay, and the library's own goes.
+    assert!(stage.path().join("usr/include").is_dir());
+    assert!(!stage.path().join("usr/share/doc/memmap").exists());
+}
+
+/// A folder that somebody else uses stays, and so does the prefix itself.
+#[test]
+fn uninstalling_from_a_prefix_of_ones_own_leaves_no_empty_folder() {
+    let prefix = Prefix::installed();
+    fs::create_dir_all(prefix.path().join("share/man/man1")).expect("the folder is ours");
+    fs::write(prefix.path().join("share/man/man1/other.1"), "").expect("the folder is ours");
+    prefix.uninstall();
+    let left = output_of(Command::new("find").arg(".").current_dir(prefix.path()));
+    let mut left: Vec<_> = left.lines().collect();
+    left.sort();
+    let others = [
+        "./share",
+        "./share/man",
+        "./share/man/man1",
+        "./share/man/man1/other.1",
+    ];
+    assert_eq!(left, [&["."], &others[..]].concat());
+    prefix.uninstall(); // What isn't there is no error.
+}
+
+#[test]
+fn without_lintian_make_says_what_to_install() {
+    let tools = tempfile::tempdir().expect("a temporary folder");
+    for tool in ["sh", "sed", "head", "uname"] {
+        let found = output_of(Command::new("sh").args(["-c", &format!("command -v {tool}")]));
+        std::os::unix::fs::symlink(found.trim(), tools.path().join(tool)).expect("it is ours");
+    }
+    let make = output_of(Command::new("sh").args(["-c", "command -v make"]));
+    let mut command = Command::new(make.trim());
+    command
+        .args(["--no-print-directory", "lintian"])
+        .current_dir(root());
+    let output = command
+        .env("PATH", tools.path())
+        .output()
+        .expect("it can be run");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(
+        errors.starts_with("lintian is missing: install it"),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -192,23 +239,46 @@ fn every_place_that_tells_the_version_tells_the_same() {
     assert!(needed(&shared).contains(&format!("soname: [libmemmap.so.{major}]")));
 }
 
-/// Its blocks, in order, as somebody types them who has a home and a Go program.
+/// Its blocks, in order and twice, as somebody types them who has a home with a Go program in it, and an older archive.
 #[test]
 fn the_commands_of_the_packaging_page_work() {
-    if !has("pkg-config") {
+    if !has("pkg-config") || !has("man") {
         return;
     }
     let home = tempfile::tempdir().expect("a temporary folder");
     let program = home.path().join("program");
     fs::create_dir(&program).expect("the folder is ours");
+    fs::create_dir(home.path().join("libmemmap-go-0.0.9")).expect("the folder is ours");
     let main = root().join("tests/packaging/go/with/main.go");
     fs::copy(main, program.join("main.go")).expect("the folder is ours");
     let page = fs::read_to_string(root().join("docs/packaging.md")).expect("it is there");
     let blocks: Vec<_> = page.split("\n```sh\n").skip(1).collect();
     assert_eq!(blocks.len(), 4);
-    for block in blocks {
+    for block in [&blocks[..], &blocks[..]].concat() {
         let (commands, _) = block.split_once("```").expect("it ends");
-        output_of(&mut typed(commands, home.path()));
+        let warnings = warnings_of(&mut typed(commands, home.path()));
+        for warning in &warnings {
+            let told = page.replace('\n', " ").contains(warning);
+            assert!(told, "{warning}: the page doesn't have it");
+        }
+        assert_eq!(warnings.is_empty(), !commands.contains("cc -static"));
+    }
+    // What was built finds the library without being told where it is.
+    for program in ["copy", "copy-static"] {
+        let output = Command::new(home.path().join(program)).output();
+        let errors = output.expect("it was built").stderr;
+        assert_eq!(
+            String::from_utf8_lossy(&errors),
+            "usage: copy SOURCE TARGET\n"
+        );
+    }
+    let archive = concat!("libmemmap-go-", env!("CARGO_PKG_VERSION"));
+    for (place, _) in page.match_indices("libmemmap-go-") {
+        assert!(
+            page[place..].starts_with(archive),
+            "{}",
+            &page[place..place + 30]
+        );
     }
 
     let project = fs::read_to_string(source("CMakeLists.txt")).expect("it is there");
@@ -219,6 +289,18 @@ fn the_commands_of_the_packaging_page_work() {
             "{line} is not in the project that is tested"
         );
     }
+}
+
+/// What the linker has warned of, up to the part that is the same for all.
+fn warnings_of(command: &mut Command) -> Vec<String> {
+    let output = command.output().expect("there is a shell");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{errors}");
+    let warnings = errors
+        .lines()
+        .filter_map(|line| line.split_once("warning: "));
+    let until = |text: &str| text.split(" requires").next().map(str::to_owned);
+    warnings.filter_map(|(_, text)| until(text)).collect()
 }
 
 /// Commands in a shell whose home is a scratch folder. What keeps its things in the real one is told so.
