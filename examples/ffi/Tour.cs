@@ -1,8 +1,10 @@
 // Tour FILE: makes a file and maps it, and meets what a mapping meets: writing, flushing, finding, a file
 // that somebody cuts, a handle that is closed.
 //
-//     make build && mcs -unsafe -out:target/Tour.exe examples/ffi/Tour.cs
-//     LD_LIBRARY_PATH=target/release mono target/Tour.exe greeting
+//     make build ffi-deps
+//     mcs -unsafe -out:target/Tour.exe examples/ffi/Tour.cs
+//     rm -f target/greeting.txt
+//     LD_LIBRARY_PATH=target/release mono target/Tour.exe target/greeting.txt
 
 using System;
 using System.IO;

@@ -19,8 +19,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
  * that somebody cuts, a handle that is closed.
  *
  * <pre>
- * make build && make ffi-deps
- * LD_LIBRARY_PATH=target/release java -cp '.tools/ffi/java/*' examples/ffi/Tour.java greeting
+ *     make build ffi-deps
+ *     rm -f target/greeting.txt
+ *     LD_LIBRARY_PATH=target/release java -cp /usr/share/java/jna.jar examples/ffi/Tour.java target/greeting.txt
  * </pre>
  */
 public class Tour {

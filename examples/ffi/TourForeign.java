@@ -23,8 +23,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
  * TourForeign FILE: the same as Tour.java for JDK 22 and later, whose own java.lang.foreign needs no library.
  *
  * <pre>
- * make build
- * LD_LIBRARY_PATH=target/release java --enable-native-access=ALL-UNNAMED examples/ffi/TourForeign.java greeting
+ *     make build
+ *     rm -f target/greeting.txt
+ *     LD_LIBRARY_PATH=target/release java --enable-native-access=ALL-UNNAMED examples/ffi/TourForeign.java target/greeting.txt
  * </pre>
  */
 public class TourForeign {

@@ -2,8 +2,9 @@
 // that somebody cuts, a handle that is closed.
 //
 //     make build
-//     c++ -std=c++17 -I include examples/ffi/tour.cpp target/release/libmemmap.a -lpthread -ldl -lm -o tour
-//     ./tour greeting
+//     c++ -std=c++17 -I include examples/ffi/tour.cpp target/release/libmemmap.a -lpthread -ldl -lm -o target/tour
+//     rm -f target/greeting.txt
+//     target/tour target/greeting.txt
 
 #include "memmap.h"
 

@@ -1,8 +1,9 @@
 // tour FILE: makes a file and maps it, and meets what a mapping meets: writing, flushing, finding, a file
 // that somebody cuts, a handle that is closed.
 //
-//     make build && npm install koffi
-//     LD_LIBRARY_PATH=target/release node examples/ffi/tour.js greeting
+//     make build ffi-deps
+//     rm -f target/greeting.txt
+//     NODE_PATH=.tools/ffi/node/node_modules LD_LIBRARY_PATH=target/release node examples/ffi/tour.js target/greeting.txt
 
 'use strict';
 

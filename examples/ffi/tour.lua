@@ -1,7 +1,9 @@
 -- tour FILE: makes a file and maps it, and meets what a mapping meets: writing, flushing, finding, a file
 -- that somebody cuts, a handle that is closed.
 --
---     make build && LD_LIBRARY_PATH=target/release luajit examples/ffi/tour.lua greeting
+--     make build ffi-deps
+--     rm -f target/greeting.txt
+--     LD_LIBRARY_PATH=target/release luajit examples/ffi/tour.lua target/greeting.txt
 
 local ffi = require "ffi"
 

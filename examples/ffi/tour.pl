@@ -3,7 +3,9 @@
 # tour FILE: makes a file and maps it, and meets what a mapping meets: writing, flushing, finding, a file
 # that somebody cuts, a handle that is closed.
 #
-#     make build && LD_LIBRARY_PATH=target/release perl examples/ffi/tour.pl greeting
+#     make build ffi-deps
+#     rm -f target/greeting.txt
+#     LD_LIBRARY_PATH=target/release perl examples/ffi/tour.pl target/greeting.txt
 
 use v5.36;
 

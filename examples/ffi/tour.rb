@@ -4,7 +4,9 @@
 # tour FILE: makes a file and maps it, and meets what a mapping meets: writing, flushing, finding, a file
 # that somebody cuts, a handle that is closed.
 #
-#     make build && LD_LIBRARY_PATH=target/release ruby examples/ffi/tour.rb greeting
+#     make build ffi-deps
+#     rm -f target/greeting.txt
+#     LD_LIBRARY_PATH=target/release ruby examples/ffi/tour.rb target/greeting.txt
 
 require 'fiddle/import'
 

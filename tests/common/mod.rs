@@ -8,6 +8,7 @@ pub mod c;
 pub mod elf;
 pub mod prefix;
 pub mod skip;
+pub mod typed;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -32,6 +32,7 @@ fn tour() {
     };
     let report = "java.lang.InternalError: a fault occurred";
     passes(&place, tour, Early::Reports(report));
+    is_run_as_its_head_says("Tour.java");
 }
 
 /// Both handlers work, whichever was installed first. The one in front answers for a load; what

@@ -27,6 +27,7 @@ fn cpp17() {
         let tour = link(&built, &example("tour.cpp"), library, &["-std=c++17"]);
         passes(&place, || place.command(&tour), Early::Works);
     }
+    is_run_as_its_head_says("tour.cpp");
 }
 
 #[test]
@@ -45,6 +46,7 @@ fn node() {
         command
     };
     passes(&place, || node(example("tour.js")), Early::Works);
+    is_run_as_its_head_says("tour.js");
     let output = keeps_its_own(
         node(beside("beside.js")),
         &place,
@@ -70,6 +72,7 @@ fn ruby() {
     };
     let report = "[BUG] Bus Error";
     passes(&place, || ruby(example("tour.rb")), Early::Reports(report));
+    is_run_as_its_head_says("tour.rb");
     let output = keeps_its_own(
         ruby(beside("beside.rb")),
         &place,
@@ -90,6 +93,7 @@ fn luajit() {
         command
     };
     passes(&place, tour, Early::Works);
+    is_run_as_its_head_says("tour.lua");
 }
 
 #[test]
@@ -108,6 +112,7 @@ fn perl() {
         command
     };
     passes(&place, || perl(example("tour.pl")), Early::Works);
+    is_run_as_its_head_says("tour.pl");
     let output = keeps_its_own(
         perl(beside("beside.pl")),
         &place,
@@ -170,6 +175,7 @@ mod csharp {
         };
         if has("Mono", works(mono().arg("--version"))) {
             passes_on(&place, mono, "Got a SIGSEGV while"); // What Mono takes SIGBUS for.
+            is_run_as_its_head_says("Tour.cs");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::common::c::{compiler, how_it_ended, succeeds};
 use crate::common::skip::skipped;
+use crate::common::typed::{Reader, commands_of};
 use crate::common::{release_library, root};
 use std::ffi::OsStr;
 use std::fs;
@@ -121,6 +122,15 @@ pub fn refuses_a_file_that_exists(mut tour: Command, file: &Path) {
     assert!(output.status.code().is_some_and(|code| code != 0));
     assert!(errors.contains("File exists"), "{errors}");
     assert_eq!(fs::read(file).expect("it is there"), b"kept");
+}
+
+/// Types what the head of an example says, twice: the tour that it leads to is the same.
+pub fn is_run_as_its_head_says(name: &str) {
+    let reader = Reader::new();
+    for _ in 0..2 {
+        let output = reader.types(&commands_of(&example(name)));
+        assert_eq!(said(&output), *TOUR);
+    }
 }
 
 /// All of it in one language. `early` says how the guard fares that was installed before the runtime.
