@@ -85,7 +85,7 @@ check-format: tools
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
-	test -z "$$($(dir $(GO))gofmt -l go bench tests/languages/compat tests/packaging/go | tee /dev/stderr)"
+	test -z "$$($(dir $(GO))gofmt -l go bench examples tests/languages/compat tests/packaging/go | tee /dev/stderr)"
 
 header: tools
 	cargo build --lib

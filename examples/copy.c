@@ -1,8 +1,10 @@
 /*
- * copy SOURCE TARGET: copies a file through two mappings, and answers when the copy is on the device.
+ * copy SOURCE TARGET: copies a file through two mappings, and exits when the copy is on the device.
  *
- *     cargo build --release
- *     cc -I include examples/copy.c target/release/libmemmap.a -lpthread -ldl -lm -o copy
+ *     make build
+ *     cc -I include examples/copy.c target/release/libmemmap.a -lpthread -ldl -lm -o target/copy
+ *     rm -f target/README.copy
+ *     target/copy README.md target/README.copy
  */
 
 #include <inttypes.h>
@@ -11,14 +13,14 @@
 
 #include "memmap.h"
 
-/* Every status has a text, libmemmap's own and the system's alike. */
+/* memmap_strerror has a text for every status, both libmemmap's own and the system's. */
 static memmap_status explained(memmap_status status, const char *doing, const char *name) {
     if (status != 0)
         fprintf(stderr, "copy: cannot %s %s: %s\n", doing, name, memmap_strerror(status));
     return status;
 }
 
-/* The pin keeps the source's bytes where they are while they are read; it is given back always. */
+/* While the source is pinned, its bytes stay mapped at the same address. Every path unpins it. */
 static memmap_status copy_bytes(memmap_handle source, memmap_handle target) {
     memmap_view bytes;
     memmap_status status = memmap_pin(source, &bytes);
@@ -30,10 +32,10 @@ static memmap_status copy_bytes(memmap_handle source, memmap_handle target) {
 }
 
 /*
- * MEMMAP_EXCLUSIVE refuses a target that exists: to empty it would be the end of the source, were
- * both the same file. MEMMAP_DURABLE lets the new name survive a power cut; the flush does it for the
- * bytes, since closing makes nothing durable. Blocks are reserved, so that a full disk is a status
- * here and no signal later. All of this works for an empty source too: its length is 0.
+ * MEMMAP_EXCLUSIVE refuses a target that exists; emptying it would lose the data if source and target are the
+ * same file. MEMMAP_DURABLE makes the new name survive a power cut, and the flush makes the bytes survive it;
+ * memmap_close makes nothing durable. memmap_create reserves blocks, so a full disk is a status here and not
+ * a signal later. An empty source works too; its length is 0.
  */
 static memmap_status copy_to(const char *name, memmap_handle source) {
     memmap_options options = {0};
@@ -49,7 +51,7 @@ static memmap_status copy_to(const char *name, memmap_handle source) {
     options.flags = MEMMAP_EXCLUSIVE | MEMMAP_DURABLE;
     status = explained(memmap_create(name, size, &options, &target), "create", name);
     if (status != 0)
-        return status; /* Nothing was left behind. */
+        return status; /* memmap_create left no file behind. */
 
     status = explained(copy_bytes(source, target), "write", name);
     if (status == 0)
@@ -59,7 +61,7 @@ static memmap_status copy_to(const char *name, memmap_handle source) {
     if (status == 0)
         printf("%s: %" PRIu64 " bytes\n", name, size);
     else
-        unlink(name); /* Half a copy is none. */
+        unlink(name); /* Leave no partial copy. */
     return status;
 }
 
@@ -71,7 +73,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: copy SOURCE TARGET\n");
         return 1;
     }
-    /* NULL options: read-only, and all of the file. */
+    /* NULL options: read-only, the whole file. */
     status = explained(memmap_open(argv[1], NULL, &source), "open", argv[1]);
     if (status != 0)
         return 1;

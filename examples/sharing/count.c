@@ -1,6 +1,7 @@
 /*
- * count SOCKET COUNT: gets memory from the server at SOCKET (serve/main.go), and adds 1 to its first number
- * COUNT times, while the server does the same.
+ * count SOCKET COUNT: receives shared memory from the server at SOCKET (serve/main.go), and adds 1 to its first
+ * number COUNT times, while the server does the same. While nobody listens at SOCKET it waits, and says so.
+ * README.md shows how to run both.
  */
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 #include "memmap.h"
 
-/* What the Go package's Send writes: "memmap01", offset and length, lowest byte first. */
+/* The message that the Go package's Send writes: "memmap01", offset and length, lowest byte first. */
 enum { MAGIC = 8, MESSAGE = MAGIC + 8 + 8 };
 
 static uint64_t number_at(const unsigned char *bytes) {
@@ -26,9 +27,10 @@ static uint64_t number_at(const unsigned char *bytes) {
     return number;
 }
 
-/* A connection to the server, once it listens. */
+/* Connects when the server listens. */
 static int connected(const char *path) {
     struct sockaddr_un address = {0};
+    int waiting = 0;
     int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     address.sun_family = AF_UNIX;
     strncpy(address.sun_path, path, sizeof address.sun_path - 1);
@@ -37,12 +39,14 @@ static int connected(const char *path) {
             perror("count: cannot connect");
             exit(1);
         }
+        if (!waiting++)
+            fprintf(stderr, "count: waiting until serve listens at %s\n", path);
         sched_yield();
     }
     return sock;
 }
 
-/* The descriptor that comes with the message (cmsg(3)); -1 if none does. */
+/* Returns the descriptor that comes with the message (cmsg(3)), or -1. */
 static int received(int sock, unsigned char *message) {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -78,7 +82,7 @@ int main(int argc, char **argv) {
     }
     sock = connected(argv[1]);
     fd = received(sock, message);
-    /* The library compares offset and length with the file; MEMMAP_SEALED says that it stays so long. */
+    /* The library compares offset and length with the file; MEMMAP_SEALED requires that nobody can shorten it. */
     options.size = sizeof options;
     options.access = MEMMAP_READ_WRITE;
     options.flags = MEMMAP_SEALED;
@@ -93,6 +97,6 @@ int main(int argc, char **argv) {
         return 1;
     }
     memmap_close(counter);
-    close(sock); /* Which tells the server. */
+    close(sock); /* The server waits for it. */
     return 0;
 }

@@ -1,8 +1,10 @@
 /*
- * follow FILE LAST: reads what is published in the cell of FILE (publish/main.go) until the value that
- * begins with LAST has come, and prints how many it saw. It never waits for the writer, nor the writer for it.
+ * follow FILE LAST: reads the values that publish/main.go publishes in the cell of FILE, until it has read the
+ * value that begins with LAST, and prints how many it has read. While there is no FILE it waits, and says so.
+ * Reader and writer never wait for each other's calls. README.md shows how to run both.
  */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
@@ -12,7 +14,7 @@
 
 enum { CAPACITY = 1000 };
 
-/* A value is its number, again and again: one that is torn isn't. */
+/* Each value repeats its number. A torn value would hold two different numbers. */
 static int is_whole(const char *value, uint64_t len, long *number) {
     char wanted[CAPACITY + 32];
     int written, i;
@@ -26,15 +28,23 @@ static int is_whole(const char *value, uint64_t len, long *number) {
     return (uint64_t)written == len;
 }
 
+/* Opens the file when the writer has created it and its cell; returns 0 if it can't be opened at all. */
 static memmap_handle opened(const char *name) {
     uint64_t capacity, sequence;
     memmap_handle file;
-    for (;; sched_yield()) { /* Until the writer has made the file, and its cell. */
-        if (memmap_open(name, NULL, &file) != 0)
-            continue;
-        if (memmap_cell_look(file, 0, &capacity, &sequence) == 0)
-            return file;
-        memmap_close(file);
+    int waiting = 0;
+    for (;; sched_yield()) {
+        memmap_status status = memmap_open(name, NULL, &file);
+        if (status == 0) {
+            if (memmap_cell_look(file, 0, &capacity, &sequence) == 0)
+                return file;
+            memmap_close(file);
+        } else if (status != ENOENT) {
+            fprintf(stderr, "follow: cannot open %s: %s\n", name, memmap_strerror(status));
+            return 0;
+        }
+        if (!waiting++)
+            fprintf(stderr, "follow: waiting until publish has made %s\n", name);
     }
 }
 
@@ -49,6 +59,8 @@ int main(int argc, char **argv) {
         return 1;
     }
     file = opened(argv[1]);
+    if (file == 0)
+        return 1;
     while (status == 0 && number < atol(argv[2])) {
         status = memmap_cell_read(file, 0, value, CAPACITY, &len, &sequence);
         if (status != 0 || sequence == before)

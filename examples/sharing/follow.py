@@ -1,33 +1,44 @@
-"""follow.py LIBRARY FILE LAST: as follow.c does, with nothing but ctypes and the shared library."""
+"""follow.py LIBRARY FILE LAST: does what follow.c does, with only ctypes and the shared library."""
 
 import ctypes
+import errno
 import sys
 
 CAPACITY = 1000
 
 
+def text_of(library, status):
+    library.memmap_strerror.restype = ctypes.c_char_p
+    return library.memmap_strerror(status).decode()
+
+
 def opened(library, name):
-    """The file, once the writer has made it and its cell."""
+    """Open the file when the writer has created it and its cell."""
     file, capacity, sequence = (ctypes.c_uint64() for _ in range(3))
+    waiting = False
     while True:
-        if library.memmap_open(name.encode(), None, ctypes.byref(file)) != 0:
-            continue
-        handle = ctypes.c_uint64(file.value)
-        look = library.memmap_cell_look
-        if look(handle, ctypes.c_uint64(0), ctypes.byref(capacity), ctypes.byref(sequence)) == 0:
-            return handle
-        library.memmap_close(handle)
+        status = library.memmap_open(name.encode(), None, ctypes.byref(file))
+        if status == 0:
+            handle = ctypes.c_uint64(file.value)
+            look = library.memmap_cell_look
+            if look(handle, ctypes.c_uint64(0), ctypes.byref(capacity), ctypes.byref(sequence)) == 0:
+                return handle
+            library.memmap_close(handle)
+        elif status != errno.ENOENT:
+            sys.exit(f"follow.py: cannot open {name}: {text_of(library, status)}")
+        if not waiting:
+            print(f"follow.py: waiting until publish has made {name}", file=sys.stderr)
+            waiting = True
 
 
 def read(library, file, value):
-    """The newest value, and which one it is."""
+    """Return the newest value and its sequence number."""
     length, sequence = ctypes.c_uint64(), ctypes.c_uint64()
     status = library.memmap_cell_read(
         file, ctypes.c_uint64(0), value, ctypes.c_uint64(CAPACITY), ctypes.byref(length), ctypes.byref(sequence)
     )
     if status != 0:
-        library.memmap_strerror.restype = ctypes.c_char_p
-        sys.exit(library.memmap_strerror(status).decode())
+        sys.exit(text_of(library, status))
     return value.raw[: length.value], sequence.value
 
 

@@ -1,6 +1,6 @@
 /*
- * tally FILE SLOT COUNT: adds 1 to the SLOTth number of FILE COUNT times, and to its first number, which is the
- * total, each time under a lock of just that number. Any number of processes may do so at once.
+ * tally FILE SLOT COUNT: COUNT times adds 1 to number SLOT of FILE and to its first number, the total. Each addition
+ * holds a lock of that number's bytes only. Any number of processes may run at once. README.md shows how to run it.
  */
 
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 
 enum { NUMBER = sizeof(uint64_t) };
 
-/* Reads, adds and writes, which takes a lock: between any two of them another process may do the same. */
+/* Reads, adds and writes under a lock: without one, another process could write between the read and the write. */
 static memmap_status add_one(memmap_handle file, uint64_t offset) {
     uint64_t number;
     memmap_status status = memmap_lock(file, offset, NUMBER, MEMMAP_LOCK_EXCLUSIVE, -1);

@@ -159,3 +159,11 @@ pub fn commands_of(example: &Path) -> String {
     );
     commands
 }
+
+/// The commands of a document: its blocks in sh, one after the other.
+pub fn blocks_of(page: &str) -> String {
+    let blocks = page.split("\n```sh\n").skip(1);
+    blocks
+        .map(|block| block.split("```").next().expect("it ends"))
+        .collect()
+}

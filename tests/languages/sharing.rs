@@ -4,7 +4,9 @@
 mod common;
 
 use common::c::{Library, how_it_ended, link};
+use common::prefix::has;
 use common::skip::skipped;
+use common::typed::{Reader, blocks_of};
 use common::{release_library, root};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,25 +25,14 @@ fn in_c(built: &TempDir, name: &str) -> PathBuf {
     link(built, &example(name), Library::Static, &["-D_GNU_SOURCE"])
 }
 
-/// Builds an example in Go as a module of its own, which finds the package as the README says.
+/// Builds a program of the module of examples/sharing.
 fn in_go(built: &TempDir, name: &str) -> PathBuf {
-    let toolchain = Command::new(root().join("tools/go-toolchain")).output();
-    let go = succeeded(toolchain.expect("it can be run"));
     common::release_folder(); // What the package links.
-    let source = example(name).join("main.go");
-    fs::copy(source, built.path().join("main.go")).expect("the folder is ours");
-    let module = format!(
-        "module example\n\ngo 1.24\n\nrequire libmemmap/memmap v0.0.0\n\nreplace libmemmap/memmap => {}\n",
-        root().join("go").display()
-    );
-    fs::write(built.path().join("go.mod"), module).expect("the folder is ours");
     let program = built.path().join(name);
-    let build = Command::new(go.trim())
-        .args(["build", "-o"])
-        .arg(&program)
-        .current_dir(built.path())
-        .output();
-    succeeded(build.expect("it can be run"));
+    let mut build = Command::new(common::go());
+    build.args(["build", "-o"]).arg(&program);
+    build.arg(format!("./{name}")).current_dir(example(""));
+    succeeded(build.output().expect("it can be run"));
     program
 }
 
@@ -116,4 +107,63 @@ fn two_processes_lock_ranges_of_one_file() {
     let numbers = bytes.chunks_exact(8);
     let numbers = numbers.map(|bytes| u64::from_ne_bytes(bytes.try_into().expect("eight")));
     assert_eq!(numbers.collect::<Vec<_>>(), [2 * COUNT, COUNT, COUNT]);
+}
+
+/// A page's blocks, typed in order and twice, by the user of the tests and by one without rights.
+#[test]
+fn the_commands_of_the_page_work() {
+    if !has("python3") || !has("od") {
+        return;
+    }
+    let page = fs::read_to_string(example("README.md")).expect("it is there");
+    for reader in [Some(Reader::new()), Reader::without_rights()]
+        .into_iter()
+        .flatten()
+    {
+        for _ in 0..2 {
+            let said = succeeded(reader.types(&blocks_of(&page)));
+            let words: Vec<_> = said.split_whitespace().collect();
+            assert!(
+                words.contains(&"200000") && words.ends_with(&["4000", "2000", "2000"]),
+                "{said}"
+            );
+            assert_eq!(said.matches("the last is 200000").count(), 2, "{said}");
+        }
+    }
+}
+
+/// Who waits for another program says for which.
+#[test]
+fn a_program_that_waits_says_for_what() {
+    use std::io::{BufRead, BufReader};
+    let (built, place) = (folder(), folder());
+    let missing = place.path().join("missing");
+    let library = release_library();
+    let mut waiting = vec![(in_c(&built, "follow.c"), vec![], "until publish has made")];
+    if has("python3") {
+        let arguments = vec![example("follow.py"), library];
+        waiting.push((
+            PathBuf::from("python3"),
+            arguments,
+            "until publish has made",
+        ));
+    }
+    let other = folder();
+    waiting.push((in_c(&other, "count.c"), vec![], "until serve listens at"));
+    for (program, first, words) in waiting {
+        let arguments: Vec<&Path> = first
+            .iter()
+            .map(PathBuf::as_path)
+            .chain([&*missing, Path::new("1")])
+            .collect();
+        let mut child = begin(&program, &arguments);
+        let mut line = String::new();
+        let errors = child.stderr.take().expect("it is a pipe");
+        BufReader::new(errors)
+            .read_line(&mut line)
+            .expect("it is text");
+        child.kill().expect("it is our child");
+        child.wait().expect("it is our child");
+        assert!(line.contains(words) && line.contains("missing"), "{line}");
+    }
 }

@@ -1,4 +1,7 @@
-// Publish FILE COUNT: publishes COUNT values in a cell at the beginning of FILE: "1", "2 2", "3 3 3" and so on.
+// Command publish creates FILE with a cell at its beginning, and publishes COUNT values in it: "1", "2 2", "3 3 3"
+// and so on. follow.c and follow.py read them. ../README.md shows how to run all three.
+//
+//	publish FILE COUNT
 package main
 
 import (

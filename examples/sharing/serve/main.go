@@ -1,5 +1,7 @@
-// Serve SOCKET COUNT: counts to COUNT in memory that it shares with whoever connects (count.c does), and says
-// how far they all came together.
+// Command serve shares a memfd with the program that connects to its socket, such as count.c. Both add 1 to the
+// same number COUNT times; then serve prints the number. ../README.md shows how to run both.
+//
+//	serve SOCKET COUNT
 package main
 
 import (
@@ -32,7 +34,7 @@ func serve(arguments []string) error {
 		return err
 	}
 	defer counter.Close()
-	// So that no client can take the page from under the others.
+	// No client can cut the memory, and none can add seals.
 	if err := counter.Seal(memmap.SealShrink | memmap.SealGrow | memmap.SealSeal); err != nil {
 		return err
 	}
@@ -49,7 +51,7 @@ func serve(arguments []string) error {
 			return err
 		}
 	}
-	if _, err := io.Copy(io.Discard, client); err != nil { // Until the client is through.
+	if _, err := io.Copy(io.Discard, client); err != nil { // Until the client closes the connection.
 		return err
 	}
 	total, err := counter.LoadUint64(0)
