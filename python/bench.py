@@ -1,7 +1,7 @@
-"""Prints what operations cost beside the standard module, and what a call into a library costs.
+"""Print what operations cost compared with the standard module, and what a call into a library costs.
 
-Each row is measured in many short rounds, the two in turn, so that what else the machine does meets both; the
-ratio is the median of the rounds' ratios. `make bench-python` runs it.
+Each row is measured in many short rounds that alternate between the two, so that other load on the machine affects
+both. The ratio is the median of the ratios of the rounds. `make bench-python` runs it.
 """
 
 import mmap as standard
@@ -15,17 +15,17 @@ import memmap
 
 MIB = 1 << 20
 SEARCHED = 256 * MIB
-# What a search looks for in lines of text, where its beginning is on every line.
+# The text that is searched, and what is searched for; every line has the beginning of it.
 LINE = b"the quick brown fox jumps over the lazy dog\n"
 NEEDLE = b"lazy\x01cat"
-# How long a round takes at most, in seconds, unless one call takes longer: less than a turn of the scheduler.
+# The longest round in seconds, unless one call takes longer. It is shorter than a time slice of the scheduler.
 ROUND = 0.001
 
 Calls = Tuple[Callable[[], object], Callable[[], object]]
 
 
 def duration(call: Callable[[], object], times: int) -> float:
-    """Seconds of processor time a call: what other processes take meanwhile doesn't count."""
+    """Return the processor time of this thread per call, in seconds."""
     start = time.thread_time()
     for _ in range(times):
         call()

@@ -1,4 +1,4 @@
-"""Puts the library into the wheel, whose tag is that of the platform and of no Python version."""
+"""Add the library to the wheel and tag the wheel with the platform, for any version of Python 3."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ class LibraryHook(BuildHookInterface):  # type: ignore[type-arg]
         library = Path(os.environ["MEMMAP_LIBRARY"]).resolve()
         build_data["force_include"][str(library)] = "memmap/libmemmap.so.0"
         build_data["pure_python"] = False
-        # Of another machine where it is built for one.
+        # MEMMAP_PLATFORM names the machine when the wheel is built for another one.
         machine = os.environ.get("MEMMAP_PLATFORM") or platform.machine()
-        # What glibc it takes is for auditwheel to say.
+        # auditwheel replaces this tag by one that names the glibc version.
         build_data["tag"] = f"py3-none-linux_{machine}"

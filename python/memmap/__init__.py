@@ -1,18 +1,19 @@
-"""Memory-mapped files that survive what takes their pages away: the ``mmap`` module over libmemmap.
+"""Memory-mapped files with the interface of ``mmap`` that survive the loss of their pages.
 
-``import memmap as mmap`` is the only change. ``memmap.mmap`` is the standard class with all of its methods and
-constants, those of Python 3.13 and 3.15 on every version from 3.9 on, and what it can't do: a file that somebody
-truncates raises FaultError instead of ending the process.
+``import memmap as mmap`` is the only change that a program needs. ``memmap.mmap`` is a subclass of the standard
+``mmap.mmap``. It has every method and constant of the standard class, and those of Python 3.13 and 3.15 on every
+version from 3.9 on. Where the standard class ends the process by SIGBUS, because the file was truncated or its
+device failed, it raises FaultError.
 
-What to know first:
-
-* The first mapping installs a handler of SIGBUS (MEMMAP_GUARD=off in the environment leaves it out). A later
-  ``faulthandler.enable()`` would take its place: call that before.
-* What others read through a buffer (memoryview, numpy) meets zeros where bytes are lost, and ``check`` tells.
-* ``close`` flushes nothing.
+Notes:
+    * The first mapping installs a handler of SIGBUS. ``MEMMAP_GUARD=off`` in the environment prevents that. A later
+      ``faulthandler.enable()`` replaces the handler, so call ``faulthandler.enable()`` first.
+    * Code that reads a mapping through the buffer protocol (memoryview, numpy) reads zeros where bytes are lost;
+      ``check`` reports it.
+    * ``close`` does not flush.
 """
 
-# The classes come after the constants, among which the standard module's own class is.
+# The constants come first: among them is the standard module's own class.
 from ._constants import *
 from ._cell import Cell as Cell
 from ._errors import Causes as Causes
@@ -27,7 +28,7 @@ from ._shared import shared_memory as shared_memory
 from ._shared import unlink_shared_memory as unlink_shared_memory
 
 error = OSError
-"""The standard module's name for it."""
+"""Alias of OSError, as in the standard module."""
 
 for _public in (Causes, Cell, FaultError, Guard, RangeLock, Seals, mmap):
-    _public.__module__ = __name__  # Where they are imported from, for their users and for pickle.
+    _public.__module__ = __name__  # Users and pickle see the public module.

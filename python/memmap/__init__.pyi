@@ -1,4 +1,4 @@
-# What type checkers see; at run time the constants are those of the standard module and the running kernel.
+# For type checkers. At run time the constants are those of the standard module and of the running kernel.
 from ._cell import Cell as Cell
 from ._errors import Causes as Causes
 from ._errors import FaultError as FaultError

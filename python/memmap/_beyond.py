@@ -1,4 +1,4 @@
-"""What the standard module doesn't have: recovering, paging and sharing."""
+"""Methods that the standard class does not have: recovery, paging and sharing."""
 
 import mmap as _standard
 from ctypes import byref, c_int, c_uint8, c_uint32, c_uint64
@@ -13,25 +13,37 @@ from ._seals import Seals
 
 
 class Beyond(Guarded):
-    """What a mapping can beside what the standard module's can."""
+    """A guarded mapping with the methods that the standard class lacks."""
 
     __slots__ = ()
 
     def recover(self) -> None:
-        """Maps the file's pages back where they were lost, and forgets a flush that failed.
+        """Map the file's pages back where they were lost.
 
-        FaultError while the file is still too short. What was written into lost bytes meanwhile is gone.
+        It also forgets a flush that failed. What was written to lost bytes is discarded.
+
+        Raises:
+            FaultError: The file is still shorter than the mapping.
         """
         if self._handle or self.closed:
             handle = self._known()
-            with memoryview(self):  # Pinned, here and below: nobody unmaps it meanwhile.
+            with memoryview(self):  # An exported buffer, here and below, prevents unmapping during the call.
                 status = _library.recover(handle)
             raise_for(status, handle)
 
     def prefault(
         self, offset: int = 0, size: Optional[int] = None, *, prot: int = PROT_READ
     ) -> None:
-        """Brings pages in, so that accesses wait for nothing: for reading, or with ``prot=PROT_WRITE`` for writing."""
+        """Bring the pages of a range into memory, so that later accesses do not wait.
+
+        Args:
+            offset: The first byte of the range.
+            size: The length of the range; None extends it to the end of the mapping.
+            prot: PROT_READ prepares the pages for reading, PROT_WRITE for writing.
+
+        Raises:
+            FaultError: A page cannot be read.
+        """
         first, length = self._part(offset, size)
         handle = self._known()
         with memoryview(self):
@@ -39,7 +51,15 @@ class Beyond(Guarded):
         raise_for(status, handle)
 
     def residency(self, offset: int = 0, size: Optional[int] = None) -> bytes:
-        """Which pages of a range are in memory: a byte for each, 1 or 0, so that ``sum`` counts them."""
+        """Report which pages of a range are in memory.
+
+        Args:
+            offset: The first byte of the range.
+            size: The length of the range; None extends it to the end of the mapping.
+
+        Returns:
+            One byte for each page, 1 if the page is in memory and else 0. ``sum`` of it is the number of pages.
+        """
         first, length = self._part(offset, size)
         page = _standard.PAGESIZE
         pages = (c_uint8 * ((first + length - 1) // page - first // page + 1 if length else 0))()
@@ -52,9 +72,13 @@ class Beyond(Guarded):
     # Sharing.
 
     def descriptor(self, access: int = _standard.ACCESS_DEFAULT) -> int:
-        """A new descriptor of the mapping's file, to hand to others, who map it: ``mmap(descriptor, 0)``.
+        """Return a new descriptor of the mapped file, for another process to map.
 
-        It allows what the mapping's own does, with ACCESS_READ only reading. The caller closes it (os.close).
+        Args:
+            access: ACCESS_READ returns a descriptor that only reads. By default it has the access of the mapping.
+
+        Returns:
+            The descriptor. The caller closes it with ``os.close``.
         """
         reads = access == _standard.ACCESS_READ
         function = _library.read_only_descriptor if reads else _library.descriptor
@@ -64,27 +88,35 @@ class Beyond(Guarded):
 
     @property
     def seals(self) -> Seals:
-        """The seals of the mapping's file."""
+        """The seals of the mapped file."""
         handle, seals = self._known(), c_uint32()
         raise_for(_library.get_seals(handle, byref(seals)), handle)
         return Seals(seals.value)
 
     def seal(self, seals: int) -> None:
-        """Adds seals to a ``memfd``: they bind everybody, and are never taken away."""
+        """Add seals to a ``memfd``. They apply to every process and cannot be removed."""
         handle = self._known()
         raise_for(_library.seal(handle, seals), handle)
 
     def lock(
         self, offset: int = 0, size: Optional[int] = None, *, timeout: Optional[float] = None
     ) -> RangeLock:
-        """The bytes of a range for oneself, among all processes and threads that lock it: ``with m.lock(0, 10):``.
+        """Return an exclusive lock of a range, for use in a ``with`` statement.
 
-        ``timeout`` is in seconds, 0 tries, None waits for ever; TimeoutError when it has passed.
+        The lock excludes other processes and threads that lock the same bytes: ``with m.lock(0, 10):``.
+
+        Args:
+            offset: The first byte of the range.
+            size: The length of the range; None extends it to the end of the mapping.
+            timeout: How many seconds to wait; 0 does not wait, None waits without limit.
+
+        Returns:
+            A RangeLock that is not acquired yet. Acquiring it raises TimeoutError when the time has passed.
         """
         return RangeLock(self, *self._part(offset, size), EXCLUSIVE, timeout)
 
     def lock_shared(
         self, offset: int = 0, size: Optional[int] = None, *, timeout: Optional[float] = None
     ) -> RangeLock:
-        """The same, shared with others who lock it shared: for readers."""
+        """Return a shared lock of a range: ``lock`` for readers, which do not exclude each other."""
         return RangeLock(self, *self._part(offset, size), SHARED, timeout)

@@ -1,4 +1,4 @@
-"""Cells: one writer's newest value for any number of readers."""
+"""Cells, which publish one writer's newest value to any number of readers."""
 
 from ctypes import byref, c_uint64, create_string_buffer, string_at
 from typing import Any, Optional, Tuple
@@ -8,23 +8,30 @@ from ._errors import raise_for
 from ._map import mmap
 
 _RANGE = -3
-# What is taken for a value whose length isn't known.
+# The bytes that a first read allocates: the length of the value is not known before.
 _FIRST_ROOM = 4096
 
 
 class Cell:
     """The newest value that one writer has published, for readers in any process.
 
-    A reader never gets a torn value and nobody waits: a writer that dies in the middle leaves the last whole
-    value. ``Cell(mapping, offset, capacity=n)`` makes it for values of up to ``n`` bytes, or takes the one that is
-    there; ``Cell(mapping, offset)`` takes one that is there. It needs ``Cell.size(n)`` bytes from ``offset`` on, a
-    multiple of 8. ValueError when no cell begins there.
+    A read returns a whole value and does not wait for the writer. A writer that dies during ``publish`` leaves the
+    value before it. A cell has one writer at a time; several writers exclude each other with a lock of the range.
+    ``publish`` does not flush.
 
-    Who may write to the memory says what the capacity of a cell is that was there, and how long its value is. ``read``
-    takes memory for what it finds and for no value of more than ``limit`` bytes: ValueError. With ``capacity`` it is
-    that instead.
+    Args:
+        mapping: The mapping that holds the cell.
+        offset: Where the cell begins, a multiple of 8. It takes ``Cell.size(capacity)`` bytes.
+        capacity: The length of the longest value. The cell is created if there is none. None opens a cell that
+            exists.
+        limit: The longest value that ``read`` allocates memory for, if ``capacity`` is None. The capacity stored in
+            an existing cell is not trusted: other processes may have written it.
 
-    There is one writer at a time; a lock of the range keeps several apart. Publishing flushes nothing.
+    Attributes:
+        capacity: The length in bytes of the longest value.
+
+    Raises:
+        ValueError: No cell begins at ``offset``.
     """
 
     def __init__(
@@ -36,7 +43,7 @@ class Cell:
         limit: int = 64 << 20,
     ) -> None:
         if offset < 0 or limit < 0 or (capacity is not None and capacity < 0):
-            raise ValueError("offset, capacity and limit are not negative")
+            raise ValueError("offset, capacity and limit must not be negative")
         self._mapping, self._offset = mapping, offset
         self._allowed = limit if capacity is None else capacity
         if capacity is not None:
@@ -46,9 +53,9 @@ class Cell:
 
     @staticmethod
     def size(capacity: int) -> int:
-        """How many bytes of a mapping a cell takes for values of up to ``capacity`` bytes."""
+        """Return how many bytes of a mapping a cell takes for values of up to ``capacity`` bytes."""
         if capacity < 0:
-            raise ValueError("capacity is not negative")
+            raise ValueError("capacity must not be negative")
         size = c_uint64()
         raise_for(_library.cell_size(capacity, byref(size)))
         return size.value
@@ -61,17 +68,32 @@ class Cell:
 
     @property
     def sequence(self) -> int:
-        """Which value is the newest: 1 for the first, 0 before it."""
+        """The number of values published so far."""
         return self._look()[1]
 
     def publish(self, value: Any) -> None:
-        """Makes bytes the newest value. ValueError for more than the capacity."""
+        """Publish a value.
+
+        Args:
+            value: An object with a buffer.
+
+        Raises:
+            ValueError: The value is longer than the capacity.
+        """
         data = bytes(memoryview(value))
         handle = self._mapping._known()
         raise_for(_library.cell_publish(handle, self._offset, data, len(data)), handle)
 
     def read(self) -> Optional[bytes]:
-        """The newest value, None when there is none yet. BufferError if the writer is too fast for this reader."""
+        """Read the newest value.
+
+        Returns:
+            The value, or None if nothing was published yet.
+
+        Raises:
+            BufferError: The writer replaced the value during each attempt to read it.
+            ValueError: The value is longer than ``limit``.
+        """
         most = min(self.capacity, self._allowed)
         room = min(most, _FIRST_ROOM)
         while True:
@@ -83,6 +105,6 @@ class Cell:
                 break
             room = min(2 * room, most)
         if status == _RANGE and most < self.capacity:
-            raise ValueError(f"the value is longer than {most} bytes, the limit that was given")
+            raise ValueError(f"the value is longer than {most} bytes; pass a larger limit")
         raise_for(status, handle)
         return string_at(value, length.value) if sequence.value else None

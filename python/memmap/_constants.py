@@ -1,7 +1,7 @@
-"""The constants of the standard module, and those that the running kernel has and an older one lacks.
+"""The constants of the standard module, and those of newer versions of it that the running kernel supports.
 
-Numbers are Linux's, the same on x86_64 and aarch64 (asm-generic/mman-common.h). No name but theirs is public
-here: the package takes all of them.
+The numbers are Linux's and the same on x86_64 and aarch64 (asm-generic/mman-common.h). This module defines no other
+public name, since the package imports all of them.
 """
 
 import mmap as _standard
@@ -14,7 +14,7 @@ MS_ASYNC = 1
 MS_INVALIDATE = 2
 MS_SYNC = 4
 
-# In the standard module since 3.10 and 3.11; older than any kernel that Python 3.9 runs on.
+# In the standard module since 3.10 and 3.11. Every kernel that runs Python 3.9 has them.
 _FLAGS = {"MAP_POPULATE": 0x8000, "MAP_NORESERVE": 0x4000, "MAP_STACK": 0x20000}
 
 _ADVICE = {

@@ -1,4 +1,4 @@
-"""Variables of the environment, for who is to be heeded."""
+"""Environment variables, which privileged and isolated programs ignore."""
 
 import ctypes
 import os
@@ -9,7 +9,7 @@ _AT_SECURE = 23  # <linux/auxvec.h>
 
 
 def _privileged() -> bool:
-    """Whether the kernel gave this program other rights than who started it has: set-user-ID, file capabilities …"""
+    """Return whether the kernel started this program with more rights than its parent has (AT_SECURE)."""
     getauxval = ctypes.CDLL(None).getauxval
     getauxval.argtypes = (ctypes.c_ulong,)
     getauxval.restype = ctypes.c_ulong
@@ -20,5 +20,10 @@ _HEEDED = not (sys.flags.ignore_environment or _privileged())
 
 
 def variable(name: str) -> Optional[str]:
-    """It, or None: where it isn't set, with ``-E`` or ``-I``, and in a privileged program (secure_getenv(3))."""
+    """Return the value of an environment variable.
+
+    Returns:
+        The value. None if the variable is not set, if Python was started with ``-E`` or ``-I``, or if the program is
+        privileged (secure_getenv(3)).
+    """
     return os.environ.get(name) if _HEEDED else None

@@ -1,4 +1,4 @@
-"""Statuses of the library as exceptions."""
+"""Exceptions for the statuses of the library."""
 
 import ctypes
 import enum
@@ -13,26 +13,30 @@ class Causes(enum.IntFlag):
     """Why bytes were lost."""
 
     TRUNCATED = 1
-    """The file was truncated; they lie behind its end."""
+    """The file was truncated, and the bytes lie behind its end."""
     IO = 2
-    """The file has them, and its device, its network or the space left on it doesn't give them."""
+    """The device or the network failed, or a hole was written on a full disk."""
     UNKNOWN = 4
-    """One of the two; without a descriptor (``trackfd=False``) they can't be told apart."""
+    """One of the others. Without a descriptor (``trackfd=False``) they cannot be distinguished."""
 
 
 class FaultError(OSError):
-    """Bytes of a mapping are gone: its file was truncated, or its device doesn't give them.
+    """Bytes of a mapping are lost: its file was truncated, or its device failed.
 
-    Without libmemmap the kernel would have ended the process by SIGBUS. ``offset`` and ``length`` say which
-    bytes of the mapping were lost up to now (some in between may be whole), ``causes`` why. ``errno`` is EIO.
+    Without libmemmap the kernel would have ended the process by SIGBUS. ``errno`` is EIO.
+
+    Attributes:
+        offset: The first byte of the mapping that is lost.
+        length: The number of bytes from there to the last byte that is lost. Some between them may not be lost.
+        causes: Why the bytes are lost.
     """
 
     def __init__(self, offset: int = 0, length: int = 0, causes: int = Causes.UNKNOWN) -> None:
         self.offset = offset
         self.length = length
         self.causes = Causes(causes)
-        super().__init__(errno.EIO, f"bytes {offset} to {offset + length} of the mapping are lost: "
-                                    f"{_reason(self.causes)}")
+        lost = f"bytes {offset} to {offset + length - 1} of the mapping are lost" if length else "bytes are lost"
+        super().__init__(errno.EIO, f"{_reason(self.causes)}: {lost}")
 
     def __reduce__(self) -> Tuple[Type["FaultError"], Tuple[int, int, int]]:
         return (type(self), (self.offset, self.length, int(self.causes)))
@@ -40,15 +44,15 @@ class FaultError(OSError):
 
 def _reason(causes: Causes) -> str:
     reasons = {
-        Causes.TRUNCATED: "the file was truncated",
-        Causes.IO: "the device, the network or the space left doesn't give them",
-        Causes.UNKNOWN: "the file was truncated, or its device doesn't give them",
+        Causes.TRUNCATED: "file was truncated",
+        Causes.IO: "device failed or disk is full",
+        Causes.UNKNOWN: "file was truncated or its device failed",
     }
-    return "; ".join(text for cause, text in reasons.items() if cause in causes)
+    return ", ".join(text for cause, text in reasons.items() if cause in causes)
 
 
 def fault_of(handle: int) -> Optional[FaultError]:
-    """What of a mapping was lost, None when nothing was."""
+    """Return what was lost of a mapping, or None if nothing was."""
     fault = _library.Fault(size=ctypes.sizeof(_library.Fault))
     raise_for(_library.get_fault(handle, fault))
     return FaultError(fault.offset, fault.length, fault.causes) if fault.count else None
@@ -58,13 +62,13 @@ CLOSED = "mmap closed or invalid"
 READ_ONLY = "mmap can't modify a readonly memory map."
 
 _HANDLE, _ACCESS, _FAULT = -2, -4, -6
-# An exception for each status that is libmemmap's own; the system's are OSError with that errno.
+# The exception for each status of libmemmap's own. A status of the system is an OSError with that errno.
 _TYPES = {-1: ValueError, -3: ValueError, -8: BufferError, -9: TimeoutError, -12: ValueError}
 _ERRNOS = {-5: errno.ENODEV, -7: errno.ENOMEM, -10: errno.EOPNOTSUPP, -11: errno.EPERM}
 
 
 def error_for(status: int, handle: int) -> Exception:
-    """The exception that a status is."""
+    """Return the exception for a status that is not success."""
     if status == _FAULT:
         return fault_of(handle) or FaultError()
     if status == _HANDLE:
@@ -80,6 +84,6 @@ def error_for(status: int, handle: int) -> Exception:
 
 
 def raise_for(status: int, handle: int = 0) -> None:
-    """Raises what a status is, unless it is success."""
+    """Raise the exception for a status, unless it is success."""
     if status:
         raise error_for(status, handle)

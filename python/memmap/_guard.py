@@ -1,4 +1,4 @@
-"""The guard for mappings that others have made."""
+"""The guard for mappings that other modules have made."""
 
 import os
 import stat
@@ -15,10 +15,10 @@ _Guard = TypeVar("_Guard", bound="Guard")
 
 
 class Guard:
-    """The guard over an object's memory, until it is closed; see :func:`guard`."""
+    """The guard of an object's memory, from :func:`guard` to ``close`` or the end of a ``with`` block."""
 
     def __init__(self, memory: memoryview, descriptor: int) -> None:
-        # Exported as long as the guard lives: nobody unmaps it meanwhile.
+        # The exported buffer prevents unmapping while the guard is open.
         self._memory = memory
         install_guard()
         handle = c_uint64()
@@ -27,33 +27,45 @@ class Guard:
         if status:
             memory.release()
         if status == _INVALID:
-            raise ValueError("this memory is not one file mapped in one way, or the file is another one")
+            raise ValueError("the buffer must be in one mapping of one file; pass that file or none")
         raise_for(status)
         self._handle = handle.value
 
     @property
     def closed(self) -> bool:
-        """Whether the guarding has ended."""
+        """Whether the guard is closed."""
         return not self._handle
 
     @property
     def fault(self) -> Optional[FaultError]:
-        """What was lost up to now, None when nothing was."""
+        """A FaultError that describes what was lost so far, or None if nothing was."""
         return fault_of(self._known())
 
     def check(self, offset: int = 0, size: Optional[int] = None) -> None:
-        """Raises FaultError if one of these bytes of the object is lost: ask after having read them."""
+        """Check that no byte of a range is lost. Call it after reading the bytes.
+
+        Args:
+            offset: The first byte of the range.
+            size: The length of the range; None extends it to the end of the object.
+
+        Raises:
+            FaultError: A byte of the range is lost.
+        """
         length = _library.TO_END if size is None else size
         if offset < 0 or length < 0:
-            raise ValueError("offset and size are not negative")
+            raise ValueError("offset and size must not be negative")
         raise_for(_library.check(self._known(), offset, length), self._handle)
 
     def recover(self) -> None:
-        """Maps the file's pages back where they were lost. FaultError while the file is still too short."""
+        """Map the file's pages back where they were lost.
+
+        Raises:
+            FaultError: The file is still shorter than the mapping.
+        """
         raise_for(_library.recover(self._known()), self._handle)
 
     def close(self) -> None:
-        """Ends the guarding, and lets the object be closed. The mapping stays as it is."""
+        """End the guard. The object can be closed afterwards; its mapping is left as it is."""
         handle, self._handle = self._handle, 0
         if handle:
             raise_for(_library.close(handle))
@@ -69,7 +81,11 @@ class Guard:
         return self
 
     def __exit__(self, type: Optional[Type[BaseException]], *rest: object) -> None:
-        """Closes; if anything was lost, and nothing else is being raised, that is raised."""
+        """Close the guard.
+
+        Raises:
+            FaultError: Something was lost, and the block raised no other exception.
+        """
         lost = None if self.closed else self.fault
         self.close()
         if lost is not None and type is None:
@@ -81,22 +97,29 @@ class Guard:
 
 
 def guard(obj: Any, file: Any = None) -> Guard:
-    """Takes what somebody else has mapped under the guard: an ``mmap.mmap``, a ``numpy.memmap``, or any object
-    whose buffer is all of one mapping or a part of it.
+    """Guard memory that another module has mapped.
 
-    Truncating its file doesn't end the process any more; reading what is lost gives zeros, and ``check`` or the
-    end of the ``with`` block raises FaultError::
+    Truncating the file then no longer ends the process. A read of lost bytes returns zeros, and ``check`` or the end
+    of the ``with`` block raises FaultError::
 
         with memmap.guard(array):
             total = array.sum()
 
-    ``file``, a descriptor or an object with ``fileno()``, is the mapped file, opened for what the mapping is for;
-    with it ``recover`` works and causes are known. A ``numpy.memmap`` knows its file itself. Until the guard is
-    closed the object can't be: BufferError. A page is guarded once: BufferError for what is under guard already,
-    as every ``memmap.mmap`` is. RuntimeError with MEMMAP_GUARD=off.
+    Args:
+        obj: An ``mmap.mmap``, a ``numpy.memmap``, or any object whose buffer lies in one mapping.
+        file: The mapped file: a descriptor or an object with ``fileno()``, open for the access of the mapping. With
+            it ``recover`` works and causes are known. For a ``numpy.memmap`` it is not needed.
+
+    Returns:
+        The guard. Until it is closed, closing the object raises BufferError.
+
+    Raises:
+        BufferError: The memory is guarded already, as that of every ``memmap.mmap`` is.
+        RuntimeError: MEMMAP_GUARD=off is in the environment.
+        ValueError: The buffer does not lie in one mapping of ``file``.
     """
     if not wanted():
-        raise RuntimeError("the guard is off: MEMMAP_GUARD=off is in the environment")
+        raise RuntimeError("the guard is off: remove MEMMAP_GUARD=off from the environment")
     if file is not None:
         return Guard(_bytes_of(obj), file if isinstance(file, int) else file.fileno())
     descriptor = _file_of(obj)
@@ -105,7 +128,7 @@ def guard(obj: Any, file: Any = None) -> Guard:
     try:
         return Guard(_bytes_of(obj), descriptor)
     except (OSError, ValueError):
-        # The name is another file's by now, or may not be opened like that.
+        # The name now refers to another file, or the file may not be opened with that access.
         return Guard(_bytes_of(obj), -1)
     finally:
         os.close(descriptor)
@@ -117,7 +140,11 @@ def _bytes_of(obj: Any) -> memoryview:
 
 
 def _file_of(obj: Any) -> int:
-    """A descriptor of the file that a numpy.memmap names, -1 when there is none to be had."""
+    """Open the file that a numpy.memmap names.
+
+    Returns:
+        A descriptor, or -1 if ``obj`` names no regular file that can be opened.
+    """
     name = getattr(obj, "filename", None)
     if name is None:
         return -1

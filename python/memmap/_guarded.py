@@ -1,8 +1,8 @@
-"""Memory that the standard module has mapped, under the guard of libmemmap.
+"""Memory that the standard module maps and libmemmap guards.
 
-It is a subclass of ``mmap.mmap``, so whatever asks for one takes it, and the standard module's C code gives it the
-buffer protocol, which no class in pure Python can have before Python 3.12. That code maps the memory;
-libmemmap is told what was mapped (memmap_adopt) and survives the loss of its pages.
+The class is a subclass of ``mmap.mmap``: functions that take an ``mmap.mmap`` take it, and it inherits the buffer
+protocol, which a class in pure Python cannot implement before Python 3.12. The standard module maps the memory;
+memmap_adopt puts it under the guard.
 """
 
 import mmap as _standard
@@ -24,32 +24,32 @@ _counter_at = c_uint32.from_address
 
 _BOTH = PROT_READ | PROT_WRITE
 _MAP_TYPE = 0x0F
-# What the accesses mean; ACCESS_DEFAULT is what flags and prot say.
+# prot and flags of each access; with ACCESS_DEFAULT the caller passes them.
 _ACCESSES = {
     _standard.ACCESS_READ: (PROT_READ, MAP_SHARED),
     _standard.ACCESS_WRITE: (_BOTH, MAP_SHARED),
     _standard.ACCESS_COPY: (_BOTH, MAP_PRIVATE),
 }
 
-# Of memmap_adopt: the address of the count of faults, and the handle.
+# What memmap_adopt returns: the address of the count of faults, and the handle.
 _Outputs = c_uint64 * 2
-# The count of faults of what isn't guarded: 0, and thereby false.
+# The count of faults of a mapping that is not guarded: always 0, which is false.
 _NOTHING = c_uint32(0)
 
 _Map = TypeVar("_Map", bound="Guarded")
 
 
 def private(flags: int) -> bool:
-    """Whether what is written to memory mapped so reaches nobody else: MAP_SHARED_VALIDATE has MAP_PRIVATE's bit."""
+    """Return whether these flags make a private mapping. MAP_SHARED_VALIDATE includes MAP_PRIVATE's bit."""
     return flags & _MAP_TYPE == MAP_PRIVATE
 
 
 class Guarded(_base):
-    """What is mapped: made, taken under the guard, and closed."""
+    """A guarded mapping: creation, checks and closing."""
 
-    # _handle: of the library, 0 when it knows nothing of the mapping. _lost: how many faults there were.
-    # _how: prot and flags as mmap(2) takes them, and the offset. _tracks: trackfd.
-    # _locks: how many ranges are locked; unset before the first.
+    # _handle: the library's handle, 0 if it has none for this mapping. _lost: the number of faults.
+    # _how: prot and flags for mmap(2), and the offset. _tracks: trackfd.
+    # _locks: the number of locked ranges; unset before the first lock.
     __slots__ = ("_handle", "_lost", "_how", "_tracks", "_locks")
 
     _handle: int
@@ -85,10 +85,14 @@ class Guarded(_base):
         return self
 
     def _guard(self, fileno: int) -> None:
-        """Takes the memory under the guard; ``fileno`` names its file, or is -1."""
+        """Put the memory under the guard.
+
+        Args:
+            fileno: A descriptor of the mapped file, or -1.
+        """
         prot, flags, offset = self._how
         if not prot & PROT_READ:
-            # The library could not look at it. A loss is SIGBUS, as in the standard module.
+            # The library guards readable memory only. A loss is SIGBUS, as in the standard module.
             self._handle, self._lost = 0, _NOTHING
             return
         if _install.pending:
@@ -97,7 +101,7 @@ class Guarded(_base):
         outputs = _Outputs()
         handle = byref(outputs, 8)
         if _adopt(mapped, index(fileno), outputs, handle):
-            # What is no file for the library, or no descriptor left: less is known about a loss then.
+            # The library does not take the file, or no descriptor is left. The cause of a loss is then unknown.
             raise_for(_adopt(mapped, -1, outputs, handle))
         at, self._handle = outputs
         self._lost = _counter_at(at)
@@ -107,7 +111,7 @@ class Guarded(_base):
         _end(handle)
 
     def _known(self) -> int:
-        """The handle; anonymous memory gets one when it is first needed."""
+        """Return the library's handle. Anonymous memory gets one at the first call."""
         handle = self._handle
         if not handle:
             if self.closed:
@@ -115,25 +119,29 @@ class Guarded(_base):
             self._guard(-1)
             handle = self._handle
         if not handle:
-            raise TypeError("mmap can't look at a memory map without PROT_READ")
+            raise TypeError("this operation needs a mapping with PROT_READ")
         return handle
 
     def close(self) -> None:
-        """Unmaps the memory. It flushes nothing. BufferError while a buffer is exported."""
+        """Unmap the memory, without flushing.
+
+        Raises:
+            BufferError: A buffer is exported. The mapping stays open.
+        """
         if not self._handle:
             return _close(self)
         try:
-            _resize(self, -1)  # Whether a buffer is exported is asked first; no length is negative.
+            _resize(self, -1)  # It checks for exported buffers before it refuses the negative length.
         except (ValueError, TypeError):
             pass
         except BufferError:
-            return _close(self)  # Which refuses it in its own words.
-        # The guard goes first: afterwards the addresses may be somebody else's.
+            return _close(self)  # It raises BufferError with the standard message.
+        # The guard ends before the memory is unmapped: afterwards the addresses may be reused.
         _end(self._handle)
         self._handle, self._lost = 0, _NOTHING
         try:
             _close(self)
-        except BufferError:  # Exported by another thread in between.
+        except BufferError:  # Another thread exported a buffer since the check.
             self._guard(-1)
             raise
 
@@ -144,43 +152,51 @@ class Guarded(_base):
         try:
             handle = self._handle
         except AttributeError:
-            return  # A constructor that failed has left none.
+            return  # The constructor failed before it set a handle.
         if handle:
             _end(handle)
 
     def _check(self, offset: int, length: int) -> None:
-        """Refuses bytes of which one is lost."""
+        """Raise FaultError if a byte of the range is lost."""
         raise_for(_library.check(self._handle, offset, length), self._handle)
 
     def _part(self, offset: int, size: Optional[int]) -> Tuple[int, int]:
-        """Checks a range; ``size`` None is to the end."""
+        """Return offset and length of a range after checking them. ``size`` None extends it to the end."""
         all = len(self)
         length = all - offset if size is None else index(size)
-        if self.closed:  # By an __index__.
+        if self.closed:  # An __index__ method closed it.
             raise ValueError(CLOSED)
         if not 0 <= offset <= all or not 0 <= length <= all - offset:
-            raise ValueError("flush values out of range")
+            raise ValueError(f"offset and size must lie within the {all} bytes of the mapping")
         return offset, length
 
     @property
     def fault(self) -> Optional[FaultError]:
-        """What was lost of the mapping up to now, None when nothing was."""
+        """A FaultError that describes what was lost so far, or None if nothing was."""
         return fault_of(self._handle) if self._lost else None
 
     def check(self, offset: int = 0, size: Optional[int] = None) -> None:
-        """Raises FaultError if one of these bytes is lost: for who has read them through a buffer."""
+        """Check that no byte of a range is lost. Call it after reading the bytes through a buffer.
+
+        Args:
+            offset: The first byte of the range.
+            size: The length of the range; None extends it to the end of the mapping.
+
+        Raises:
+            FaultError: A byte of the range is lost.
+        """
         self._check(*self._part(offset, size)) if self._lost else self._part(offset, size)
 
 
 def _untracked(cls: Type[_Map], fileno: int, *how: int) -> _Map:
-    """A mapping that keeps no descriptor: the standard module's own way since 3.13."""
+    """Make a mapping that keeps no descriptor, as ``trackfd=False`` does since 3.13."""
     if sys.version_info >= (3, 13):
         return _new(cls, fileno, *how, trackfd=False)
     length, flags, prot, access, offset = how
-    tried = _base(fileno, length, flags, prot, access, offset)  # It says what is wrong with them.
+    tried = _base(fileno, length, flags, prot, access, offset)  # It validates the arguments.
     if fileno == -1 or flags & MAP_ANONYMOUS:
         return _new(cls, fileno, *how)
-    # Anonymous memory of the same length, with the file in its place.
+    # Map anonymous memory of the same length, then the file at its address.
     self = _new(cls, -1, len(tried), flags, prot, access, offset)
     tried.close()
     if access:

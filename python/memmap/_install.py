@@ -1,4 +1,4 @@
-"""Installing the guard, at first use."""
+"""Installation of the guard at the first mapping."""
 
 from . import _library
 from ._environment import variable
@@ -8,12 +8,12 @@ pending = True
 
 
 def wanted() -> bool:
-    """Whether this process is to have the guard."""
+    """Return whether the environment allows the guard."""
     return variable("MEMMAP_GUARD") != "off"
 
 
 def install_guard() -> None:
-    """Makes this process survive lost pages, unless it is to do without."""
+    """Install the guard in this process, unless MEMMAP_GUARD=off forbids it."""
     global pending
     if pending and wanted():
         raise_for(_library.guard_install())

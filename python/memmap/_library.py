@@ -1,7 +1,7 @@
-"""libmemmap.so: where it is, and its functions as ctypes calls them.
+"""The functions of libmemmap.so, called through ctypes.
 
-ctypes and not cffi: it is in the standard library, and what runs often (slices, read, write) calls neither;
-`make bench-python` prints what a call costs by both.
+ctypes is used and not cffi because it is in the standard library. The frequent operations (slices, read, write)
+call neither. `make bench-python` prints what a call costs with both.
 """
 
 import ctypes
@@ -15,12 +15,12 @@ from ._environment import variable
 
 SONAME = "libmemmap.so.0"
 
-# As the length of a range: to the end of the mapping. As an answer of a search: nothing found.
+# As the length of a range: to the end of the mapping. As the result of a search: not found.
 TO_END = NPOS = 2**64 - 1
 
 
 class Fault(ctypes.Structure):
-    """memmap_fault."""
+    """The struct memmap_fault."""
 
     _fields_ = [
         ("size", c_uint32),
@@ -33,7 +33,7 @@ class Fault(ctypes.Structure):
 
 
 def path() -> str:
-    """The library: what MEMMAP_LIBRARY names, where that is heeded, or the one of this package, or the system's."""
+    """Return the library to load: that of MEMMAP_LIBRARY, else that of this package, else the system's."""
     named = variable("MEMMAP_LIBRARY")
     own = Path(__file__).with_name(SONAME)
     return named or (str(own) if own.exists() else SONAME)
@@ -42,18 +42,18 @@ def path() -> str:
 def _load() -> str:
     try:
         ctypes.CDLL(path())
-    except (OSError, UnicodeError) as error:  # A name that isn't text.
+    except (OSError, UnicodeError) as error:  # UnicodeError: the name is not text.
         why = str(error) if str(error).isprintable() else ascii(str(error))
         raise ImportError(
-            f"memmap needs {SONAME}: install the wheel of this platform, or name the library in "
-            f"MEMMAP_LIBRARY, which -E and -I leave out ({why})"
+            f"memmap needs {SONAME}: install the wheel for this platform or set MEMMAP_LIBRARY, "
+            f"which -E and -I ignore ({why})"
         ) from None
     return path()
 
 
 _PATH = _load()
-# A call by the first keeps the global interpreter lock, so that no thread of Python can unmap anything
-# meanwhile; what waits for a device goes by the second, which gives the lock away.
+# A call through _HELD keeps the global interpreter lock, so no Python thread can unmap memory during the call.
+# A call through _WAITS releases it; functions that wait for a device use it.
 _HELD = ctypes.PyDLL(_PATH)
 _WAITS = ctypes.CDLL(_PATH)
 
@@ -68,7 +68,7 @@ def _declare(library: ctypes.CDLL, name: str, *arguments: Any) -> Any:
 _RANGE = (c_uint64, c_uint64, c_uint64)
 _SEARCH = (*_RANGE, c_char_p, c_uint64, c_void_p)
 
-# Without argument types, which take longer to convert than the call takes: it is given nothing that needs it.
+# No argument types: their conversion takes longer than the call, and the arguments need none.
 adopt = _HELD.memmap_adopt
 mapped = struct.Struct("@IiPQQii")  # memmap_mapped: size, protection, data, length, offset, flags, 0
 guard_region = _declare(_HELD, "memmap_guard_region", c_void_p, c_uint64, c_int, c_void_p)
@@ -107,7 +107,7 @@ _OPTIONS = struct.Struct("@IIIIQQQII")
 
 
 def options(access: int, flags: int, mode: int) -> bytes:
-    """memmap_options with these, and the rest as by default."""
+    """Return a struct memmap_options with these members; the others have their defaults."""
     return _OPTIONS.pack(_OPTIONS.size, access, flags, mode, 0, 0, 0, 0, 0)
 
 
@@ -120,18 +120,18 @@ _version.restype = c_char_p
 
 
 def strerror(status: int) -> str:
-    """What a status means."""
+    """Return the text that explains a status."""
     text: bytes = _strerror(status)
     return text.decode()
 
 
 def version() -> str:
-    """The version of the library, "major.minor.patch"."""
+    """Return the version of the library, "major.minor.patch"."""
     text: bytes = _version()
     return text.decode()
 
 
-# Py_buffer: `buf` first of all, and room for the rest of its members.
+# Py_buffer: `buf` is its first member; the array has room for the others.
 _Buffer = c_void_p * 12
 
 _get_buffer = ctypes.pythonapi.PyObject_GetBuffer
@@ -143,15 +143,15 @@ _SIMPLE = 0  # PyBUF_SIMPLE
 
 
 def address(exporter: object) -> int:
-    """Where the bytes of an object with a buffer stand; good as long as it keeps them there."""
+    """Return the address of an object's buffer. It is valid while the object does not move or free its bytes."""
     buffer = _Buffer()
     _get_buffer(exporter, buffer, _SIMPLE)
     _release_buffer(buffer)
     return buffer[0] or 0
 
 
-# Where CPython keeps the address in an mmap object: in the first member, after what every object has. Looking
-# there takes a fifth of the time that asking for the buffer takes. It is tried once whether that is so.
+# CPython keeps the address of a mapping in the first member of the mmap object. Reading it takes a fifth of the time
+# that exporting the buffer takes. The test below confirms the layout.
 _FIRST_MEMBER = object.__basicsize__
 
 

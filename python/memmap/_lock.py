@@ -1,4 +1,4 @@
-"""Locks of ranges of a mapping's file."""
+"""Locks of byte ranges of a mapped file."""
 
 import time
 from typing import TYPE_CHECKING, Optional
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 SHARED, EXCLUSIVE = 0, 1
 _TIMEOUT = -9
-# How many seconds a wait lasts before Python looks whether a signal has come, such as that of Ctrl-C.
+# The longest wait in seconds before Python checks for signals such as that of Ctrl-C.
 _TURN = 0.25
 
 
 class RangeLock:
-    """A range that is locked from ``acquire``, or the beginning of a ``with`` block, to ``release`` or its end.
+    """A lock of a range, held from ``acquire`` to ``release`` or during a ``with`` block.
 
-    It is advice between those who lock: other processes, other threads of this one, and other mappings of the
-    file. Closing the mapping gives it back, and the system does when the process dies. A child of fork has
-    none of its parent's locks.
+    The lock is advisory. It excludes other processes, other threads, and other mappings of the same file that lock
+    the range too. Closing the mapping releases it, and so does the end of the process. A child of fork does not
+    inherit it.
     """
 
     def __init__(
@@ -33,13 +33,18 @@ class RangeLock:
 
     @property
     def locked(self) -> bool:
-        """Whether this object has the range."""
+        """Whether this object holds the lock."""
         return bool(self._handle)
 
     def acquire(self) -> None:
-        """Waits for the range and locks it. TimeoutError when the time has passed."""
+        """Lock the range, waiting for it if need be.
+
+        Raises:
+            TimeoutError: The timeout has passed.
+            ValueError: This object holds the lock already.
+        """
         if self._handle:
-            raise ValueError("this range is locked by this object already")
+            raise ValueError("the range is locked already; release it first")
         handle = self._mapping._known()
         self._wait(handle)
         self._handle = handle
@@ -54,12 +59,16 @@ class RangeLock:
                 return raise_for(status, handle)
 
     def release(self) -> None:
-        """Gives the range back."""
+        """Unlock the range.
+
+        Raises:
+            ValueError: This object does not hold the lock.
+        """
         handle, self._handle = self._handle, 0
         if not handle:
-            raise ValueError("this range is not locked by this object")
+            raise ValueError("the range is not locked; acquire it first")
         self._mapping._locks -= 1
-        if handle == self._mapping._handle:  # Else it was closed, which has given the range back.
+        if handle == self._mapping._handle:  # Otherwise closing the mapping has released the lock.
             raise_for(_library.unlock(handle, *self._range), handle)
 
     def __enter__(self) -> "RangeLock":

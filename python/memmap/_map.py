@@ -1,6 +1,7 @@
-"""The drop-in: the methods of the standard module's class, as of its newest version.
+"""The class that replaces the standard one, with the methods of its newest version.
 
-What reads or writes bytes looks at the count of faults afterwards: one comparison as long as nothing is lost.
+A method that reads or writes bytes looks at the count of faults afterwards, which is one comparison while nothing is
+lost.
 """
 
 import mmap as _standard
@@ -25,15 +26,15 @@ _write, _write_byte = _base.write, settled(_base.write_byte)
 _move, _seek, _tell = settled(_base.move), settled(_base.seek), _base.tell
 _find, _rfind, _resize = settled(_base.find), settled(_base.rfind), settled(_base.resize)
 
-# The standard module searches less than this faster than the library does, with the call;
+# In a mapping shorter than this the standard module's search is faster than a call of the library.
 _LONG = 1 << 14
-# and this much in about the time of the call alone.
+# The standard module searches this many bytes in the time that a call of the library takes.
 _NEAR = 1 << 11
 _LIMIT = 1 << 63
-# The modes of memmap_flush that the flags of msync(2) are.
+# The modes of memmap_flush for the flags of msync(2).
 _SYNC, _ASYNC, _INVALIDATE = 0, 1, 2
 _FLUSHES = {
-    0: (_ASYNC,),  # As msync(2) has it on Linux.
+    0: (_ASYNC,),  # As msync(2) does on Linux.
     MS_ASYNC: (_ASYNC,),
     MS_SYNC: (_SYNC,),
     MS_INVALIDATE: (_INVALIDATE,),
@@ -45,14 +46,23 @@ _NAME_LIMIT = 80
 
 
 class mmap(Beyond):
-    """A memory-mapped file or piece of memory: ``mmap.mmap`` that survives what takes its pages away.
+    """A memory-mapped file: ``mmap.mmap`` that raises FaultError where its pages are lost.
 
-    ``mmap(fileno, length, flags=MAP_SHARED, prot=PROT_READ|PROT_WRITE, access=ACCESS_DEFAULT, offset=0, *,
-    trackfd=True)`` as in the standard module of Python 3.13, on every version. ``length`` 0 is all of the file
-    from ``offset`` on; ``fileno`` -1 is anonymous memory. Without ``trackfd`` no descriptor is kept.
+    The signature is that of Python 3.13 on every version.
 
-    A byte that is gone raises FaultError. A mapping that is closed raises ValueError. ``close`` while a buffer is
-    exported (memoryview, numpy.frombuffer) raises BufferError and leaves the mapping as it is.
+    Args:
+        fileno: The file to map; -1 maps anonymous memory.
+        length: The number of bytes; 0 maps the file from ``offset`` to its end.
+        flags: MAP_SHARED, MAP_PRIVATE and others, as mmap(2) takes them.
+        prot: PROT_READ, PROT_WRITE and others, as mmap(2) takes them.
+        access: ACCESS_READ, ACCESS_WRITE or ACCESS_COPY, in place of ``flags`` and ``prot``.
+        offset: Where in the file the mapping begins, a multiple of ALLOCATIONGRANULARITY.
+        trackfd: False keeps no descriptor of the file.
+
+    Raises:
+        BufferError: ``close`` or ``resize`` was called while a buffer is exported (memoryview, numpy.frombuffer).
+        FaultError: A method met a byte that is lost.
+        ValueError: A method was called after ``close``.
     """
 
     __slots__ = ()
@@ -62,7 +72,7 @@ class mmap(Beyond):
         name = "mmap.mmap" if type(self) is mmap else type(self).__name__
         return f"<{name}{text[text.index(' '):]}"
 
-    # What may meet a lost byte.
+    # Methods that read or write bytes.
 
     def _check_item(self, key: Any) -> None:
         size = len(self)
@@ -74,7 +84,7 @@ class mmap(Beyond):
             self._check(first, last + 1 - first)
 
     def _check_passed(self, length: int) -> None:
-        """Refuses what a call has passed at the position, and takes the position back then."""
+        """Check the ``length`` bytes before the position, and move it back before them if one is lost."""
         start = _tell(self) - length
         try:
             self._check(start, length)
@@ -82,7 +92,7 @@ class mmap(Beyond):
             _seek(self, start)
             raise
 
-    # Two arguments and no more: that is what the interpreter calls without a detour (since 3.11).
+    # Since 3.11 the interpreter calls a __getitem__ with exactly two parameters directly.
     def __getitem__(self, key: Any) -> Any:
         got = _get(self, key)
         if self._lost:
@@ -94,7 +104,7 @@ class mmap(Beyond):
         if self._lost:
             self._check_item(key)
 
-    # Bytes of length 1, as the standard module's C code has it for iteration and `in`.
+    # Iteration and `in` yield bytes of length 1, as in the standard module's C code.
     def __iter__(self) -> Iterator[bytes]:  # type: ignore[override]
         at = 0
         while at < len(self):
@@ -106,41 +116,45 @@ class mmap(Beyond):
             yield self[at : at + 1]
 
     def read(self, n: Optional[int] = None, /) -> bytes:
-        """Up to ``n`` bytes from the position on, all that follow without ``n``."""
+        """Read up to ``n`` bytes at the position; all that follow if ``n`` is None."""
         got = _read(self, n)
         if self._lost:
             self._check_passed(len(got))
         return got
 
     def read_byte(self) -> int:
-        """The byte at the position, as an int."""
+        """Read one byte at the position and return it as an int."""
         got = _read_byte(self)
         if self._lost:
             self._check_passed(1)
         return got
 
     def readline(self) -> bytes:
-        """The bytes from the position to the end of the line, with its newline."""
+        """Read from the position to the end of the line, including the newline."""
         got = _readline(self)
         if self._lost:
             self._check_passed(len(got))
         return got
 
     def write(self, bytes: Any, /) -> int:
-        """Writes at the position; how many bytes. ValueError when there is no room for all of them."""
+        """Write bytes at the position and return their number.
+
+        Raises:
+            ValueError: They do not fit between the position and the end of the mapping.
+        """
         length = _write(self, bytes)
         if self._lost:
             self._check_passed(length)
         return length
 
     def write_byte(self, byte: int, /) -> None:
-        """Writes one byte, given as an int, at the position."""
+        """Write one byte, given as an int, at the position."""
         _write_byte(self, byte)
         if self._lost:
             self._check_passed(1)
 
     def move(self, dest: int, src: int, count: int, /) -> None:
-        """Copies ``count`` bytes from ``src`` to ``dest``; they may overlap."""
+        """Copy ``count`` bytes from offset ``src`` to offset ``dest``. The ranges may overlap."""
         _move(self, dest, src, count)
         if self._lost:
             self._check(index(src), index(count))
@@ -149,7 +163,12 @@ class mmap(Beyond):
     # Searching.
 
     def find(self, sub: Any, *bounds: int) -> int:
-        """``find(sub[, start[, end]])``: where ``sub`` first stands, from the position on by default; or -1."""
+        """Return where ``sub`` first occurs, or -1: ``find(sub[, start[, end]])``.
+
+        Args:
+            sub: The bytes to find.
+            *bounds: The start and the end of the search, by default the position and the end of the mapping.
+        """
         if self._is_easily_searched():
             found = _find(self, sub, *bounds)
             if not self._lost:
@@ -161,7 +180,12 @@ class mmap(Beyond):
         return self._search(_library.find, sub, start, end)
 
     def rfind(self, sub: Any, *bounds: int) -> int:
-        """``rfind(sub[, start[, end]])``: where ``sub`` last stands, from the position on by default; or -1."""
+        """Return where ``sub`` last occurs, or -1: ``rfind(sub[, start[, end]])``.
+
+        Args:
+            sub: The bytes to find.
+            *bounds: The start and the end of the search, by default the position and the end of the mapping.
+        """
         if self._is_easily_searched():
             found = _rfind(self, sub, *bounds)
             if not self._lost:
@@ -173,13 +197,13 @@ class mmap(Beyond):
         return self._search(_library.rfind, sub, start, end)
 
     def _is_easily_searched(self) -> bool:
-        """Whether the standard module does it: what is short, and what the library can't look at."""
+        """Return whether the standard module searches: the mapping is short, or without PROT_READ."""
         return (len(self) < _LONG and not self._lost) or not self._how[0] & PROT_READ
 
     def _bounds(self, *bounds: int) -> Tuple[int, int]:
         size = len(self)
         if len(bounds) > 2:
-            raise TypeError(f"at most 3 arguments are taken ({len(bounds) + 1} given)")
+            raise TypeError(f"find() and rfind() take at most 3 arguments ({len(bounds) + 1} given)")
         start = _clipped(bounds[0], size) if bounds else _tell(self)
         return start, _clipped(bounds[1], size) if len(bounds) > 1 else size
 
@@ -194,12 +218,12 @@ class mmap(Beyond):
     # The position.
 
     def seek(self, pos: int, whence: Any = os.SEEK_SET, /) -> int:  # type: ignore[override]
-        """Sets the position, and answers it (as since 3.13)."""
+        """Set the position and return it (as since 3.13)."""
         _seek(self, pos, whence)
         return _tell(self)
 
     def seekable(self) -> Literal[True]:
-        """True (as since 3.13)."""
+        """Return True (as since 3.13)."""
         return True
 
     # Durability, size and name.
@@ -212,11 +236,16 @@ class mmap(Beyond):
         *,
         flags: int = MS_SYNC,
     ) -> None:
-        """Writes changed bytes back; when it returns, they are on the device.
+        """Write changed bytes to the device. They are there when it returns.
 
-        ``flush(offset, size)`` takes whole pages, as msync(2) does: OSError for an ``offset`` inside of one.
-        ``flush(range(start, stop))`` takes any bytes. ``flags`` are MS_SYNC, MS_ASYNC and MS_INVALIDATE (as
-        since 3.15). A flush that failed stays failed until ``recover``, since the kernel tells it once.
+        Args:
+            offset: The first byte, a multiple of PAGESIZE as for msync(2); or a ``range`` of any bytes.
+            size: The number of bytes; None extends the range to the end of the mapping.
+            flags: A combination of MS_SYNC, MS_ASYNC and MS_INVALIDATE (as since 3.15).
+
+        Raises:
+            FaultError: Bytes of the mapping are lost.
+            OSError: Writing failed. Each later flush fails too, until ``recover``: the kernel reports the error once.
         """
         if self.closed:
             raise ValueError(CLOSED)
@@ -227,33 +256,39 @@ class mmap(Beyond):
         handle = self._handle
         reaches_others = prot & PROT_WRITE and not private(mapped)
         if reaches_others and first % _standard.PAGESIZE and not isinstance(offset, range):
-            raise error_for(22, 0)  # As msync(2), which the standard module doesn't call otherwise.
+            raise error_for(22, 0)  # The error of msync(2). The standard module calls it in these cases only.
         if not prot & PROT_WRITE or private(mapped) or mapped & MAP_ANONYMOUS or not handle:
-            # Nothing to write back, which the standard module says too.
+            # There is nothing to write back. The standard module returns None too.
             if self._lost:
                 self._check(first, length)
             return
         for mode in _FLUSHES[flags]:
             status = _library.flush(handle, first, length, mode)
             if status:
-                # Another thread may have closed it meanwhile; then msync(2) says ENOMEM.
+                # Another thread may have closed the mapping since; msync(2) then fails with ENOMEM.
                 raise ValueError(CLOSED) if self.closed else error_for(status, handle)
 
     def _flushed(self, offset: Union[int, range], size: Optional[int]) -> Tuple[int, int]:
         if isinstance(offset, range):
             if size is not None or offset.step != 1:
-                raise TypeError("a range of step 1 is taken, and no size beside it")
+                raise TypeError("flush() takes either a range with step 1 or offset and size")
+
             return self._part(offset.start, len(offset))
         return self._part(_ssize(offset), None if size is None else _ssize(size))
 
     def size(self) -> int:
-        """The size of the file; of memory without a file its length (as since 3.15)."""
+        """Return the size of the file; for anonymous memory its length (as since 3.15)."""
         if self._tracks and self._how[1] & MAP_ANONYMOUS:
             return len(self)
         return _base.size(self)
 
     def resize(self, newsize: int, /) -> None:
-        """Gives the mapping and its file another length. FaultError while bytes are lost: ``recover`` first."""
+        """Change the length of the mapping and of its file.
+
+        Raises:
+            BufferError: A buffer is exported, or a range is locked.
+            FaultError: Bytes of the mapping are lost; call ``recover`` first.
+        """
         if self.closed:
             raise ValueError(CLOSED)
         newsize = _ssize(newsize)
@@ -265,7 +300,7 @@ class mmap(Beyond):
             raise self.fault or FaultError()
         _, flags, _ = self._how
         if flags & MAP_ANONYMOUS and not private(flags) and newsize > len(self):
-            # There is no file to make longer: what is behind the end would be SIGBUS.
+            # Shared anonymous memory cannot grow: an access behind its old end would be SIGBUS.
             raise ValueError("mmap: can't expand a shared anonymous mapping on Linux")
         if not self._handle:
             return _resize(self, newsize)
@@ -273,13 +308,13 @@ class mmap(Beyond):
 
     def _resize_guarded(self, newsize: int) -> None:
         if getattr(self, "_locks", 0):
-            raise BufferError("mmap can't resize while ranges of it are locked.")
+            raise BufferError("mmap can't resize while ranges are locked; release them first")
         try:
             _resize(self, -1)
         except ValueError:
-            pass  # It could be resized, and by what else it is refused nothing is changed.
+            pass  # No buffer is exported. If the second call fails for another reason, it changes nothing.
         descriptor = c_int(-1)
-        _library.descriptor(self._handle, byref(descriptor))  # Without one it stays -1.
+        _library.descriptor(self._handle, byref(descriptor))  # If it fails, the value stays -1.
         self._unguard()
         try:
             _resize(self, newsize)
@@ -292,9 +327,14 @@ class mmap(Beyond):
         madvise = settled(_base.madvise)
 
     def set_name(self, name: str, /) -> None:
-        """Shows anonymous memory as ``[anon:cpython:mmap:<name>]`` in /proc/self/maps (as since 3.15).
+        """Name anonymous memory ``[anon:cpython:mmap:<name>]`` in /proc/self/maps (as since 3.15).
 
-        At most 66 bytes. Linux 5.17, for shared memory 6.2, with CONFIG_ANON_VMA_NAME; else OSError.
+        Args:
+            name: A name of at most 66 bytes.
+
+        Raises:
+            OSError: The kernel does not support it. It takes Linux 5.17 (6.2 for shared memory) with
+                CONFIG_ANON_VMA_NAME.
         """
         if not isinstance(name, str):
             raise TypeError(f"set_name() argument must be str, not {type(name).__name__}")
@@ -305,12 +345,12 @@ class mmap(Beyond):
         if not self._how[1] & MAP_ANONYMOUS:
             raise ValueError("Cannot set annotation on non-anonymous mappings")
         if len(full) >= _NAME_LIMIT:
-            raise ValueError(f"name is too long: {_NAME_LIMIT - 1 - len(_NAME_PREFIX)} bytes at most")
+            raise ValueError(f"name is too long: use at most {_NAME_LIMIT - 1 - len(_NAME_PREFIX)} bytes")
         _system.name_memory(_library.address(self), length, full)
 
 
 def _ssize(number: int) -> int:
-    """A number as the standard module's C code takes it."""
+    """Convert a number to a C ssize_t as the standard module does."""
     number = index(number)
     if not -_LIMIT <= number < _LIMIT:
         raise OverflowError("Python int too large to convert to C ssize_t")
@@ -318,7 +358,7 @@ def _ssize(number: int) -> int:
 
 
 def _clipped(bound: int, size: int) -> int:
-    """A bound as slices take it."""
+    """Clip a bound to the length of the mapping as slices do."""
     if type(bound) is int and 0 <= bound <= size:
         return bound
     bound = _ssize(bound)

@@ -1,18 +1,18 @@
-"""Seals of memory that is shared by a descriptor."""
+"""Seals of memory that processes share by a descriptor."""
 
 import enum
 
 
 class Seals(enum.IntFlag):
-    """What nobody may do any more with a memfd (F_ADD_SEALS of fcntl(2))."""
+    """Operations that are forbidden for a memfd (F_ADD_SEALS in fcntl(2))."""
 
     SEAL = 1
-    """Add seals."""
+    """Adding seals."""
     SHRINK = 2
-    """Make it shorter: nobody can cut it under a mapping. A hole that is punched reads as zeros, and nothing tells of it."""
+    """Making the file shorter, so no mapping loses pages. A hole that is punched still reads as zeros without a fault."""
     GROW = 4
-    """Make it longer. It may take more memory all the same, up to its length, where holes are read or written."""
+    """Making the file longer. It may still allocate memory up to its length, where holes are read or written."""
     WRITE = 8
-    """Write, by whatever mapping, or punch holes; it takes that none is writable."""
+    """Writing and punching holes. It cannot be added while a writable mapping exists."""
     FUTURE_WRITE = 16
-    """Write, but by the mappings that are there now, or punch holes."""
+    """Writing, except through mappings that exist when it is added, and punching holes."""

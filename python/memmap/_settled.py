@@ -1,8 +1,8 @@
-"""Arguments whose value is settled before the standard module sees them.
+"""Conversion of arguments to int before the standard module sees them.
 
-Until Python 3.11.4 its C code looks whether the mapping is open, then asks an argument for its ``__index__``, and
-uses the memory: an ``__index__`` that closes the mapping ends the interpreter (gh-103987). Asked before, it is
-a ValueError like every use after close.
+Before Python 3.11.4 its C code checks that the mapping is open, then calls ``__index__`` of an argument, and then
+uses the memory. An ``__index__`` that closes the mapping crashes the interpreter (gh-103987). With the call made
+first, such a use raises ValueError like every use after close.
 """
 
 import sys
@@ -30,7 +30,7 @@ def _key(key: Any) -> Any:
 
 
 def settled(method: _Method) -> _Method:
-    """The method, called with numbers that no code of Python has a say in any more."""
+    """Return the method with its arguments converted first, where the running version needs that."""
     if not NEEDED:
         return method
 
@@ -41,7 +41,7 @@ def settled(method: _Method) -> _Method:
 
 
 def settled_item(method: _Method) -> _Method:
-    """The same for ``__getitem__`` and ``__setitem__``."""
+    """Do the same as ``settled`` for ``__getitem__`` and ``__setitem__``."""
     if not NEEDED:
         return method
 

@@ -21,27 +21,41 @@ def shared_memory(
     mode: int = 0o600,
     exist_ok: bool = True,
 ) -> mmap:
-    """Maps the shared memory called ``name`` (a file below /dev/shm), all of it.
+    """Map shared memory by its name, a file in /dev/shm. It exists until ``unlink_shared_memory`` or a reboot.
 
-    With a ``size`` it is made if it isn't there: ``size`` zero bytes with the permissions ``mode``; what is there is
-    mapped with its own size, or refused without ``exist_ok`` (FileExistsError). With size 0 nothing is made:
-    FileNotFoundError. It stays until ``unlink_shared_memory`` or the end of the system.
+    Args:
+        name: The name, without slashes.
+        size: The number of zero bytes to create if the name does not exist; 0 creates nothing. Existing memory is
+            mapped with its own size.
+        access: ACCESS_READ or ACCESS_WRITE.
+        mode: The permissions of memory that is created.
+        exist_ok: Whether the name may exist already.
+
+    Raises:
+        FileExistsError: The name exists, and ``exist_ok`` is false.
+        FileNotFoundError: The name does not exist, and ``size`` is 0.
     """
     wanted = _READ_ONLY if access == _standard.ACCESS_READ else _READ_WRITE
-    # What is not made gets no permissions.
+    # The library refuses a mode if it creates nothing.
     options = _library.options(wanted, 0 if exist_ok else _EXCLUSIVE, mode if size else 0)
     return _mapped(_library.shared_open, name, size, options, access)
 
 
 def unlink_shared_memory(name: str) -> None:
-    """Removes the name; who has the memory mapped keeps it."""
+    """Remove the name of shared memory. Existing mappings keep the memory."""
     raise_for(_library.shared_unlink(_text(name)))
 
 
 def memfd(name: str, size: int, *, mode: int = 0o600) -> mmap:
-    """Maps ``size`` zero bytes that have no name but for /proc: who gets a ``descriptor()`` of it maps the same.
+    """Map new shared memory that has no name in the file system (memfd_create(2)).
 
-    It can be resized and sealed, and goes with its last user.
+    Another process maps it by a ``descriptor()``. It can be resized and sealed. The kernel frees it with its last
+    descriptor and mapping.
+
+    Args:
+        name: A name that is shown in /proc.
+        size: The number of zero bytes.
+        mode: The permissions of the file.
     """
     return _mapped(_library.memfd, name, size, _library.options(0, 0, mode), _standard.ACCESS_WRITE)
 

@@ -1,4 +1,4 @@
-"""Calls of the C library that Python has no function for."""
+"""Functions of the C library that Python does not expose."""
 
 import ctypes
 import os
@@ -23,21 +23,21 @@ _PR_SET_VMA_ANON_NAME = 0
 
 
 def map_over(address: int, length: int, prot: int, flags: int, fd: int, offset: int) -> None:
-    """Maps a file in the place of the memory at ``address``, which is the caller's."""
+    """Map a file over the memory at ``address``, which the caller owns."""
     if _mmap(address, length, prot, flags | _MAP_FIXED, fd, offset) == _MAP_FAILED:
         raise _last_error()
 
 
 def name_memory(address: int, length: int, name: bytes) -> None:
-    """Shows anonymous memory under a name in /proc/self/maps (PR_SET_VMA(2const))."""
+    """Name anonymous memory in /proc/self/maps (PR_SET_VMA(2const))."""
     if _prctl(_PR_SET_VMA, _PR_SET_VMA_ANON_NAME, address, length, name) != 0:
         raise _last_error()
 
 
 def knows_advice(advice: int) -> bool:
-    """Whether the kernel knows an advice: madvise(2) of no bytes is EINVAL for one that it doesn't."""
-    answer: int = _madvise(None, 0, advice)
-    return answer == 0
+    """Return whether the kernel knows an advice. If not, madvise(2) of no bytes fails with EINVAL."""
+    status: int = _madvise(None, 0, advice)
+    return status == 0
 
 
 def _last_error() -> OSError:

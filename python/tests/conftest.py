@@ -1,4 +1,4 @@
-"""What the tests share: files that lose pages, and programs that may die of it."""
+"""Shared fixtures: files that lose pages, and programs that may die of it."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ class Backing:
 
 
 def pytest_runtest_logreport(report):
-    """Has `make test` count what is skipped."""
+    """Report a skipped test to `make test`, which counts them."""
     if report.skipped and not hasattr(report, "wasxfail"):
         _count_skipped(report)
 
@@ -55,7 +55,7 @@ def backing(tmp_path):
 
 @pytest.fixture
 def program(tmp_path):
-    """Runs a program of Python in a folder of its own; how it ended and what it printed."""
+    """Run a Python program in a temporary folder; return the CompletedProcess."""
 
     def run(text, python=sys.executable, **environment):
         root = Path(memmap.__file__).parents[1]

@@ -1,5 +1,4 @@
-"""Runs CPython's own test.test_mmap, unchanged, with the module that is named in the place of mmap, and prints
-what became of each test."""
+"""Run CPython's own test.test_mmap, unchanged, against the module named in the arguments, and print the outcomes as JSON."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""What the standard class does and its own tests don't ask: both do the same."""
+"""Comparison with the standard class in cases that CPython's own tests do not cover."""
 
 import copy
 import gc
@@ -17,7 +17,7 @@ import memmap
 from conftest import PAGE, PAGES
 
 BOTH = pytest.mark.parametrize("module", [standard, memmap], ids=["mmap", "memmap"])
-LONG = 1 << 16  # Longer than what is left to the standard module's own search.
+LONG = 1 << 16  # Long enough that the library searches, and not the standard module.
 
 CALLS = [
     "m.find('x')",
@@ -101,7 +101,7 @@ CALLS = [
 ]
 
 
-def answer(module, call, tmp_path, length):
+def outcome(module, call, tmp_path, length):
     path = tmp_path / "file"
     content = bytearray(b"." * length)
     for at in (100, 30000, 60000):
@@ -119,10 +119,10 @@ def answer(module, call, tmp_path, length):
 
 @pytest.mark.parametrize("length", [1000, LONG])
 @pytest.mark.parametrize("call", CALLS)
-def test_calls_answer_as_in_the_standard_module(call, length, tmp_path):
+def test_calls_have_the_outcome_that_they_have_in_the_standard_module(call, length, tmp_path):
     if sys.version_info < (3, 13) and call == "m.madvise(-1)":
         pytest.skip("another number is another advice there")
-    assert answer(memmap, call, tmp_path, length) == answer(standard, call, tmp_path, length)
+    assert outcome(memmap, call, tmp_path, length) == outcome(standard, call, tmp_path, length)
 
 
 @pytest.mark.parametrize(
@@ -348,9 +348,9 @@ def test_threads_that_close_and_use_it_get_values_or_valueerrors(backing):
     def use(mapping, call):
         try:
             for _ in range(300):
-                answer = call(mapping)
-                if answer not in expected:
-                    surprises.append(answer)
+                result = call(mapping)
+                if result not in expected:
+                    surprises.append(result)
         except Exception as error:
             if not isinstance(error, ValueError) or "closed" not in str(error):
                 surprises.append(error)
@@ -415,7 +415,7 @@ def test_a_closed_mapping_says_so_whatever_it_is_asked_for(module):
 
 @BOTH
 def test_what_is_shared_with_validation_is_flushed_as_what_is_shared(module, tmp_path):
-    shared_validate = 3  # Which has the bit of MAP_PRIVATE.
+    shared_validate = 3  # It includes the bit of MAP_PRIVATE.
     path = tmp_path / "file"
     path.write_bytes(bytes(2 * PAGE))
     with open(path, "r+b") as file, module.mmap(file.fileno(), 0, flags=shared_validate) as m:

@@ -1,4 +1,4 @@
-"""Who is heeded: not whoever starts a privileged program."""
+"""Environment variables: read in an ordinary program, ignored in a privileged or isolated one."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ import memmap
 from memmap import _library
 
 ROOT = Path(memmap.__file__).parents[1]
-# Finds the package, and says which library it takes and whether it wants the guard.
+# Prints which library the package loads and whether it wants the guard.
 ASKS = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -23,7 +23,7 @@ print(_library.path(), _install.wanted())
 
 @pytest.fixture
 def others(tmp_path):
-    """A library under another name, and the environment that asks for it; and none of this package's own is found."""
+    """A copy of the library under another name, and an environment in which only that copy can be loaded."""
     library = tmp_path / "other.so"
     shutil.copy(_library.path(), library)
     os.symlink(Path(_library.path()).resolve(), tmp_path / _library.SONAME)
@@ -51,7 +51,7 @@ def test_a_name_in_an_error_forges_no_line():
         assert last.startswith(b"ImportError: ") and b"MEMMAP_LIBRARY" in last and last.isascii()
         assert b"\x1b" not in last
         with pytest.raises(OSError) as raised:
-            open(f"/none/{name}")  # As the standard library has it.
+            open(f"/none/{name}")  # The standard library escapes names in the same way.
         assert str(raised.value).isprintable()
 
 
@@ -63,7 +63,7 @@ def test_isolated_it_does_not(others, option):
 
 @pytest.fixture
 def privileged(tmp_path):
-    """An interpreter that has root's rights, whoever starts it."""
+    """A set-user-ID interpreter of root."""
     if os.geteuid() != 0:
         pytest.skip("it takes root")
     if os.statvfs(tmp_path).f_flag & (os.ST_NOSUID | os.ST_NOEXEC):
@@ -79,7 +79,7 @@ def privileged(tmp_path):
     return python
 
 
-def test_a_privileged_interpreter_is_told_nothing(others, privileged):
+def test_a_privileged_interpreter_ignores_the_environment(others, privileged):
     library, environment = others
     nobody = {"user": 65534, "group": 65534, "extra_groups": []}
     rights = subprocess.run(
@@ -89,7 +89,7 @@ def test_a_privileged_interpreter_is_told_nothing(others, privileged):
     if rights.stdout.split() != ["65534", "0"]:
         pytest.skip(f"no program gets more rights here, or no interpreter: {rights.stderr}")
     for options in ([], ["-I"]):
-        # Without a library of the package or of the system it says which variable would have named one.
+        # If it finds no library, the error names the variable.
         said = asked(environment, *options, python=privileged, **nobody)
         assert str(library) not in said and "False" not in said
         assert "True" in said or "MEMMAP_LIBRARY," in said

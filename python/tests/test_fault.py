@@ -1,4 +1,4 @@
-"""Files that are cut under a mapping."""
+"""Files that are truncated under a mapping."""
 
 import pickle
 import signal
@@ -86,7 +86,7 @@ def test_the_error_is_an_oserror_that_says_what_and_why(backing):
 def test_the_error_goes_to_other_processes():
     error = pickle.loads(pickle.dumps(memmap.FaultError(1, 2, memmap.Causes.IO)))
     assert (error.offset, error.length, error.causes) == (1, 2, memmap.Causes.IO)
-    assert "bytes 1 to 3" in str(error)
+    assert "bytes 1 to 2 of" in str(error)
 
 
 def test_a_read_that_fails_leaves_the_position(backing):
@@ -112,7 +112,7 @@ def test_a_buffer_shows_zeros_and_check_tells(backing):
         view.release()
 
 
-def test_flush_and_resize_answer_a_loss(backing):
+def test_flush_and_resize_report_a_loss(backing):
     with backing.map() as mapping:
         backing.cut(PAGE)
         with pytest.raises(memmap.FaultError):
@@ -125,7 +125,7 @@ def test_flush_and_resize_answer_a_loss(backing):
 
 
 @pytest.mark.parametrize("access", [memmap.ACCESS_READ, memmap.ACCESS_COPY])
-def test_flush_of_what_is_not_written_back_answers_a_loss(backing, access):
+def test_flush_of_what_is_not_written_back_reports_a_loss(backing, access):
     with backing.map(access=access) as mapping:
         assert mapping.flush() is None
         backing.cut(PAGE)
@@ -263,7 +263,7 @@ def test_without_descriptors_left_it_is_guarded_all_the_same(program):
         file.truncate(65536)
         with memmap.mmap(file.fileno(), 0):
             pass
-        # One more can be opened: the standard module's own duplicate.
+        # One more can be opened, which is the standard module's own duplicate.
         resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), 4096))
         mapping = memmap.mmap(file.fileno(), 0)
         file.truncate(0)

@@ -1,4 +1,4 @@
-"""Children of fork, as multiprocessing makes them."""
+"""Children of fork, as multiprocessing creates them."""
 
 import multiprocessing
 
@@ -11,7 +11,7 @@ forking = multiprocessing.get_context("fork")
 
 
 def in_child(function, *arguments):
-    """What the function answers in a child; its exception is raised here."""
+    """Run a function in a child process; return what it returns or raise what it raises."""
 
     def run(sender):
         try:
@@ -24,14 +24,14 @@ def in_child(function, *arguments):
     child.start()
     sender.close()
     try:
-        answer = receiver.recv()
+        result = receiver.recv()
     except EOFError:
-        answer = None
+        result = None
     child.join(60)
     assert child.exitcode == 0
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 @pytest.mark.parametrize("how", [dict(), dict(trackfd=False)])

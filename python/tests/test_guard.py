@@ -1,4 +1,4 @@
-"""The guard for what others have mapped."""
+"""The guard of memory that other modules have mapped."""
 
 import mmap as standard
 
@@ -34,7 +34,7 @@ def test_an_mmap_of_the_standard_module_survives(foreign):
     assert guard.closed
 
 
-def test_the_end_of_the_block_tells_what_nobody_asked(foreign):
+def test_the_end_of_the_block_reports_a_loss(foreign):
     backing, file, mapping = foreign
     with pytest.raises(memmap.FaultError):
         with memmap.guard(mapping, file):

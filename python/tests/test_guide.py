@@ -1,4 +1,4 @@
-"""The guide's functions as they are printed there, with the standard module and with memmap in its place."""
+"""The guide's functions as printed there, with the standard module and with memmap in its place."""
 
 import mmap as standard
 

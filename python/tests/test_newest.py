@@ -1,4 +1,4 @@
-"""What the standard module has since 3.13 and 3.15, on this version, and what it never has."""
+"""Features of the standard module of 3.13 and 3.15 on this version, and features that it does not have."""
 
 import mmap as standard
 import os

@@ -1,4 +1,4 @@
-"""What the README tells people to type."""
+"""The programs in the READMEs."""
 
 import re
 from pathlib import Path
@@ -11,9 +11,9 @@ def test_the_readmes_programs_run_one_after_the_other(program):
     assert len(blocks) == 3
     ran = program("\n".join(blocks))
     assert ran.returncode == 0, ran.stderr
-    said = "[Errno 5] bytes 4096 to 100000 of the mapping are lost: the file was truncated"
-    assert ran.stdout == said + "\n"
-    assert said in README.read_text()
+    message = "[Errno 5] file was truncated: bytes 4096 to 99999 of the mapping are lost"
+    assert ran.stdout == message + "\n"
+    assert message in README.read_text()
 
 
 def test_the_first_program_of_the_whole_runs(program):
@@ -22,4 +22,4 @@ def test_the_first_program_of_the_whole_runs(program):
     ran = program(block)
     assert ran.returncode == 0, ran.stderr
     greeting, lost = ran.stdout.splitlines()
-    assert greeting == "Hello, mmap" and "bytes 0 to 4096 of the mapping are lost" in lost
+    assert greeting == "Hello, mmap" and "bytes 0 to 4095 of the mapping are lost" in lost

@@ -184,30 +184,30 @@ def test_a_wait_ends_when_the_range_is_given_back(backing):
 
 @pytest.mark.parametrize("ends", ["release", "close"])
 def test_threads_of_one_mapping_exclude_each_other_until_it_is_closed(backing, ends):
-    mapping, answers = backing.map(), []
+    mapping, results = backing.map(), []
     lock = mapping.lock(0, 10)
     lock.acquire()
 
     def waits():
         try:
             with mapping.lock(5, 10):
-                answers.append("got it")
+                results.append("got it")
         except ValueError as error:
-            answers.append(str(error))
+            results.append(str(error))
 
     thread = threading.Thread(target=waits)
     thread.start()
-    assert not answers
+    assert not results
     lock.release() if ends == "release" else mapping.close()
     thread.join(60)
-    assert answers == ["got it" if ends == "release" else "mmap closed or invalid"]
+    assert results == ["got it" if ends == "release" else "mmap closed or invalid"]
     mapping.close()
 
 
 def test_ctrl_c_ends_a_wait(program):
     ended = program("""
         import memmap, os, signal, threading
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # Also where it was ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Even if the parent ignores it.
         with open("file", "w+b") as file:
             file.truncate(100)
             one, two = memmap.mmap(file.fileno(), 0), memmap.mmap(file.fileno(), 0)
@@ -269,11 +269,11 @@ def test_readers_in_other_processes_get_whole_values():
                 cell.publish(bytes([number]) * 1000)
 
         writer = threading.Thread(target=write)
-        answers = forking.SimpleQueue()
-        child = forking.Process(target=lambda: answers.put(read()))
+        results = forking.SimpleQueue()
+        child = forking.Process(target=lambda: results.put(read()))
         child.start()
         writer.start()
-        assert answers.get() is True
+        assert results.get() is True
         done.set()
         writer.join()
         child.join()
@@ -287,7 +287,7 @@ def test_what_a_cell_claims_takes_no_memory(program):
         descriptor = os.memfd_create("cell")
         os.ftruncate(descriptor, memmap.Cell.size(LONG))
         mapping = memmap.mmap(descriptor, 0)
-        memmap.Cell(mapping, capacity=LONG)  # As its writer says.
+        memmap.Cell(mapping, capacity=LONG)  # The capacity that the writer stored.
         cell = memmap.Cell(mapping)
         with open("/proc/self/statm") as file:
             pages = int(file.read().split()[0])

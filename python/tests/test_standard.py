@@ -1,4 +1,4 @@
-"""CPython's own tests, run by each Python that is here."""
+"""CPython's own tests, run by each interpreter that is installed."""
 
 import json
 import os
@@ -16,7 +16,7 @@ NAMES = ["python3", *(f"python3.{minor}" for minor in range(9, 16))]
 
 
 def interpreters():
-    """One of each version: this one, those on the PATH, and those that pyenv has."""
+    """Return one interpreter of each version: this one, those on the PATH, and those of pyenv."""
     found = {sys.version_info[:2]: sys.executable}
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = [shutil.which(name) for name in NAMES]

@@ -1,6 +1,6 @@
-"""Any sequence of operations does the same on the standard class and on this one, exceptions included.
+"""Random sequences of operations, which have the same results and exceptions with the standard class and with this one.
 
-Hypothesis makes the sequences, and shortens one that differs to what matters.
+Hypothesis generates the sequences and shrinks one that differs.
 """
 
 import mmap as standard
@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 PAGE = memmap.PAGESIZE
 ACCESSES = [standard.ACCESS_DEFAULT, standard.ACCESS_READ, standard.ACCESS_WRITE, standard.ACCESS_COPY]
-LONG = 5 * PAGE  # More than what is left to the standard module's own search.
+LONG = 5 * PAGE  # Long enough that the library searches, and not the standard module.
 
 places = st.one_of(
     st.integers(-3, 70),
@@ -32,11 +32,11 @@ items = st.one_of(numbers, st.builds(slice, numbers, numbers, st.sampled_from([N
 
 
 def outcome(call, m):
-    """What a call answers, or how it fails: the type, and the errno where there is one."""
+    """Return what a call returns, or the type and errno of its exception."""
     try:
         got = call(m)
     except Exception as error:
-        # A class of its own is what it is derived from; words differ between versions of Python.
+        # Compare the built-in base class: messages differ between versions of Python.
         kind = next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
         return kind, getattr(error, "errno", None)
     if isinstance(got, memoryview):
@@ -45,7 +45,7 @@ def outcome(call, m):
 
 
 class Both(RuleBasedStateMachine):
-    """A mapping of each class, of two files that hold the same."""
+    """A mapping of each class, over two files with the same contents."""
 
     def __init__(self):
         super().__init__()
@@ -102,7 +102,7 @@ class Both(RuleBasedStateMachine):
 
     @rule(at=numbers, whence=st.sampled_from([0, 1, 2, 3, None]))
     def seek(self, at, whence):
-        # Since Python 3.13 the position is answered too, and here on every version.
+        # The result is not compared: seek returns the position since Python 3.13, and here on every version.
         def call(m):
             m.seek(at) if whence is None else m.seek(at, whence)
 
@@ -132,8 +132,8 @@ class Both(RuleBasedStateMachine):
     def resize(self, size):
         length = 0 if self.maps[0].closed else len(self.maps[0])
         if length and (size == 0 or not self.files and isinstance(size, int) and size > length):
-            # The standard module cuts the file and then can't map it, or makes memory without anything behind
-            # it: SIGBUS. Here it is FaultError, or refused; see test_fault.py and test_newest.py.
+            # The standard module truncates the file and then fails to map it, or maps memory behind the end, where
+            # an access is SIGBUS. This class raises; see test_fault.py and test_newest.py.
             return
         self.both(lambda m: m.resize(size))
 
@@ -144,7 +144,7 @@ class Both(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["tell", "size", "__len__", "__bool__", "__enter__"]))
     def ask(self, name):
         if name == "size" and not self.files:
-            return  # Of memory without a file it is told here on every version, as since Python 3.15.
+            return  # It works for anonymous memory since Python 3.15, and here on every version.
         if name == "__bool__":
             return self.both(bool)
         self.both(lambda m: getattr(m, name)())
@@ -191,7 +191,7 @@ class Both(RuleBasedStateMachine):
             os.close(file)
 
 
-# MEMMAP_EXAMPLES: how many sequences.
+# MEMMAP_EXAMPLES is the number of sequences.
 Both.TestCase.settings = settings(
     max_examples=int(os.environ.get("MEMMAP_EXAMPLES", "8")),
     stateful_step_count=40,

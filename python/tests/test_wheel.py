@@ -1,4 +1,4 @@
-"""The wheel: built, installed where nothing else is, imported."""
+"""The wheel: it is built, installed in an empty environment and imported."""
 
 import io
 import platform
@@ -56,7 +56,7 @@ def test_it_carries_the_licences_and_the_notices_of_what_its_library_is_made_of(
 
 
 def test_its_library_is_hardened(wheel):
-    elffile = pytest.importorskip("elftools.elf.elffile")  # auditwheel needs it.
+    elffile = pytest.importorskip("elftools.elf.elffile")  # auditwheel depends on it.
     with zipfile.ZipFile(wheel) as files:
         (name,) = [name for name in files.namelist() if "libmemmap.so" in name]
         library = elffile.ELFFile(io.BytesIO(files.read(name)))

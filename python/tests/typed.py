@@ -1,4 +1,4 @@
-"""Read by mypy and not run: what a typed program may write."""
+"""A typed program, which mypy checks. It is not run."""
 
 import mmap as standard
 from typing import Optional
