@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/header.rs"]
+mod header;
 
 use common::prefix::output_of;
 use common::{release_folder, root};
@@ -98,5 +100,54 @@ fn what_changes_or_goes_breaks_a_promise() {
     ] {
         let said = broken(SMALL, &SMALL.replace(was, is));
         assert_eq!(said.lines().count(), 1, "{was} -> {is}: {said}");
+    }
+}
+
+/// The value of a constant in tests/common/header.rs.
+fn value(expression: &str) -> String {
+    match expression.split_once(" << ") {
+        Some((one, by)) => {
+            let bits: u32 = by.parse().expect("it is a number");
+            (one.parse::<u64>().expect("it is a number") << bits).to_string()
+        }
+        None => expression.replace("u64::MAX", &u64::MAX.to_string()),
+    }
+}
+
+#[test]
+fn what_tests_in_rust_declare_is_what_is_recorded() {
+    let recorded = recorded();
+    let declared = include_str!("../common/header.rs").lines();
+    let mut constants = 0;
+    for line in declared.filter_map(|line| line.strip_prefix("pub const ")) {
+        let (name, rest) = line.split_once(": ").expect("it has a type");
+        let (of, expression) = rest.split_once(" = ").expect("it has a value");
+        let prefix = if of == "i32" {
+            "MEMMAP_ERR_"
+        } else {
+            "MEMMAP_"
+        };
+        let expected = format!(
+            "constant {prefix}{name}: {}",
+            value(expression.trim_end_matches(';'))
+        );
+        let found = recorded.lines().any(|fact| {
+            fact.strip_prefix(&expected)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
+        });
+        assert!(found, "{line}: not recorded: {expected}");
+        constants += 1;
+    }
+    assert!(constants > 20, "{constants}");
+    let sizes = [
+        ("options", size_of::<header::Options>()),
+        ("info", size_of::<header::Info>()),
+        ("fault", size_of::<header::Fault>()),
+        ("view", size_of::<header::View>()),
+        ("mapped", size_of::<header::Mapped>()),
+    ];
+    for (name, size) in sizes {
+        let expected = format!("struct memmap_{name}: {size} bytes\n");
+        assert!(recorded.contains(&expected), "{expected}");
     }
 }

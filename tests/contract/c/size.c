@@ -2,19 +2,7 @@
 
 #include <sys/mman.h>
 
-#include "files.h"
-
-static memmap_handle handle;
-
-static void open_file(size_t size, const memmap_options *options) {
-    make_file("file", size, 'x');
-    CHECK_OK(memmap_open("file", options, &handle));
-}
-
-static void close_file(void) {
-    CHECK_OK(memmap_close(handle));
-    unlink("file");
-}
+#include "opened.h"
 
 static uint64_t refreshed(void) {
     uint64_t len = UNTOUCHED;

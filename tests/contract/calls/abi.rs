@@ -1,64 +1,9 @@
 //! The functions of the header that scripts call, as a program that has only the header has them.
 
-#[repr(C)]
-#[derive(Default)]
-pub struct Options {
-    pub size: u32,
-    pub access: u32,
-    pub flags: u32,
-    pub mode: u32,
-    pub offset: u64,
-    pub length: u64,
-    pub capacity: u64,
-    pub advice: u32,
-    pub reserved: u32,
-}
+#[path = "../../common/header.rs"]
+mod header;
 
-#[repr(C)]
-#[derive(Default)]
-pub struct Info {
-    pub size: u32,
-    pub access: u32,
-    pub flags: u32,
-    pub pins: u32,
-    pub offset: u64,
-    pub length: u64,
-    pub capacity: u64,
-}
-
-#[repr(C)]
-#[derive(Default)]
-pub struct Fault {
-    pub size: u32,
-    pub count: u32,
-    pub causes: u32,
-    pub reserved: u32,
-    pub offset: u64,
-    pub length: u64,
-}
-
-#[repr(C)]
-pub struct View {
-    pub data: *mut u8,
-    pub len: u64,
-}
-
-pub const INVALID: i32 = -1;
-pub const HANDLE: i32 = -2;
-pub const RANGE: i32 = -3;
-pub const ACCESS: i32 = -4;
-pub const FAULT: i32 = -6;
-pub const LIMIT: i32 = -7;
-pub const BUSY: i32 = -8;
-pub const TIMEOUT: i32 = -9;
-pub const UNSUPPORTED: i32 = -10;
-
-pub const TO_END: u64 = u64::MAX;
-
-pub const EXCLUSIVE: u32 = 1 << 0;
-pub const SPARSE: u32 = 1 << 1;
-pub const NO_DESCRIPTOR: u32 = 1 << 4;
-pub const PREFAULT: u32 = 1 << 8;
+pub use header::*;
 
 unsafe extern "C" {
     pub fn memmap_guard_install() -> i32;

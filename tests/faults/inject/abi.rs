@@ -1,38 +1,17 @@
 //! The C ABI of the shared library as it is shipped, as a C program sees it. In a debug build Rust asks the
 //! system about each descriptor that it closes.
 
+#[path = "../../common/header.rs"]
+mod header;
+
 use super::common::release_library;
+pub use header::*;
 use std::ffi::{CString, c_char, c_void};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::LazyLock;
 
 pub type Handle = u64;
 pub type Status = i32;
-
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-pub struct Options {
-    pub size: u32,
-    pub access: u32,
-    pub flags: u32,
-    pub mode: u32,
-    pub offset: u64,
-    pub length: u64,
-    pub capacity: u64,
-    pub advice: u32,
-    pub reserved: u32,
-}
-
-#[repr(C)]
-pub struct Mapped {
-    pub size: u32,
-    pub protection: i32,
-    pub data: *mut c_void,
-    pub length: u64,
-    pub offset: u64,
-    pub flags: i32,
-    pub reserved: i32,
-}
 
 /// Any struct that a call fills: `size` first, and room for the rest.
 #[repr(C, align(8))]
@@ -50,21 +29,6 @@ impl Filled {
         }
     }
 }
-
-pub const READ_WRITE: u32 = 2;
-pub const COPY_ON_WRITE: u32 = 3;
-pub const EXCLUSIVE: u32 = 1 << 0;
-pub const SPARSE: u32 = 1 << 1;
-pub const DURABLE: u32 = 1 << 2;
-pub const NO_DESCRIPTOR: u32 = 1 << 4;
-pub const EXECUTABLE: u32 = 1 << 5;
-pub const PREFAULT: u32 = 1 << 8;
-pub const HUGE_PAGES: u32 = 1 << 9;
-pub const NO_DUMP: u32 = 1 << 11;
-pub const LOCKED: u32 = 1 << 12;
-pub const SEALED: u32 = 1 << 13;
-pub const NO_SYMLINKS: u32 = 1 << 14;
-pub const TO_END: u64 = u64::MAX;
 
 /// What the library has under that name.
 pub fn symbol(name: &str) -> *mut c_void {

@@ -1,29 +1,9 @@
 //! The functions of the header that look at what peers write, as a program that has only the header has them.
 
-/// memmap_options.
-#[repr(C)]
-#[derive(Default)]
-pub struct Options {
-    pub size: u32,
-    pub access: u32,
-    pub flags: u32,
-    pub mode: u32,
-    pub offset: u64,
-    pub length: u64,
-    pub capacity: u64,
-    pub advice: u32,
-    pub reserved: u32,
-}
+#[path = "../../common/header.rs"]
+mod header;
 
-pub const SPARSE: u32 = 1 << 1;
-
-pub const INVALID: i32 = -1;
-pub const RANGE: i32 = -3;
-pub const FAULT: i32 = -6;
-pub const LIMIT: i32 = -7;
-pub const BUSY: i32 = -8;
-pub const TIMEOUT: i32 = -9;
-pub const CORRUPT: i32 = -12;
+pub use header::*;
 
 unsafe extern "C" {
     pub fn memmap_guard_install() -> i32;
