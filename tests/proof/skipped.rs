@@ -120,7 +120,6 @@ fn the_table_of_tests_has_each_of_the_manifest() {
     let tests = manifest.split("[[test]]\nname = \"").skip(1);
     let names = tests.filter_map(|entry| entry.split_once('"').map(|(name, _)| name));
     let missing: Vec<_> = names
-        .filter(|name| *name != "instructions") // Run by `make bench-instructions` alone.
         .filter(|name| !table.contains(&format!("| `cargo test --test {name}` | make test |")))
         .collect();
     assert!(missing.is_empty(), "tests/README.md lacks {missing:?}");
