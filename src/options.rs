@@ -18,53 +18,57 @@ pub enum Access {
     CopyOnWrite,
 }
 
-/// Flag of memmap_create: refuse a file that exists (EEXIST).
+/// Flag of memmap_create: fail with EEXIST if the file exists.
 pub const EXCLUSIVE: u32 = 1 << 0;
-/// Flag: let new bytes of the file be holes instead of reserving blocks; where memmap_resize makes it longer, but for
-/// the last one. A full disk is then met by
-/// the program that first writes there, as SIGBUS (or MEMMAP_ERR_FAULT, see memmap_guard_install), instead of
-/// by memmap_create or memmap_resize, as ENOSPC.
+/// Flag: do not reserve blocks for new bytes of the file; where memmap_resize makes it longer, only
+/// the last byte gets one. A full disk is then met by the program that first writes there, as
+/// SIGBUS (or MEMMAP_ERR_FAULT, see memmap_guard_install), instead of by memmap_create or
+/// memmap_resize, as ENOSPC.
 pub const SPARSE: u32 = 1 << 1;
-/// Flag of memmap_create: make size and name of the file durable before it answers (fsync of the
-/// file and of its folder), so that they survive a power cut.
+/// Flag of memmap_create: make the size and the name of the file durable before the call returns
+/// (fsync of the file and of its directory), so that they survive a power cut.
 pub const DURABLE: u32 = 1 << 2;
-/// Flag of memmap_open and memmap_create: refuse a symbolic link at the end of the path (ELOOP). Those in the middle of
-/// it are followed; MEMMAP_NO_SYMLINKS refuses them too.
+/// Flag of memmap_open and memmap_create: fail with ELOOP if the last component of the path is a
+/// symbolic link. Links in other components are followed; MEMMAP_NO_SYMLINKS refuses them too.
 pub const NO_FOLLOW: u32 = 1 << 3;
-/// Flag: keep no descriptor of the file after mapping it, for those who hold more mappings than
-/// RLIMIT_NOFILE allows descriptors. memmap_resize and memmap_refresh are MEMMAP_ERR_UNSUPPORTED then, and
-/// so is memmap_recover when pages were lost.
+/// Flag: keep no descriptor of the file after mapping it, for programs with more mappings than
+/// RLIMIT_NOFILE allows descriptors. memmap_resize and memmap_refresh then fail with
+/// MEMMAP_ERR_UNSUPPORTED, and so does memmap_recover if pages were lost.
 pub const NO_DESCRIPTOR: u32 = 1 << 4;
-/// Flag: map code (PROT_EXEC).
+/// Flag: map the file executable (PROT_EXEC).
 pub const EXECUTABLE: u32 = 1 << 5;
-/// Flag: with MEMMAP_EXECUTABLE, let the mapping be writable too.
+/// Flag: with MEMMAP_EXECUTABLE, allow the mapping to be writable too.
 pub const WRITE_AND_EXECUTE: u32 = 1 << 6;
-/// Flag: take memory although the system hasn't so much available, trusting that most of it is never
-/// touched. Without it anonymous, prefaulted and locked memory of more than is available is
-/// MEMMAP_ERR_LIMIT, before the kernel's OOM killer has a say. Up to 16 MiB nobody asks.
+/// Flag: take memory even if the system has less available, for memory of which most is never
+/// touched. Without it, anonymous, prefaulted and locked memory of more than is available fails
+/// with MEMMAP_ERR_LIMIT, before the kernel's OOM killer acts. Up to 16 MiB nothing is checked.
 pub const OVERCOMMIT: u32 = 1 << 7;
 
-/// Flag: bring all pages in before the call answers, so that the first access waits for nothing: for
-/// writing where the bytes are new (memmap_create, memmap_anonymous), else for reading.
+/// Flag: bring all pages into memory before the call returns, so that the first access does not
+/// wait: for writing where the bytes are new (memmap_create, memmap_anonymous), otherwise for
+/// reading.
 pub const PREFAULT: u32 = 1 << 8;
-/// Flag: use huge pages where the system has them for this kind of memory: transparent ones (for
-/// anonymous and shared memory). Where it hasn't, the mapping is made without.
+/// Flag: use huge pages where the system has them for this kind of memory: transparent ones, for
+/// anonymous and shared memory. Where it has none, the mapping is made without.
 pub const HUGE_PAGES: u32 = 1 << 9;
-/// Flag: reserve no swap space (MAP_NORESERVE), for memory of which little will be touched.
+/// Flag: reserve no swap space (MAP_NORESERVE), for memory of which little is ever touched.
 pub const NO_RESERVE: u32 = 1 << 10;
-/// Flag: leave the mapping out of core dumps. It holds for every page that the mapping ever has, as HUGE_PAGES,
-/// LOCKED and the advice of the options do: for those that it grows into, for the zero pages of the guard, and for what
-/// memmap_recover maps back. The guard's zero pages are in no core dump, whatever the flags.
+/// Flag: leave the mapping out of core dumps. It applies to every page that the mapping ever has,
+/// as HUGE_PAGES, LOCKED and the advice of the options do: to pages that the mapping grows by, to
+/// the zero pages of the guard, and to pages that memmap_recover maps back. The guard's zero pages
+/// are in no core dump, whatever the flags.
 pub const NO_DUMP: u32 = 1 << 11;
-/// Flag: keep all pages in memory (mlock). RLIMIT_MEMLOCK is the limit: MEMMAP_ERR_LIMIT. The guard's zero pages are
-/// locked as they are touched.
+/// Flag: keep all pages in memory (mlock(2)). The call fails with MEMMAP_ERR_LIMIT beyond
+/// RLIMIT_MEMLOCK. The guard's zero pages are locked as they are touched.
 pub const LOCKED: u32 = 1 << 12;
-/// Flag of memmap_from_fd: refuse a file that is not sealed against shrinking (MEMMAP_ERR_UNSEALED). Of one
-/// that is, nobody can cut it under the mapping, whoever has its descriptor; what it holds may still change, and be zeroed
-/// without a fault, unless it is sealed against writing, which memmap_get_seals tells. See memmap_seal.
+/// Flag of memmap_from_fd: fail with MEMMAP_ERR_UNSEALED if the file is not sealed against
+/// shrinking. A file that is sealed cannot be cut under the mapping by any process that has its
+/// descriptor. Its contents may still change, and may be zeroed without a fault, unless it is
+/// sealed against writing too, which memmap_get_seals reports. See memmap_seal.
 pub const SEALED: u32 = 1 << 13;
-/// Flag of memmap_open and memmap_create: refuse a symbolic link anywhere in the path (ELOOP), for a path through folders
-/// that others can write to. It takes openat2(2), of Linux 5.6: MEMMAP_ERR_UNSUPPORTED where that is missing.
+/// Flag of memmap_open and memmap_create: fail with ELOOP if any component of the path is a
+/// symbolic link, for a path through directories that others can write to. It needs openat2(2),
+/// Linux 5.6; the call fails with MEMMAP_ERR_UNSUPPORTED without it.
 pub const NO_SYMLINKS: u32 = 1 << 14;
 
 /// A set of wishes; see its constants.

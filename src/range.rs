@@ -3,10 +3,10 @@
 use crate::status::{Error, Result};
 use std::ops::Range;
 
-/// As the length of a range: to the end of the mapping.
+/// As the length of a range: up to the end of the mapping.
 pub const TO_END: u64 = 0xffff_ffff_ffff_ffff;
 
-/// The answer of a search that has found nothing.
+/// The result of a search that has found nothing.
 pub const NPOS: u64 = 0xffff_ffff_ffff_ffff;
 
 /// The bytes `offset .. offset + len` of something that is `total` bytes long.

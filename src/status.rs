@@ -1,38 +1,38 @@
-//! What a call answers: status codes, the system's errno, and a message for each.
+//! The result of a call: status codes, the system's errno, and a message for each.
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::{ffi::CStr, ffi::CString, fmt, io, ptr};
 
-/// What a call answers: 0 is success, a positive number an errno of the system, a negative one
-/// MEMMAP_ERR_... `memmap_strerror` explains it.
+/// The result of a call: 0 is success, a positive number is an errno of the system, a negative one
+/// is MEMMAP_ERR_... `memmap_strerror` describes it.
 pub type Status = i32;
 
-/// An argument has no meaning: NULL, an unknown flag bit, a combination that contradicts itself.
+/// Invalid argument: NULL, an unknown flag, or a combination that contradicts itself.
 pub const ERR_INVALID: Status = -1;
 /// The handle is closed, stale or was never issued.
 pub const ERR_HANDLE: Status = -2;
 /// The range lies outside the mapping, or outside the file.
 pub const ERR_RANGE: Status = -3;
-/// The access that the mapping was opened with forbids it.
+/// The access that the mapping was opened with does not permit it.
 pub const ERR_ACCESS: Status = -4;
 /// The path or descriptor names a directory, FIFO, socket or character device.
 pub const ERR_NOT_REGULAR: Status = -5;
-/// Pages behind the mapping are gone.
+/// Bytes of the mapping were lost: the file was truncated, or its device failed or is full.
 pub const ERR_FAULT: Status = -6;
-/// A limit of the system, or the memory available, forbids it. The limit of descriptors is not among them:
-/// that is EMFILE.
+/// A limit of the system, or the memory available, does not permit it. The limit of descriptors is
+/// EMFILE instead.
 pub const ERR_LIMIT: Status = -7;
-/// The mapping is pinned, or in use by another thread, and would be moved or cut.
+/// The mapping is pinned, or in use by another thread, and the call would move or cut it.
 pub const ERR_BUSY: Status = -8;
-/// The time given has passed.
+/// The time limit has passed.
 pub const ERR_TIMEOUT: Status = -9;
-/// This mapping, or this system, cannot do it.
+/// This mapping, or this system, does not support it.
 pub const ERR_UNSUPPORTED: Status = -10;
-/// The file is not sealed against shrinking, as MEMMAP_SEALED asks.
+/// The file is not sealed against shrinking, which MEMMAP_SEALED requires.
 pub const ERR_UNSEALED: Status = -11;
-/// The bytes are not what they ought to be: no cell begins there, or a crash left none of its values whole.
+/// The bytes are not valid: no cell begins there, or a crash left none of its values whole.
 pub const ERR_CORRUPT: Status = -12;
-/// A bug in libmemmap, caught.
+/// A bug in libmemmap was caught.
 pub const ERR_PANIC: Status = -100;
 
 /// Why an operation was refused.
@@ -72,7 +72,7 @@ pub enum Error {
     Panic,
 }
 
-/// The answer of the library's operations.
+/// The result of the library's operations.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Each error of libmemmap's own: its status, and what a person should know and do.
@@ -80,7 +80,7 @@ const OWN: [(Error, Status, &CStr); 13] = [
     (
         Error::Invalid,
         ERR_INVALID,
-        c"invalid argument: NULL where a pointer is needed, an unknown access, flag or mode bit, a flag that this call has no use for, or a struct whose size is not this library's",
+        c"invalid argument: NULL where a pointer is needed, an unknown access, flag or mode bit, a flag that does not apply to this call, or a struct whose size this library does not know",
     ),
     (
         Error::Handle,
@@ -105,7 +105,7 @@ const OWN: [(Error, Status, &CStr); 13] = [
     (
         Error::Fault,
         ERR_FAULT,
-        c"pages behind the mapping are gone: the file was truncated, or its device failed or is full",
+        c"bytes of the mapping were lost: the file was truncated, or its device failed or is full",
     ),
     (
         Error::Limit,
@@ -115,23 +115,23 @@ const OWN: [(Error, Status, &CStr); 13] = [
     (
         Error::Busy,
         ERR_BUSY,
-        c"the mapping is pinned or in use by another thread, and this would move or cut it: unpin it first, or open it with a capacity",
+        c"the mapping is pinned or in use by another thread, and this call would move or cut it: unpin it first, or open it with a capacity",
     ),
-    (Error::Timeout, ERR_TIMEOUT, c"the time given has passed"),
+    (Error::Timeout, ERR_TIMEOUT, c"the time limit has passed"),
     (
         Error::Unsupported,
         ERR_UNSUPPORTED,
-        c"not possible for this mapping: it has no file, gave its descriptor up (MEMMAP_NO_DESCRIPTOR), or its file has a fixed size",
+        c"not possible for this mapping: it has no file, has closed its descriptor (MEMMAP_NO_DESCRIPTOR), or its file has a fixed size",
     ),
     (
         Error::Unsealed,
         ERR_UNSEALED,
-        c"the file is not sealed against shrinking (MEMMAP_SEAL_SHRINK), so whoever has it could take its pages away",
+        c"the file is not sealed against shrinking (MEMMAP_SEAL_SHRINK), so any process that has it could remove its pages",
     ),
     (
         Error::Corrupt,
         ERR_CORRUPT,
-        c"the bytes are not what they ought to be: no cell begins there, or one of another capacity, or a crash left none of its values whole",
+        c"the bytes are not valid: no cell begins there, or one of another capacity, or a crash left none of its values whole",
     ),
     (
         Error::Panic,
@@ -194,7 +194,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The answer of a system call that signals failure by -1, again when a signal came in between.
+/// Returns the result of a system call that reports failure by -1; repeats the call on EINTR.
 pub fn system(mut call: impl FnMut() -> i32) -> Result<i32> {
     loop {
         match call() {
@@ -202,7 +202,7 @@ pub fn system(mut call: impl FnMut() -> i32) -> Result<i32> {
                 Error::System(libc::EINTR) => {}
                 error => return Err(error),
             },
-            answer => return Ok(answer),
+            result => return Ok(result),
         }
     }
 }
@@ -215,14 +215,14 @@ pub fn errno() -> i32 {
 
 /// Sets it.
 pub fn set_errno(errno: i32) {
-    // SAFETY: as above.
+    // SAFETY: every thread has an errno.
     unsafe { *libc::__errno_location() = errno };
 }
 
 /// The system's messages, fetched once: strerror(3) may reuse its buffer, and our texts are static.
 ///
-/// Not a LazyLock: a child forked while another thread fills it would wait for that thread for ever.
-/// Here whoever comes at the same time fetches them too, and the first to be done is heard.
+/// Not a LazyLock: a child forked while another thread fills it would wait for that thread without end.
+/// Here threads that come at the same time fetch them too, and the first to finish publishes its texts.
 fn system_messages() -> &'static [CString] {
     const LAST_ERRNO: i32 = 133; // EHWPOISON, the highest that Linux has on x86_64 and aarch64.
     static MESSAGES: AtomicPtr<Vec<CString>> = AtomicPtr::new(ptr::null_mut());

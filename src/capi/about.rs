@@ -5,14 +5,16 @@ use crate::status;
 use crate::status::Status;
 use std::ffi::c_char;
 
-/// `memmap_version` answers the version of the library as text, "major.minor.patch". It is static.
+/// `memmap_version` returns the version of the library as text, "major.minor.patch". The text is
+/// static.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// `memmap_strerror` answers what `status` means and what to do, in English for libmemmap's own
-/// statuses and as strerror(3) has it for the system's. The text is static and never NULL.
+/// `memmap_strerror` returns a text that describes `status`. For libmemmap's own statuses it is in
+/// English and says what to do; for an errno it is that of strerror(3). The text is static and
+/// never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_strerror(status: Status) -> *const c_char {
     std::panic::catch_unwind(|| status::message(status))
@@ -20,8 +22,8 @@ pub extern "C" fn memmap_strerror(status: Status) -> *const c_char {
         .as_ptr()
 }
 
-/// `memmap_page_size` answers the system's page size in bytes, the unit in which memory is mapped,
-/// flushed and lost.
+/// `memmap_page_size` returns the system's page size in bytes. Memory is mapped, flushed and lost
+/// in this unit.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_page_size() -> u64 {
     range::page_size() as u64

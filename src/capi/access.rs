@@ -7,10 +7,13 @@ use crate::range::NPOS;
 use crate::status::Status;
 use std::ffi::c_void;
 
-/// `memmap_read` copies `len` bytes of the mapping from `offset` on into `buf`: all of them or none.
+/// `memmap_read` copies `len` bytes of the mapping, from `offset` on, into `buf`. It copies all of
+/// them or fails.
 ///
-/// Statuses: MEMMAP_ERR_RANGE when that many bytes aren't there. MEMMAP_TO_END is not a length here,
-/// nor in memmap_write: it is the size of the caller's buffer.
+/// `len` is the size of the caller's buffer. MEMMAP_TO_END is not a length here, nor in
+/// memmap_write.
+///
+/// Errors: MEMMAP_ERR_RANGE if the mapping does not hold that many bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_read(
     handle: Handle,
@@ -20,18 +23,19 @@ pub unsafe extern "C" fn memmap_read(
 ) -> Status {
     status(|| {
         buffer(buf, len)?;
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         unsafe { access::read(handle, offset, buf.cast(), len) }
     })
 }
 
-/// `memmap_write` copies `len` bytes from `buf` to `offset` of the mapping: all of them or none.
+/// `memmap_write` copies `len` bytes from `buf` into the mapping, at `offset`. It copies all of
+/// them or fails.
 ///
-/// The bytes are in the file for everyone who reads it on this machine as soon as it answers, and on
-/// the device after memmap_flush. On a copy-on-write mapping they stay in this process.
+/// When it returns, every reader of the file on this machine sees the bytes. They are on the device
+/// after memmap_flush. On a copy-on-write mapping they stay in this process.
 ///
-/// Statuses: MEMMAP_ERR_RANGE when there is not that much room; MEMMAP_ERR_ACCESS on a read-only
-/// mapping, here and below also for a length of 0.
+/// Errors: MEMMAP_ERR_RANGE if the mapping does not hold that many bytes; MEMMAP_ERR_ACCESS if the
+/// mapping is read-only, here and below also for a length of 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_write(
     handle: Handle,
@@ -41,37 +45,39 @@ pub unsafe extern "C" fn memmap_write(
 ) -> Status {
     status(|| {
         buffer(buf, len)?;
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         unsafe { access::write(handle, offset, buf.cast(), len) }
     })
 }
 
-/// `memmap_fill` sets `len` bytes from `offset` on to `byte`. `len` may be MEMMAP_TO_END.
+/// `memmap_fill` sets `len` bytes, from `offset` on, to `byte`. `len` may be MEMMAP_TO_END.
 ///
-/// Statuses: MEMMAP_ERR_RANGE, MEMMAP_ERR_ACCESS.
+/// Errors: MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_fill(handle: Handle, offset: u64, len: u64, byte: u8) -> Status {
     status(|| access::fill(handle, offset, len, byte))
 }
 
-/// `memmap_move` copies `len` bytes of the mapping from offset `from` to offset `to`; the ranges may
-/// overlap, as with memmove(3).
+/// `memmap_move` copies `len` bytes of the mapping from offset `from` to offset `to`. The ranges
+/// may overlap, as with memmove(3).
 ///
-/// Statuses: MEMMAP_ERR_RANGE when either lies outside (MEMMAP_TO_END is not a length here);
-/// MEMMAP_ERR_ACCESS.
+/// Errors: MEMMAP_ERR_RANGE if either range lies outside the mapping (MEMMAP_TO_END is not a length
+/// here); MEMMAP_ERR_ACCESS.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_move(handle: Handle, to: u64, from: u64, len: u64) -> Status {
     status(|| access::move_within(handle, to, from, len))
 }
 
-/// `memmap_find` looks for the first place where the `needle_len` bytes at `needle` stand, beginning at
-/// offset `from` or later and ending at offset `to` (MEMMAP_TO_END: the end) or earlier. `*offset` is that
-/// place, or MEMMAP_NPOS when there is none, which is no failure. An empty needle is found at `from`.
+/// `memmap_find` searches the bytes from offset `from` up to offset `to` (MEMMAP_TO_END: the end)
+/// for the first occurrence of the `needle_len` bytes at `needle`. It stores the offset of the
+/// occurrence in `*offset`, or MEMMAP_NPOS if there is none, which is not an error. An empty needle
+/// is found at `from`.
 ///
-/// Bytes that others change meanwhile may be found as they were, as they are, or not.
+/// Bytes that another writer changes during the call may be found with their old value, with their
+/// new value, or not at all.
 ///
-/// Statuses: MEMMAP_ERR_RANGE when `from` or `to` lies outside; MEMMAP_ERR_FAULT when what was looked at was
-/// lost in part.
+/// Errors: MEMMAP_ERR_RANGE if `from` or `to` lies outside the mapping; MEMMAP_ERR_FAULT if a byte
+/// that was searched was lost.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_find(
     handle: Handle,
@@ -82,16 +88,16 @@ pub unsafe extern "C" fn memmap_find(
     offset: *mut u64,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's, for both.
+        // SAFETY: the header requires the pointers to be NULL or valid for their types.
         let (needle, out) = unsafe { (bytes(needle, needle_len)?, Out::new(offset)?) };
         out.set(access::find(handle, from, to, needle)?.unwrap_or(NPOS));
         Ok(())
     })
 }
 
-/// `memmap_rfind` looks for the last such place. An empty needle is found at `to`.
+/// `memmap_rfind` searches for the last occurrence. An empty needle is found at `to`.
 ///
-/// Statuses: as memmap_find.
+/// Errors: as memmap_find.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_rfind(
     handle: Handle,
@@ -102,7 +108,7 @@ pub unsafe extern "C" fn memmap_rfind(
     offset: *mut u64,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's, for both.
+        // SAFETY: the header requires the pointers to be NULL or valid for their types.
         let (needle, out) = unsafe { (bytes(needle, needle_len)?, Out::new(offset)?) };
         out.set(access::find_last(handle, from, to, needle)?.unwrap_or(NPOS));
         Ok(())

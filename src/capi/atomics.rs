@@ -8,14 +8,15 @@ use crate::share::futex;
 use crate::status::Status;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-/// `memmap_atomic_load32` reads the 32-bit number at `offset`, whole, whoever else writes it, in this machine's
-/// order of bytes. What was written to shared memory before the number was stored is seen by who has
-/// loaded it (acquire, and release below).
+/// `memmap_atomic_load32` loads the 32-bit number at `offset` into `*value`, in this machine's byte
+/// order. The load is atomic and has acquire order, and the stores below have release order: a
+/// thread that loads a number sees everything that was written to shared memory before that number
+/// was stored.
 ///
-/// Any language's own atomic operations on the same address go together with these.
+/// These functions and any language's own atomic operations on the same address can be mixed.
 ///
-/// Statuses, here and below: MEMMAP_ERR_INVALID when the number's address is not a multiple of its size, so
-/// for mappings whose `offset` is one, when `offset` is not; MEMMAP_ERR_RANGE.
+/// Errors, here and below: MEMMAP_ERR_INVALID if the number's address is not a multiple of its size
+/// (for a mapping whose `offset` is a multiple: if `offset` is not); MEMMAP_ERR_RANGE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_atomic_load32(
     handle: Handle,
@@ -23,23 +24,23 @@ pub unsafe extern "C" fn memmap_atomic_load32(
     value: *mut u32,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { Out::new(value)? };
         out.set(read(handle, offset, |word: &AtomicU32| word.load(LOAD))?);
         Ok(())
     })
 }
 
-/// `memmap_atomic_store32` stores `value` there (release).
+/// `memmap_atomic_store32` stores `value` at `offset` (release order).
 ///
-/// Statuses: MEMMAP_ERR_ACCESS on a read-only mapping, here and below.
+/// Errors, here and below: MEMMAP_ERR_ACCESS on a read-only mapping.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_atomic_store32(handle: Handle, offset: u64, value: u32) -> Status {
     status(|| write(handle, offset, |word: &AtomicU32| word.store(value, STORE)))
 }
 
-/// `memmap_atomic_add32` adds `value`, modulo 2^32; `*before` is the number that was there (acquire and
-/// release). To subtract, add the two's complement.
+/// `memmap_atomic_add32` adds `value` to the number at `offset`, modulo 2^32, and stores the number
+/// that was there in `*before` (acquire and release order). To subtract, add the two's complement.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_atomic_add32(
     handle: Handle,
@@ -48,7 +49,7 @@ pub unsafe extern "C" fn memmap_atomic_add32(
     before: *mut u32,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { Out::new(before)? };
         let add = |word: &AtomicU32| word.fetch_add(value, CHANGE);
         out.set(write(handle, offset, add)?);
@@ -56,9 +57,10 @@ pub unsafe extern "C" fn memmap_atomic_add32(
     })
 }
 
-/// `memmap_atomic_compare_swap32` stores `desired` if the number there is `expected`, and else nothing; `*before`
-/// is the number that was there, so the swap was made if it equals `expected`, and status 0 says only
-/// that it was tried (acquire and release; acquire if it wasn't made).
+/// `memmap_atomic_compare_swap32` stores `desired` at `offset` if the number there equals
+/// `expected`. It stores the number that was there in `*before`: the swap was made if that equals
+/// `expected`. Status 0 says only that the comparison was made. The order is acquire and release if
+/// the swap was made, acquire otherwise.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_atomic_compare_swap32(
     handle: Handle,
@@ -68,7 +70,7 @@ pub unsafe extern "C" fn memmap_atomic_compare_swap32(
     before: *mut u32,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { Out::new(before)? };
         let swap = |word: &AtomicU32| word.compare_exchange(expected, desired, CHANGE, LOAD);
         out.set(write(handle, offset, swap)?.unwrap_or_else(|other| other));
@@ -76,7 +78,8 @@ pub unsafe extern "C" fn memmap_atomic_compare_swap32(
     })
 }
 
-/// `memmap_atomic_load64` is memmap_atomic_load32 for 64 bits; so are the next three.
+/// `memmap_atomic_load64` is memmap_atomic_load32 for 64 bits. The next three functions are the
+/// 64-bit forms of those above.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_atomic_load64(
     handle: Handle,
@@ -84,20 +87,21 @@ pub unsafe extern "C" fn memmap_atomic_load64(
     value: *mut u64,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { Out::new(value)? };
         out.set(read(handle, offset, |word: &AtomicU64| word.load(LOAD))?);
         Ok(())
     })
 }
 
-/// `memmap_atomic_store64` stores `value` there (release).
+/// `memmap_atomic_store64` stores `value` at `offset` (release order).
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_atomic_store64(handle: Handle, offset: u64, value: u64) -> Status {
     status(|| write(handle, offset, |word: &AtomicU64| word.store(value, STORE)))
 }
 
-/// `memmap_atomic_add64` adds `value`, modulo 2^64; `*before` is the number that was there.
+/// `memmap_atomic_add64` adds `value` to the number at `offset`, modulo 2^64, and stores the number
+/// that was there in `*before`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_atomic_add64(
     handle: Handle,
@@ -106,7 +110,7 @@ pub unsafe extern "C" fn memmap_atomic_add64(
     before: *mut u64,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { Out::new(before)? };
         let add = |word: &AtomicU64| word.fetch_add(value, CHANGE);
         out.set(write(handle, offset, add)?);
@@ -114,8 +118,8 @@ pub unsafe extern "C" fn memmap_atomic_add64(
     })
 }
 
-/// `memmap_atomic_compare_swap64` stores `desired` if the number there is `expected`; `*before` is the number
-/// that was there.
+/// `memmap_atomic_compare_swap64` stores `desired` at `offset` if the number there equals
+/// `expected`. It stores the number that was there in `*before`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_atomic_compare_swap64(
     handle: Handle,
@@ -125,7 +129,7 @@ pub unsafe extern "C" fn memmap_atomic_compare_swap64(
     before: *mut u64,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { Out::new(before)? };
         let swap = |word: &AtomicU64| word.compare_exchange(expected, desired, CHANGE, LOAD);
         out.set(write(handle, offset, swap)?.unwrap_or_else(|other| other));
@@ -133,21 +137,24 @@ pub unsafe extern "C" fn memmap_atomic_compare_swap64(
     })
 }
 
-/// `memmap_wait` waits until memmap_wake is called for the same place of the file, by any process and at
-/// any address, if the 32-bit number at `offset` is `expected`; else it answers at once. `timeout_ms` is how
-/// many milliseconds to wait at most; -1 is for ever.
+/// `memmap_wait` blocks the calling thread if the 32-bit number at `offset` equals `expected`, and
+/// returns at once if it does not. A blocked call returns when memmap_wake is called for the same
+/// place of the file, by any process and at any address. `timeout_ms` is the longest time to wait,
+/// in milliseconds; -1 waits without limit.
 ///
-/// Status 0 says only that it is time to look at the number again: it may have been another from the start,
-/// a signal may have come, or no reason at all. Whoever changes the number calls memmap_wake
-/// afterwards; then no wake is missed. In private memory (anonymous, copy-on-write) it is between the threads
-/// of this process, also where it is read-only; it is futex(2) with FUTEX_PRIVATE_FLAG there, and without it in
-/// memory that is shared.
+/// Status 0 says only that the number should be looked at again. The number may have differed from
+/// the start, a signal may have arrived, or the wake-up may be spurious. A thread that changes the
+/// number and calls memmap_wake afterwards wakes every waiter.
 ///
-/// While it waits, the mapping is pinned as by memmap_pin: it can't be moved, cut or protected, and stays after
-/// memmap_close.
+/// In private memory (anonymous, copy-on-write) the call works between threads of this process,
+/// also where the memory is read-only. It is futex(2), with FUTEX_PRIVATE_FLAG in private memory
+/// and without it in shared memory.
 ///
-/// Statuses: MEMMAP_ERR_TIMEOUT; MEMMAP_ERR_INVALID for an `offset` as above or a timeout below -1;
-/// MEMMAP_ERR_RANGE; MEMMAP_ERR_FAULT also without the guard, when the page is gone.
+/// The mapping is pinned during the call, as by memmap_pin: it can't be moved, cut or protected,
+/// and stays mapped after memmap_close.
+///
+/// Errors: MEMMAP_ERR_TIMEOUT; MEMMAP_ERR_INVALID if `offset` is misaligned as above or the timeout
+/// is below -1; MEMMAP_ERR_RANGE; MEMMAP_ERR_FAULT if the page was lost, also without the guard.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_wait(
     handle: Handle,
@@ -158,10 +165,11 @@ pub extern "C" fn memmap_wait(
     status(|| futex::wait(handle, offset, expected, timeout(timeout_ms)?))
 }
 
-/// `memmap_wake` wakes up to `count` of those who wait at `offset`, in any process; UINT32_MAX is all. It needs
-/// no right to write, pins nothing, and waits for no call but one that is changing the mapping just then.
+/// `memmap_wake` wakes up to `count` of the threads, of any process, that wait at `offset`;
+/// UINT32_MAX wakes all. It needs no write access and pins nothing. It waits for no other call,
+/// except one that is changing the mapping at that moment.
 ///
-/// Statuses: as memmap_wait.
+/// Errors: as memmap_wait.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_wake(handle: Handle, offset: u64, count: u32) -> Status {
     status(|| futex::wake(handle, offset, count))

@@ -1,4 +1,4 @@
-//! Between C and Rust: the panic barrier, NULL checks, and outputs that are written last.
+//! The boundary between C and Rust: the panic barrier, NULL checks, and outputs that are written last.
 
 use crate::range::addressable;
 use crate::status::{Error, Result, Status};
@@ -6,7 +6,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-/// Runs the body of an exported function; a panic in it is a status, and unwinds no further.
+/// Runs the body of an exported function. A panic in it becomes MEMMAP_ERR_PANIC and unwinds no further.
 #[inline]
 pub fn status(body: impl FnOnce() -> Result<()>) -> Status {
     match catch_unwind(AssertUnwindSafe(body)) {
@@ -16,8 +16,7 @@ pub fn status(body: impl FnOnce() -> Result<()>) -> Status {
     }
 }
 
-/// The same where nearly every call can be answered `at_once`, by code that cannot panic; where it can't,
-/// all is left to `body`.
+/// Like [`status`], with a fast path: `at_once` cannot panic, and returns None if `body` has to run instead.
 #[inline(always)]
 pub fn status_at_once(
     at_once: impl FnOnce() -> Option<()>,
@@ -35,19 +34,19 @@ fn detour(body: impl FnOnce() -> Result<()>) -> Status {
     status(body)
 }
 
-/// Apart, so that what goes well has nothing of it in its way.
+/// A function of its own, so that the successful path contains none of it.
 #[cold]
 #[inline(never)]
 fn code(error: Error) -> Status {
     error.code()
 }
 
-/// Where an output goes.
+/// The address of an output.
 #[derive(Clone, Copy)]
 pub struct Out<T>(NonNull<T>);
 
 impl<T> Out<T> {
-    /// Checks the pointer before anything is done.
+    /// Refuses NULL. It is called before anything is done.
     ///
     /// # Safety
     ///
@@ -57,11 +56,11 @@ impl<T> Out<T> {
         NonNull::new(out).map(Out).ok_or(Error::Invalid)
     }
 
-    /// Writes the output, once all has gone well.
+    /// Writes the output. It is called when nothing can fail any more.
     #[inline]
     pub fn set(self, value: T) {
-        // SAFETY: whoever made this answers for it; an unaligned struct is none of a C caller's
-        // rights, but costs nothing to allow.
+        // SAFETY: `new` requires that one T can be written there. C requires alignment of the caller too; not
+        // relying on it costs nothing.
         unsafe { self.0.write_unaligned(value) }
     }
 }
@@ -70,11 +69,11 @@ impl<T> Out<T> {
 ///
 /// # Safety
 ///
-/// `path` is NULL or a terminated string that lives as long as the answer.
+/// `path` is NULL or a terminated string that lives as long as the result.
 pub unsafe fn path<'a>(path: *const c_char) -> Result<&'a CStr> {
     match path.is_null() {
         true => Err(Error::Invalid),
-        // SAFETY: as above.
+        // SAFETY: `path` is a terminated string that outlives the result.
         false => Ok(unsafe { CStr::from_ptr(path) }),
     }
 }
@@ -92,12 +91,12 @@ pub fn buffer<T>(start: *const T, len: u64) -> Result<()> {
 ///
 /// # Safety
 ///
-/// `start` is NULL, or can be read for `len` bytes as long as the answer lives.
+/// `start` is NULL, or can be read for `len` bytes as long as the result lives.
 pub unsafe fn bytes<'a>(start: *const c_void, len: u64) -> Result<&'a [u8]> {
     buffer(start, len)?;
     match len {
         0 => Ok(&[]),
-        // SAFETY: the caller's.
+        // SAFETY: `start` can be read for `len` bytes, and `buffer` has refused NULL.
         _ => Ok(unsafe { std::slice::from_raw_parts(start.cast(), addressable(len)?) }),
     }
 }

@@ -35,14 +35,14 @@ pub extern "C" fn memmap_guard_install() -> Status {
     status(handler::install)
 }
 
-/// `memmap_get_fault` tells what of a mapping was lost since it was opened or last recovered, if
-/// anything (`fault->count`). Set `fault->size` first.
+/// `memmap_get_fault` reports what of a mapping was lost since it was opened or last recovered.
+/// `fault->count` is 0 if nothing was. Set `fault->size` first.
 ///
-/// Statuses: MEMMAP_ERR_INVALID when `fault->size` is that of no memmap_fault.
+/// Errors: MEMMAP_ERR_INVALID if `fault->size` is that of no memmap_fault.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_get_fault(handle: Handle, fault: *mut RawFault) -> Status {
     status(|| {
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { SizedOut::new(fault)? };
         let fault = recover::fault(handle)?;
         out.set(RawFault {
@@ -57,65 +57,70 @@ pub unsafe extern "C" fn memmap_get_fault(handle: Handle, fault: *mut RawFault) 
     })
 }
 
-/// `memmap_check` answers whether all of `len` bytes from `offset` on (MEMMAP_TO_END: all that follow)
+/// `memmap_check` returns 0 if all of `len` bytes from `offset` on (MEMMAP_TO_END: all that follow)
 /// are those of the file. Call it after reading or writing through a pointer from memmap_pin or
 /// memmap_data; memmap_read and the other calls check by themselves.
 ///
-/// Statuses: MEMMAP_ERR_FAULT when one of them was lost; MEMMAP_ERR_RANGE.
+/// Errors: MEMMAP_ERR_FAULT if one of the bytes was lost; MEMMAP_ERR_RANGE.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_check(handle: Handle, offset: u64, len: u64) -> Status {
     status(|| access::check(handle, offset, len))
 }
 
-/// `memmap_fault_counter` answers where the number of faults of the mapping stands, for bindings that
-/// copy bytes by themselves: it is 0 as long as nothing was lost. Read it atomically, after the copy and before
-/// giving the pin back, with a fence of acquire order between the copy and the load:
-/// `atomic_thread_fence(memory_order_acquire)` in C. A load of acquire order keeps what follows behind it, and not
-/// the copy before it: on aarch64 it may be done first, and tell nothing of zeros that the copy then reads.
+/// `memmap_fault_counter` stores the address of the mapping's fault counter in `*counter`, for
+/// bindings that copy bytes by themselves. The counter is 0 as long as nothing was lost. Read it
+/// atomically, after the copy and before the pin is returned, with an acquire fence between the
+/// copy and the load: `atomic_thread_fence(memory_order_acquire)` in C. A load with acquire order
+/// is not enough: it orders what follows it, and on aarch64 the load could be done before the copy,
+/// and miss a loss that the copy then meets.
 ///
-/// The address is readable as long as the process lives, and speaks of this mapping until it is closed.
+/// The address is readable as long as the process lives. It is the counter of this mapping until
+/// the mapping is closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_fault_counter(handle: Handle, counter: *mut *const u32) -> Status {
     status(|| {
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { Out::new(counter)? };
         out.set(live::pin(handle)?.slot().faults_at().cast());
         Ok(())
     })
 }
 
-/// `memmap_recover` maps the file's pages back where they were lost, and forgets what was lost and a
-/// flush that failed. What others wrote to the file since is seen; what this process wrote into the
-/// zero pages meanwhile is gone. The address stays, so it is possible while the mapping is pinned; but who
-/// has read zeros through a pointer and not asked memmap_check yet is not told afterwards.
+/// `memmap_recover` maps the file's pages back where they were lost, and forgets the losses and a
+/// flush that failed. Bytes that others wrote to the file since are visible afterwards; bytes that
+/// this process wrote into the zero pages are discarded. The address does not change, so the
+/// mapping may be pinned. A thread that has read zeros through a pointer and has not yet called
+/// memmap_check gets no report of it afterwards.
 ///
-/// Statuses: MEMMAP_ERR_FAULT while the file is still shorter than the mapping needs, in which case
-/// nothing has changed; MEMMAP_ERR_UNSUPPORTED without a descriptor (MEMMAP_NO_DESCRIPTOR, or none given to
-/// memmap_guard_region); MEMMAP_ERR_BUSY when a call on the mapping doesn't end; EBADF when somebody closed
-/// the mapping's descriptor; MEMMAP_ERR_LIMIT, also when RLIMIT_MEMLOCK or memory has no room for the pages of a
-/// MEMMAP_LOCKED mapping: it stays lost then, and may be recovered later.
+/// Errors: MEMMAP_ERR_FAULT while the file is shorter than the mapping needs, in which case nothing
+/// has changed; MEMMAP_ERR_UNSUPPORTED without a descriptor (MEMMAP_NO_DESCRIPTOR, or none passed
+/// to memmap_guard_region); MEMMAP_ERR_BUSY if a call on the mapping does not end; EBADF if the
+/// mapping's descriptor was closed by other code; MEMMAP_ERR_LIMIT, also if RLIMIT_MEMLOCK or
+/// memory has no room for the pages of a MEMMAP_LOCKED mapping: the losses remain then, and may be
+/// recovered later.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_recover(handle: Handle) -> Status {
     status(|| recover::recover(handle))
 }
 
-/// `memmap_guard_region` takes `len` bytes from `data` on, which somebody else has mapped, under the
-/// guard: a file mapped by mmap(2), by another library or by another language. Every function of this
-/// header but memmap_resize and memmap_refresh works on the handle.
+/// `memmap_guard_region` puts `len` bytes from `data` on under the guard. The memory is a file that
+/// was mapped by mmap(2), by another library or by another language. Every function of this header
+/// except memmap_resize and memmap_refresh works on the handle.
 ///
-/// `fd` names the file that is mapped there, or is -1. The descriptor stays the caller's; the guard
-/// makes one of its own, with which it tells causes apart and memmap_recover works.
+/// `fd` is a descriptor of the file, or -1. The descriptor remains the caller's; the guard makes
+/// one of its own, which it needs to tell causes apart and for memmap_recover.
 ///
-/// `*out` is a handle that must eventually be given to memmap_close, and before the memory is unmapped:
-/// that ends the guarding, and leaves the mapping alone. Call memmap_guard_install first.
+/// `*out` is a handle that must eventually be passed to memmap_close, before the memory is
+/// unmapped: that ends the guarding and leaves the mapping alone. Call memmap_guard_install first.
 ///
-/// What the owner has advised or locked by himself is not known here, and what memmap_recover maps back is without it:
-/// advice that has to hold then is given by memmap_advise, on the handle.
+/// The library does not know what the owner has advised or locked by other means, and
+/// memmap_recover maps pages back without it. Give advice that has to last by memmap_advise, on the
+/// handle.
 ///
-/// Statuses: MEMMAP_ERR_RANGE when nothing is mapped somewhere in the range; MEMMAP_ERR_INVALID when it is
-/// not one file mapped in one way, when `fd` names another file, or for no bytes; MEMMAP_ERR_ACCESS when
-/// it can't be read; MEMMAP_ERR_BUSY when a page of it is guarded already; EBADF; EACCES when `fd` was
-/// opened for less than the memory is mapped for.
+/// Errors: MEMMAP_ERR_RANGE if a part of the range is not mapped; MEMMAP_ERR_INVALID if the range
+/// is not one file mapped in one way, if `fd` is another file, or for a length of 0;
+/// MEMMAP_ERR_ACCESS if the memory cannot be read; MEMMAP_ERR_BUSY if a page of it is guarded
+/// already; EBADF; EACCES if `fd` was opened for less than the memory is mapped for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_guard_region(
     data: *mut c_void,
@@ -124,29 +129,31 @@ pub unsafe extern "C" fn memmap_guard_region(
     out: *mut Handle,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { Out::new(out)? };
         out.set(recover::guard_region(data.cast(), len, descriptor(fd)?)?);
         Ok(())
     })
 }
 
-/// `memmap_adopt` is memmap_guard_region for who has just mapped the memory by mmap(2) himself, such as
-/// the mmap of another language, and says in `mapped` what mmap(2) was given and what it answered. The kernel is
-/// not asked whether that is true, which makes it as cheap as memmap_from_fd; a wrong word here is as bad as a
-/// wrong pointer. For memory whose history one doesn't know there is memmap_guard_region. Only for a file without a
-/// descriptor, and for MAP_HUGETLB, the kernel is asked for the size of the pages. Of `flags` MAP_LOCKED counts as
-/// MEMMAP_LOCKED, and what was mapped with MAP_SYNC is mapped back with it.
+/// `memmap_adopt` is memmap_guard_region for a caller that has just mapped the memory by mmap(2),
+/// such as the mmap of another language. `*mapped` holds the arguments of mmap(2) and its result.
+/// The call does not ask the kernel whether they are true, so it costs as little as memmap_from_fd,
+/// and a wrong value is as harmful as a wrong pointer. For memory of unknown origin use
+/// memmap_guard_region. The kernel is asked for the page size only for a file without a descriptor
+/// and for MAP_HUGETLB. Of `flags`, MAP_LOCKED counts as MEMMAP_LOCKED, and pages that were mapped
+/// with MAP_SYNC are mapped back with it.
 ///
-/// `fd` may be -1 for a file too, with the consequences of MEMMAP_NO_DESCRIPTOR; else the guard makes a
-/// descriptor of its own. `*counter` is what memmap_fault_counter answers; NULL if it isn't wanted. `*out` is as from
-/// memmap_guard_region: it must eventually be given to memmap_close, before the memory is unmapped or moved.
+/// `fd` may be -1 for a file too, as with MEMMAP_NO_DESCRIPTOR; otherwise the guard makes a
+/// descriptor of its own. `*counter` is set as by memmap_fault_counter; `counter` may be NULL.
+/// `*out` is a handle that must eventually be passed to memmap_close, before the memory is unmapped
+/// or moved.
 ///
-/// Statuses: MEMMAP_ERR_INVALID when `data` or `offset` isn't at the beginning of a page, when they lie at different
-/// places of a huge page, for no bytes, and for
-/// MAP_ANONYMOUS with a descriptor, and when `flags` have no type that mmap(2) knows (MAP_SHARED,
-/// MAP_SHARED_VALIDATE, MAP_PRIVATE); MEMMAP_ERR_RANGE when the end is no address; MEMMAP_ERR_ACCESS without
-/// PROT_READ; MEMMAP_ERR_NOT_REGULAR for a descriptor of what memmap_from_fd wouldn't map; EBADF; EMFILE.
+/// Errors: MEMMAP_ERR_INVALID if `data` or `offset` is not the beginning of a page, if they lie at
+/// different places of a huge page, for a length of 0, for MAP_ANONYMOUS with a descriptor, and if
+/// `flags` have no type that mmap(2) knows (MAP_SHARED, MAP_SHARED_VALIDATE, MAP_PRIVATE);
+/// MEMMAP_ERR_RANGE if the end is no address; MEMMAP_ERR_ACCESS without PROT_READ;
+/// MEMMAP_ERR_NOT_REGULAR for a descriptor that memmap_from_fd would not map; EBADF; EMFILE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_adopt(
     mapped: *const RawMapped,
@@ -155,7 +162,7 @@ pub unsafe extern "C" fn memmap_adopt(
     out: *mut Handle,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's, for all three.
+        // SAFETY: the header requires the pointers to be NULL or valid for their types.
         let (mapped, counter, out) = unsafe {
             (
                 RawMapped::take(mapped)?,
@@ -188,16 +195,18 @@ fn descriptor(fd: c_int) -> Result<Option<c_int>> {
 }
 
 /// `memmap_poison_closed` keeps the addresses of mappings that are closed from now on reserved and
-/// unreadable, up to `bytes` in all and the oldest released first, so that a stale pointer faults at
-/// once (SIGSEGV) instead of reading what is mapped there next. Standard error then says which mapping
-/// it was, before the process dies. It costs address space and no memory. 0 ends it.
+/// unreadable, up to `bytes` in all; the oldest are released first. A stale pointer then faults at
+/// once (SIGSEGV) instead of reading what is mapped there next, and a message on standard error
+/// names the mapping before the process dies. It costs address space and no memory. 0 ends it.
 ///
-/// MEMMAP_POISON=1 in the environment does the same with plenty of bytes, and a larger number with that
-/// many, from the first mapping on; not in a program that has more rights than who started it (secure_getenv(3)).
+/// MEMMAP_POISON=1 in the environment does the same from the first mapping on, with many bytes; a
+/// larger number is the number of bytes. It is ignored in a program that has more rights than the
+/// user who started it (secure_getenv(3)).
 ///
-/// The name of the file is in quotation marks, its first 96 bytes, with what isn't printable ASCII as \xNN.
+/// The message contains the first 96 bytes of the file's name in quotation marks, with bytes that
+/// are not printable ASCII as \xNN.
 ///
-/// Statuses: an errno of sigaction(2).
+/// Errors: an errno of sigaction(2).
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_poison_closed(bytes: u64) -> Status {
     status(|| poison::keep_closed(bytes))

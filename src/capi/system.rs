@@ -9,16 +9,15 @@ use crate::os::limits::System;
 use crate::registry::live;
 use crate::status::Status;
 
-/// `memmap_get_system` tells the system's limits, and how much memory is available now. Set
-/// `system->size` first. It reads some files below /proc and /sys, and takes longer the more mappings
-/// there are.
+/// `memmap_get_system` reports the system's limits and the memory available now. Set `system->size`
+/// first. It reads files in /proc and /sys, and takes longer the more mappings the process has.
 ///
-/// Statuses: MEMMAP_ERR_INVALID when `system->size` is that of no memmap_system; an errno when /proc
-/// can't be read.
+/// Errors: MEMMAP_ERR_INVALID if `system->size` is that of no memmap_system; an errno if /proc
+/// cannot be read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_get_system(system: *mut RawSystem) -> Status {
     status(|| {
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { SizedOut::new(system)? };
         let now = System::now()?;
         out.set(RawSystem {
@@ -37,13 +36,14 @@ pub unsafe extern "C" fn memmap_get_system(system: *mut RawSystem) -> Status {
     })
 }
 
-/// `memmap_get_stats` tells what this library has in hand in this process. Set `stats->size` first.
+/// `memmap_get_stats` reports the mappings of this library in this process. Set `stats->size`
+/// first.
 ///
-/// Statuses: MEMMAP_ERR_INVALID when `stats->size` is that of no memmap_stats.
+/// Errors: MEMMAP_ERR_INVALID if `stats->size` is that of no memmap_stats.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_get_stats(stats: *mut RawStats) -> Status {
     status(|| {
-        // SAFETY: the caller's.
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { SizedOut::new(stats)? };
         let (mappings, bytes_mapped) = live::count();
         out.set(RawStats {
@@ -58,10 +58,10 @@ pub unsafe extern "C" fn memmap_get_stats(stats: *mut RawStats) -> Status {
     })
 }
 
-/// `memmap_reap` is memmap_close for the finalizers of other languages: it counts the mapping as a leak,
-/// since whoever had it was dropped without closing it.
+/// `memmap_reap` is memmap_close for the finalizers of other languages. It counts the mapping as a
+/// leak: its owner was dropped without closing it.
 ///
-/// Statuses: MEMMAP_ERR_HANDLE, in which case nothing is counted.
+/// Errors: MEMMAP_ERR_HANDLE, in which case nothing is counted.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_reap(handle: Handle) -> Status {
     status(|| live::reap(handle))

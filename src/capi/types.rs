@@ -16,14 +16,14 @@ use std::time::Duration;
 #[derive(Clone, Copy)]
 #[allow(clippy::enum_variant_names, reason = "the names of the header")]
 pub enum RawAccess {
-    /// The least that the call is for: read-only for memmap_open and memmap_from_fd, read-write for
+    /// The least that the call needs: read-only for memmap_open and memmap_from_fd, read-write for
     /// memmap_create and memmap_anonymous.
     MemmapAccessDefault = 0,
     /// Reading.
     MemmapReadOnly = 1,
-    /// Reading, and writing that reaches the file and everyone who maps it.
+    /// Reading and writing. Writes reach the file and every other mapping of it.
     MemmapReadWrite = 2,
-    /// Reading, and writing that stays in this mapping and never reaches the file.
+    /// Reading and writing. Writes stay in this mapping and never reach the file.
     MemmapCopyOnWrite = 3,
 }
 
@@ -32,76 +32,78 @@ pub enum RawAccess {
 #[derive(Clone, Copy)]
 #[allow(clippy::enum_variant_names, reason = "the names of the header")]
 pub enum RawFlush {
-    /// When it answers 0, the bytes and the file size that they need are on the device.
+    /// When the call returns 0, the bytes and the file size that they need are on the device.
     MemmapFlushSync = 0,
-    /// The writing is scheduled and not waited for. Linux writes back by itself anyway.
+    /// Write-back is scheduled, and the call does not wait for it. Linux writes back by itself
+    /// anyway.
     MemmapFlushAsync = 1,
-    /// Other mappings of the file are to see the newest bytes. On Linux they always do.
+    /// Other mappings of the file see the newest bytes. On Linux they always do.
     MemmapFlushInvalidate = 2,
 }
 
-/// What a program will do with pages, or wants done with them, for memmap_advise and
+/// How a program will use pages, or what the kernel should do with them, for memmap_advise and
 /// memmap_options.advice (madvise(2)).
 #[repr(C)]
 #[derive(Clone, Copy)]
 #[allow(clippy::enum_variant_names, reason = "the names of the header")]
 pub enum RawAdvice {
-    /// Nothing in particular.
+    /// No particular use.
     MemmapAdviceNormal = 0,
-    /// They are read in order: the kernel reads far ahead and forgets what was read.
+    /// The pages are read in order: the kernel reads far ahead and discards what was read.
     MemmapAdviceSequential = 1,
-    /// They are read in no order: the kernel reads nothing ahead. Many times as fast for small random
-    /// reads of a file that is not in memory.
+    /// The pages are read in no order: the kernel reads nothing ahead. Small random reads of a file
+    /// that is not in memory become many times as fast.
     MemmapAdviceRandom = 2,
-    /// They are needed soon: the kernel begins to read them, and does not wait.
+    /// The pages are needed soon: the kernel begins to read them, and the call does not wait.
     MemmapAdviceWillNeed = 3,
-    /// They are not needed soon: this mapping lets go of them. The bytes stay in the file. On private
-    /// memory (anonymous, copy-on-write) the kernel would throw them away, so there it is
-    /// MEMMAP_ERR_ACCESS.
+    /// The pages are not needed soon: the mapping releases them. The bytes stay in the file. On
+    /// private memory (anonymous, copy-on-write) the kernel would discard them, so there the call
+    /// fails with MEMMAP_ERR_ACCESS.
     MemmapAdviceDontNeed = 4,
-    /// Huge pages are worth having here.
+    /// Use huge pages for this range.
     MemmapAdviceHugePage = 5,
-    /// They are not.
+    /// Use no huge pages for this range.
     MemmapAdviceNoHugePage = 6,
-    /// They are the first to go when memory is short.
+    /// The pages are the first to be reclaimed when memory is short.
     MemmapAdviceCold = 7,
-    /// They go now: out of this mapping, and out of the page cache unless somebody else maps them or
-    /// they are yet to be written back (flush first).
+    /// The pages are reclaimed now: from this mapping, and from the page cache unless they are
+    /// mapped elsewhere or not yet written back (flush first).
     MemmapAdvicePageOut = 8,
-    /// A child of fork does not have them: touching them there by a pointer is SIGSEGV, or touches what is mapped there
-    /// by then. Calls on the mapping are MEMMAP_ERR_FAULT there for a range that may not be there, and
-    /// MEMMAP_ERR_UNSUPPORTED when they would change what is at its addresses; the guard leaves all of them alone, and
-    /// memmap_close unmaps nothing. The library knows of it only by this advice: not by a madvise(2) of the program's own.
+    /// A child of fork does not get the pages. In the child, touching them through a pointer raises
+    /// SIGSEGV, or reaches what is mapped there by then. Calls on the mapping fail there with
+    /// MEMMAP_ERR_FAULT for a range that may be missing, and with MEMMAP_ERR_UNSUPPORTED if they
+    /// would change what is at its addresses. The guard ignores these addresses, and memmap_close
+    /// unmaps nothing. The library knows only of this advice, not of a madvise(2) by the program.
     MemmapAdviceDontFork = 9,
-    /// A child of fork finds zeros; for anonymous memory only.
+    /// A child of fork gets zeros instead; for anonymous memory only.
     MemmapAdviceWipeOnFork = 10,
-    /// A core dump does not have them.
+    /// A core dump does not contain the pages.
     MemmapAdviceDontDump = 11,
 }
 
-/// What memmap_prefault brings pages in for.
+/// The access that memmap_prefault prepares.
 #[repr(C)]
 #[derive(Clone, Copy)]
 #[allow(clippy::enum_variant_names, reason = "the names of the header")]
 pub enum RawPrefault {
-    /// So that reading them waits for nothing.
+    /// Reading the pages does not wait afterwards.
     MemmapPrefaultRead = 0,
-    /// So that writing them doesn't either: they get blocks, and count as changed.
+    /// Writing the pages does not wait afterwards either: they get blocks, and count as changed.
     MemmapPrefaultWrite = 1,
 }
 
-/// Who else may have a range that memmap_lock locks.
+/// Whether memmap_lock admits other holders of the range.
 #[repr(C)]
 #[derive(Clone, Copy)]
 #[allow(clippy::enum_variant_names, reason = "the names of the header")]
 pub enum RawLock {
-    /// Those who lock it shared too: readers.
+    /// Other shared locks are admitted: for readers.
     MemmapLockShared = 0,
-    /// Nobody: a writer.
+    /// No other lock is admitted: for a writer.
     MemmapLockExclusive = 1,
 }
 
-/// How to open or create a mapping. All members but `size` may be zero, which is their default.
+/// How to open or create a mapping. Every member but `size` may be zero, which is its default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct RawOptions {
@@ -109,26 +111,26 @@ pub struct RawOptions {
     pub size: u32,
     /// A memmap_access.
     pub access: u32,
-    /// MEMMAP_EXCLUSIVE and the other flags, or'ed. One that the call has no use for is
+    /// MEMMAP_EXCLUSIVE and the other flags, or'ed. A flag that does not apply to the call is
     /// MEMMAP_ERR_INVALID.
     pub flags: u32,
-    /// Permission bits of the file that memmap_create makes (at most 0777), 0 for 0600; the umask
+    /// Permission bits of the file that memmap_create makes (at most 0777); 0 is 0600. The umask
     /// applies.
     pub mode: u32,
-    /// Where in the file the mapping begins, in bytes; any alignment.
+    /// Where in the file the mapping begins, in bytes. It needs no alignment.
     pub offset: u64,
-    /// How many bytes to map, 0 for all up to the end of the file.
+    /// The number of bytes to map; 0 maps up to the end of the file.
     pub length: u64,
-    /// Bytes of address space to keep, so that the mapping grows up to there without moving. Less
-    /// than the length is the length.
+    /// Bytes of address space to reserve, so that the mapping grows up to there without moving. A
+    /// value below the length counts as the length.
     pub capacity: u64,
-    /// A memmap_advice for all of the mapping.
+    /// A memmap_advice for the whole mapping.
     pub advice: u32,
     /// 0.
     pub reserved: u32,
 }
 
-/// What mmap(2) was given, and what it answered, for memmap_adopt.
+/// The arguments and the result of an mmap(2) call, for memmap_adopt.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct RawMapped {
@@ -136,9 +138,9 @@ pub struct RawMapped {
     pub size: u32,
     /// PROT_READ and others.
     pub protection: i32,
-    /// The first byte.
+    /// The first byte: what mmap(2) returned.
     pub data: *mut c_void,
-    /// How many bytes.
+    /// The number of bytes.
     pub length: u64,
     /// Where in the file they begin.
     pub offset: u64,
@@ -148,7 +150,7 @@ pub struct RawMapped {
     pub reserved: i32,
 }
 
-/// What memmap_get_info tells.
+/// What memmap_get_info reports.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct RawInfo {
@@ -158,14 +160,14 @@ pub struct RawInfo {
     pub access: RawAccess,
     /// The flags that it was opened with.
     pub flags: u32,
-    /// How many pins memmap_pin has made and memmap_unpin not given back.
+    /// The number of pins that memmap_pin has made and memmap_unpin has not returned.
     pub pins: u32,
     /// Where in the file the mapping begins, in bytes.
     pub offset: u64,
     /// Its length in bytes.
     pub length: u64,
-    /// Up to which length it does not move, in bytes; a multiple of the page size, less the part of
-    /// a page that `offset` skips.
+    /// The length, in bytes, up to which the mapping grows without moving: a multiple of the page
+    /// size, less the part of a page that `offset` skips.
     pub capacity: u64,
 }
 
@@ -173,32 +175,32 @@ pub struct RawInfo {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct RawView {
-    /// The first byte. Never NULL, also when there are no bytes.
+    /// The first byte. Never NULL, also if `len` is 0.
     pub data: *mut u8,
-    /// How many bytes there are.
+    /// The number of bytes.
     pub len: u64,
 }
 
-/// What memmap_get_fault tells.
+/// What memmap_get_fault reports.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct RawFault {
     /// sizeof(memmap_fault), set by the caller.
     pub size: u32,
-    /// How many faults there were; 0 when nothing was lost.
+    /// The number of faults; 0 if nothing was lost.
     pub count: u32,
-    /// Why: MEMMAP_FAULT_TRUNCATED and the others, or'ed.
+    /// The causes: MEMMAP_FAULT_TRUNCATED and the others, or'ed.
     pub causes: u32,
     /// 0.
     pub reserved: u32,
-    /// The first byte that was lost, from the beginning of the mapping on.
+    /// The offset of the first byte that was lost, from the beginning of the mapping.
     pub offset: u64,
-    /// How many bytes from there to behind the last that was lost. Some in between may be whole:
-    /// memmap_check tells.
+    /// The number of bytes from there to the last byte that was lost, inclusive. Bytes in between
+    /// may be intact: see memmap_check.
     pub length: u64,
 }
 
-/// What memmap_get_system tells. UINT64_MAX is no limit.
+/// What memmap_get_system reports. UINT64_MAX means no limit.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct RawSystem {
@@ -208,14 +210,14 @@ pub struct RawSystem {
     pub reserved: u32,
     /// The unit in which memory is mapped, in bytes.
     pub page_size: u64,
-    /// The size of a huge page in bytes, 0 where there are none.
+    /// The size of a huge page in bytes; 0 if there are none.
     pub huge_page_size: u64,
-    /// Bytes of memory that can be had without swapping: the smaller of what the system has
-    /// available and what the control groups of this process have left.
+    /// Bytes of memory available without swapping: the smaller of what the system has available and
+    /// what the control groups of this process have left.
     pub memory_available: u64,
-    /// How many regions of memory a process may have (vm.max_map_count).
+    /// The number of memory areas that a process may have (vm.max_map_count).
     pub max_map_count: u64,
-    /// How many this process has.
+    /// The number of memory areas of this process.
     pub map_count: u64,
     /// RLIMIT_AS: bytes of address space.
     pub address_space_limit: u64,
@@ -225,7 +227,7 @@ pub struct RawSystem {
     pub locked_memory_limit: u64,
 }
 
-/// What memmap_get_stats tells of this process, since it began.
+/// What memmap_get_stats reports of this process, since it began.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct RawStats {
@@ -264,7 +266,7 @@ impl RawOptions {
         if raw.is_null() {
             return Ok(Options::default());
         }
-        // SAFETY: the caller's, and it is numbers.
+        // SAFETY: `raw` points to as many bytes as its first member says, and any bytes are valid numbers.
         let raw = unsafe { growing::take(raw)? };
         if raw.reserved != 0 {
             return Err(Error::Invalid);
@@ -291,7 +293,7 @@ impl RawMapped {
         if raw.is_null() {
             return Err(Error::Invalid);
         }
-        // SAFETY: the caller's, and it is numbers and an address.
+        // SAFETY: `raw` points to as many bytes as its first member says, and any bytes are valid numbers.
         let mapped = unsafe { growing::take(raw)? };
         match mapped.reserved {
             0 => Ok(mapped),

@@ -14,11 +14,11 @@ pub struct Causes(pub u32);
 
 /// In memmap_fault.causes: the file was truncated; the pages lie behind its end.
 pub const FAULT_TRUNCATED: u32 = 1 << 0;
-/// In memmap_fault.causes: the file has these bytes, and its device, its network or the space left on
-/// it doesn't give them.
+/// In memmap_fault.causes: the file has these bytes, and its device, its network or the lack of
+/// space on it prevents access to them.
 pub const FAULT_IO: u32 = 1 << 1;
-/// In memmap_fault.causes: one of the two; without a descriptor (MEMMAP_NO_DESCRIPTOR) they can't be
-/// told apart.
+/// In memmap_fault.causes: one of the two; without a descriptor (MEMMAP_NO_DESCRIPTOR) they cannot
+/// be told apart.
 pub const FAULT_UNKNOWN: u32 = 1 << 2;
 
 impl Causes {

@@ -5,18 +5,21 @@ use crate::registry::live::pin;
 use crate::status::{Error, Result};
 use std::ops::BitOr;
 
-/// Seal of memmap_seal: no further seal is added.
+/// Seal of memmap_seal: no further seal can be added.
 pub const SEAL_SEAL: u32 = 1 << 0;
-/// Seal: the file gets no shorter, so that no access ends behind its end. What it holds may go all the same: a hole
-/// that a peer punches reads as zeros, which is no fault. MEMMAP_SEAL_WRITE and MEMMAP_SEAL_FUTURE_WRITE forbid that.
+/// Seal: the file cannot become shorter, so no access ends behind its end. Its contents may still
+/// be lost: a hole that a process punches reads as zeros, which raises no fault. MEMMAP_SEAL_WRITE
+/// and MEMMAP_SEAL_FUTURE_WRITE forbid that.
 pub const SEAL_SHRINK: u32 = 1 << 1;
-/// Seal: the file gets no longer. It may take more memory all the same: up to its length, for holes that are written or
-/// read.
+/// Seal: the file cannot become longer. It may still take more memory, up to its length, for holes
+/// that are written or read.
 pub const SEAL_GROW: u32 = 1 << 2;
-/// Seal: nobody writes to it, or punches holes. It needs that nobody has it mapped for writing: EBUSY.
+/// Seal: the file cannot be written, and no holes can be punched. Adding it fails with EBUSY while
+/// a writable mapping exists.
 pub const SEAL_WRITE: u32 = 1 << 3;
-/// Seal: nobody writes to it but through mappings that are there already: the writer's. So none of those
-/// who get its descriptor can. Nobody punches holes, the writer neither.
+/// Seal: the file can be written only through writable mappings that exist already, which are the
+/// writer's: a process that receives the descriptor cannot write. No holes can be punched, by the
+/// writer neither.
 pub const SEAL_FUTURE_WRITE: u32 = 1 << 4;
 
 /// A set of seals; see its constants.
