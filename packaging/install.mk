@@ -62,3 +62,5 @@ uninstall:
 
 man:
 	tools/manpage > man/memmap.3
+	tools/program-manpage mapview go/cmd/mapview > man/mapview.1
+	tools/program-manpage memmap-guide go/cmd/guide > man/memmap-guide.1

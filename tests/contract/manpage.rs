@@ -1,4 +1,5 @@
-//! The manual page memmap(3), which tools/manpage makes of the header.
+//! The manual pages: memmap(3), made by tools/manpage from the header, and those of the programs, made by
+//! tools/program-manpage from their --help.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -21,6 +22,21 @@ fn page() -> String {
 fn the_committed_page_is_what_the_header_makes() {
     let made = output_of(&mut Command::new(root().join("tools/manpage")));
     assert!(page() == made, "man/memmap.3 is stale: run `make man`");
+}
+
+#[test]
+fn the_pages_of_the_programs_are_what_their_help_makes() {
+    for (name, source) in [("mapview", "mapview"), ("memmap-guide", "guide")] {
+        let mut make = Command::new(root().join("tools/program-manpage"));
+        let made = output_of(make.args([name, &format!("go/cmd/{source}")]));
+        let page = root().join(format!("man/{name}.1"));
+        let committed = fs::read_to_string(&page).expect("it is there");
+        assert!(committed == made, "man/{name}.1 is stale: run `make man`");
+        for section in ["SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS"] {
+            assert!(made.contains(&format!("\n.SH {section}\n")), "{section}");
+        }
+        assert!(!made.contains("PROGRAM"), "{made}");
+    }
 }
 
 #[test]
@@ -53,15 +69,17 @@ fn it_has_every_function_constant_type_and_member() {
 }
 
 #[test]
-fn it_is_laid_out_without_a_warning() {
+fn the_pages_are_laid_out_without_a_warning() {
     if !has("groff") {
         return;
     }
-    let mut groff = Command::new("groff");
-    let output = groff
-        .args(["-man", "-ww", "-z", "-Tutf8"])
-        .arg(path())
-        .output();
-    let warnings = output.expect("it can be run").stderr;
-    assert_eq!(String::from_utf8_lossy(&warnings), "");
+    for page in fs::read_dir(root().join("man")).expect("it is there") {
+        let mut groff = Command::new("groff");
+        let output = groff
+            .args(["-man", "-ww", "-z", "-Tutf8", "-Kutf8"])
+            .arg(page.expect("it can be listed").path())
+            .output();
+        let warnings = output.expect("it can be run").stderr;
+        assert_eq!(String::from_utf8_lossy(&warnings), "");
+    }
 }

@@ -11,7 +11,7 @@ import (
 	"libmemmap/memmap/internal/plain"
 )
 
-// do runs the guide's flow. Each step prints what it did, and what the file says without mmap.
+// do runs the steps of the guide. Each prints what it did and what a read of the file without mmap found.
 func (j job) do(out io.Writer) (err error) {
 	data, err := j.open(out)
 	if err != nil {
@@ -60,7 +60,7 @@ func (j job) open(out io.Writer) ([]byte, error) {
 	return data, err
 }
 
-// compared is how much of the file is read again, at most: a mapped file may be huge.
+// compared limits how many bytes of the file are read again: a mapped file may be huge.
 const compared = 64 << 20
 
 func (j job) compare(out io.Writer, data []byte) error {
@@ -110,7 +110,7 @@ func (j job) write(out io.Writer, data []byte) error {
 	return nil
 }
 
-// same reads the file again and compares it with what it should hold from offset at on.
+// same returns an error unless the file, read without mmap, holds want at offset at.
 func (j job) same(want []byte, at int64) error {
 	file, err := os.Open(j.path)
 	if err != nil {
@@ -122,7 +122,7 @@ func (j job) same(want []byte, at int64) error {
 		return fmt.Errorf("reading %s again: %w", plain.Name(j.path), err)
 	}
 	if !bytes.Equal(got, want) {
-		return fmt.Errorf("%s holds other bytes than its mapping (somebody else may be writing to it)", plain.Name(j.path))
+		return fmt.Errorf("%s holds other bytes than its mapping (another process may be writing to it)", plain.Name(j.path))
 	}
 	return nil
 }

@@ -1,8 +1,9 @@
-// Guide does what the mmap guide shows, on a real file: it maps, writes, flushes and unmaps it, and
-// proves each step by reading the file again without mmap.
+// Guide maps, writes, flushes and unmaps a file by the functions of the mmap guide, and checks each step by reading the
+// file without mmap.
 package main
 
 import (
+	_ "embed" // For usage.txt.
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 
 	"libmemmap/memmap"
+	"libmemmap/memmap/internal/cli"
 	"libmemmap/memmap/internal/plain"
 )
 
@@ -22,43 +24,15 @@ var (
 	unmapMemory    = memmap.UnmapMemory
 )
 
-const usage = `Usage: guide [-create SIZE] [-write TEXT [-at OFFSET]] [FILE]
+//go:embed usage.txt
+var usage string
 
-Maps FILE, shows its size and its first bytes, and unmaps it; each step is checked by reading the
-file again without mmap. Without FILE it uses one that it makes for this run in a temporary folder.
-
-  -create SIZE   make FILE with SIZE zero bytes first; a file that exists is emptied
-  -write TEXT    write TEXT into the mapping and make it durable
-  -at OFFSET     where to write, in bytes from the start (default 0)
-  -h             show this
-
-Exit status: 0 done, 1 failed, 2 used wrongly.
-`
-
-// A wrongUse is a command line that means nothing.
-type wrongUse struct{ error }
-
-func main() {
-	err := run(os.Args[1:], os.Stdout)
-	if err == nil {
-		return
-	}
-	fmt.Fprintln(os.Stderr, "guide:", plain.Error(err))
-	if errors.As(err, &wrongUse{}) {
-		fmt.Fprintln(os.Stderr, "guide -h shows how to use it")
-		os.Exit(2)
-	}
-	os.Exit(1)
-}
+func main() { cli.Exit(usage, run(os.Args[1:], os.Stdout)) }
 
 func run(args []string, out io.Writer) error {
 	j, err := parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		_, err = fmt.Fprint(out, usage)
-		return err
-	}
 	if err != nil {
-		return wrongUse{err}
+		return cli.Wrong(err)
 	}
 	if j.path == "" {
 		folder, err := os.MkdirTemp("", "guide-")
@@ -79,7 +53,7 @@ func run(args []string, out io.Writer) error {
 
 const sample = "A file that is mapped is read and written like memory, and the kernel moves the bytes.\n"
 
-// A job is what the command line asks for.
+// A job is a parsed command line.
 type job struct {
 	path   string
 	create int64 // The size, or -1 for a file that exists.
@@ -89,8 +63,7 @@ type job struct {
 
 func parse(args []string) (job, error) {
 	j := job{create: -1}
-	flags := flag.NewFlagSet("guide", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
+	flags := cli.NewFlags()
 	flags.Int64Var(&j.create, "create", -1, "")
 	flags.StringVar(&j.text, "write", "", "")
 	flags.Int64Var(&j.at, "at", 0, "")

@@ -148,7 +148,7 @@ func TestWrongUseSaysWhyAndExitsWithTwo(t *testing.T) {
 		{"not defined: -bogus", []string{"-bogus", path}},
 	} {
 		out, errs := guide(t, 2, c.args...)
-		shows(t, errs, "guide: ", c.want, "guide -h shows how to use it")
+		shows(t, errs, "guide: ", c.want, "guide --help shows the usage")
 		if out != "" {
 			t.Errorf("it went on:\n%s", out)
 		}
@@ -156,13 +156,14 @@ func TestWrongUseSaysWhyAndExitsWithTwo(t *testing.T) {
 	contains(t, path, "Hello")
 }
 
-func TestHelpIsNoFailure(t *testing.T) {
-	for _, flag := range []string{"-h", "--help"} {
-		out, errs := guide(t, 0, flag)
-		shows(t, out, "Usage: guide", "-create SIZE", "-write TEXT", "-at OFFSET")
-		if errs != "" {
-			t.Error(errs)
-		}
+func TestHelpAndVersionArePrintedWithStatusZero(t *testing.T) {
+	programtest.HelpAndVersion(t, program, "Usage: guide [", "-create SIZE", "-write TEXT", "-at OFFSET")
+}
+
+func TestTheOutputHasNoEscapeSequences(t *testing.T) {
+	out, _ := guide(t, 0, "-write", "\x1b[31m", "-create", "10", filepath.Join(t.TempDir(), "file"))
+	if strings.Contains(out, "\x1b") {
+		t.Errorf("%q", out)
 	}
 }
 

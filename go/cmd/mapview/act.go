@@ -15,10 +15,10 @@ import (
 
 var errInterrupted = errors.New("interrupted")
 
-// atOnce is how much is brought in between two looks at whether it was interrupted.
+// atOnce is how many bytes are read in between two checks for an interruption.
 const atOnce = 4 << 20
 
-// prefault brings the file in, until it is done or interrupted. A second Ctrl-C ends the program as ever.
+// prefault reads the file into memory until that is done or interrupted. A second Ctrl-C ends the program by its signal.
 func prefault(s screen, f file) error {
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -26,7 +26,7 @@ func prefault(s screen, f file) error {
 	all := f.m.Len()
 	var drawn time.Time
 	for done := int64(0); done < all; done += atOnce {
-		const seldom = 50 * time.Millisecond // Drawing takes a terminal longer than bringing in what is there.
+		const seldom = 50 * time.Millisecond // Drawing takes longer than prefaulting pages that are in memory.
 		if time.Since(drawn) > seldom {
 			s.progress("prefault", done, all)
 			drawn = time.Now()
@@ -41,7 +41,7 @@ func prefault(s screen, f file) error {
 	return nil
 }
 
-// evict lets the file go: what was changed is written back first, since changed pages stay.
+// evict releases the pages of the file. It writes changed ones back first, since the kernel keeps those.
 func evict(_ screen, f file) error {
 	if err := f.m.Flush(); err != nil {
 		return err

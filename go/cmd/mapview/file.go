@@ -11,7 +11,7 @@ import (
 
 var pageSize = int64(os.Getpagesize())
 
-// A file is what is looked at: all of it is mapped, read-only.
+// A file is a mapped file, all of it and read-only.
 type file struct {
 	path string
 	m    *memmap.Map
@@ -23,8 +23,8 @@ func (f file) title() string {
 	return fmt.Sprintf("%s: %s, %d pages of %s", plain.Name(f.path), size(f.m.Len()), f.pages(), size(pageSize))
 }
 
-// caveat says when the kernel does not tell the truth (mincore(2)): the page cache of other people's files is
-// none of our business.
+// caveat returns a note if the kernel reports all pages as resident whatever is in memory: mincore(2) does so for the files of
+// other users.
 func (f file) caveat() string {
 	status, err := os.Stat(f.path)
 	if err != nil {
@@ -38,16 +38,16 @@ func (f file) caveat() string {
 	return "note: you may not write this file and do not own it, so the kernel says that all of it is in memory"
 }
 
-// A part is some pages of the file, and how many of them are in memory.
+// A part is a range of pages of the file. resident is the number of those in memory.
 type part struct{ pages, resident int64 }
 
-// parts counts what is in memory of the file, cut into at most so many parts of about the same size.
+// parts returns the file as at most so many parts of about the same size.
 func (f file) parts(most int64) ([]part, error) {
 	pages := f.pages()
 	parts := make([]part, min(most, pages))
 	count := int64(len(parts))
 	for i := range count {
-		// Quotient and remainder apart, since pages * i may not fit.
+		// Quotient and remainder separately, since pages * i may overflow.
 		first := pages/count*i + pages%count*i/count
 		end := pages/count*(i+1) + pages%count*(i+1)/count
 		from, to := first*pageSize, min(end*pageSize, f.m.Len())
@@ -68,7 +68,7 @@ func sum(parts []part) (all part) {
 	return all
 }
 
-// size is a number of bytes as people read it.
+// size formats a number of bytes with a unit.
 func size(bytes int64) string {
 	if bytes < 1024 {
 		return fmt.Sprintf("%d bytes", bytes)

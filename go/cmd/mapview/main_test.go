@@ -188,19 +188,15 @@ func TestWrongUseSaysWhyAndExitsWithTwo(t *testing.T) {
 		{"not defined: -bogus", []string{"-bogus", "file"}},
 	} {
 		out, errs := mapview(t, 2, c.args...)
-		shows(t, errs, "mapview: ", c.want, "mapview -h shows how to use it")
+		shows(t, errs, "mapview: ", c.want, "mapview --help shows the usage")
 		if out != "" {
 			t.Errorf("it went on:\n%s", out)
 		}
 	}
 }
 
-func TestHelpIsNoFailure(t *testing.T) {
-	out, errs := mapview(t, 0, "-h")
-	shows(t, out, "Usage: mapview", "-prefault", "-evict", "Exit status")
-	if errs != "" {
-		t.Error(errs)
-	}
+func TestHelpAndVersionArePrintedWithStatusZero(t *testing.T) {
+	programtest.HelpAndVersion(t, program, "Usage: mapview [", "-prefault", "-evict", "COLUMNS")
 }
 
 func TestAFileOfSomebodyElseIsNoted(t *testing.T) {

@@ -9,17 +9,17 @@ import (
 	"unsafe"
 )
 
-// A screen is where the pictures go: a terminal, a file or a pipe.
+// A screen is the output: a terminal, a file or a pipe.
 type screen struct{ out *os.File }
 
-// terminalWidth is 0 where it is none.
+// terminalWidth returns the columns of the terminal, 0 if the output is not a terminal.
 func (s screen) terminalWidth() int {
 	var window struct{ rows, columns, x, y uint16 }
 	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, s.out.Fd(), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&window)))
 	switch {
 	case errno != 0:
 		return 0
-	case window.columns == 0: // A terminal that does not know.
+	case window.columns == 0: // The terminal does not report its size.
 		return 80
 	}
 	return int(window.columns)
@@ -35,7 +35,7 @@ func (s screen) width() int {
 	return 80
 }
 
-// cells are what is drawn, from nothing to all.
+// cells returns the characters for a part, from none of it in memory to all of it.
 func cells() []string {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if locale := strings.ToLower(os.Getenv(name)); locale != "" { // The first that is set counts (locale(7)).
@@ -48,7 +48,7 @@ func cells() []string {
 	return []string{".", "+", "+", "+", "#"}
 }
 
-// cell is for a part of which so much is there: the first only when nothing is, the last only when all is.
+// cell returns the character for a part of which there of all is in memory: the first only for none, the last only for all.
 func cell(cells []string, there, all int64) string {
 	if there == all {
 		return cells[len(cells)-1]
@@ -60,7 +60,7 @@ func cell(cells []string, there, all int64) string {
 	return cells[1+int(between*float64(there)/float64(all))]
 }
 
-// show draws which parts of the file are in memory.
+// show draws which parts of the file are in memory, after the label.
 func (s screen) show(f file, label string) error {
 	if label != "" {
 		label = fmt.Sprintf("%-8s", label)
@@ -89,9 +89,17 @@ func residents(all part, length int64) string {
 		percent)
 }
 
-// progress draws how far something has come, over what it drew before. Where it is no terminal, nothing.
+// progressWidth returns the width of the progress in columns: 0, for none, if the output is not a terminal or TERM is dumb.
+func (s screen) progressWidth() int {
+	if os.Getenv("TERM") == "dumb" {
+		return 0
+	}
+	return s.terminalWidth()
+}
+
+// progress draws how much of all is done, over what it drew before.
 func (s screen) progress(label string, done, all int64) {
-	width := s.terminalWidth()
+	width := s.progressWidth()
 	if width == 0 {
 		return
 	}
@@ -109,7 +117,7 @@ func (s screen) progress(label string, done, all int64) {
 
 // wipe removes the progress.
 func (s screen) wipe() {
-	if s.terminalWidth() > 0 {
+	if s.progressWidth() > 0 {
 		fmt.Fprint(s.out, "\r\x1b[K")
 	}
 }

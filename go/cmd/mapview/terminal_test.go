@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -87,6 +88,29 @@ func TestProgressIsDrawnOverItselfAndWiped(t *testing.T) {
 		t.Error(err)
 	}
 	shows(t, out, "before  [", "\r\x1b[Kprefault[", "  0% 0 bytes", "\r\x1b[Kafter   ["+strings.Repeat("█", 50)+"]")
+}
+
+func TestADumbTerminalGetsNoProgress(t *testing.T) {
+	c := command("-prefault", newFile(t))
+	c.Env = append(c.Env, "TERM=dumb")
+	term := inTerminal(t, 60, c)
+	out := term.until("")
+	if err := term.c.Wait(); err != nil {
+		t.Error(err)
+	}
+	shows(t, out, "before  [", "after   [")
+	if strings.Contains(out, "\x1b") {
+		t.Errorf("%q", out)
+	}
+}
+
+func TestATerminalGetsNoColours(t *testing.T) {
+	term := inTerminal(t, 60, command("-prefault", newFile(t)))
+	out := term.until("")
+	term.c.Wait()
+	if colour := regexp.MustCompile(`\x1b\[[0-9;]*m`).FindString(out); colour != "" {
+		t.Errorf("%q in %q", colour, out)
+	}
 }
 
 func TestCtrlCStopsPrefaulting(t *testing.T) {

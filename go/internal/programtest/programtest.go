@@ -89,3 +89,33 @@ func Shows(t *testing.T, output string, wanted ...string) {
 		}
 	}
 }
+
+// HelpAndVersion checks what a program prints for --help and --version: the help has each of wanted and the exit statuses,
+// the version is that of the header.
+func HelpAndVersion(t *testing.T, program string, wanted ...string) {
+	t.Helper()
+	name := filepath.Base(program)
+	wanted = append(wanted, name+" - ", "\nExit status:\n  0 ", "\n  1 ", "\n  2 ", "--version")
+	for _, flag := range []string{"-h", "-help", "--help"} {
+		out, errs := Run(t, 0, Command(program, flag))
+		Shows(t, out, wanted...)
+		if errs != "" || strings.Contains(out, "PROGRAM") {
+			t.Errorf("%s\n%s", out, errs)
+		}
+		for _, line := range strings.Split(out, "\n") {
+			if len([]rune(line)) > 80 {
+				t.Errorf("longer than 80 columns: %s", line)
+			}
+		}
+	}
+	header, err := os.ReadFile("../../../include/memmap.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, version, _ := strings.Cut(string(header), "#define MEMMAP_VERSION \"")
+	version, _, _ = strings.Cut(version, "\"")
+	want := name + " (libmemmap) " + version + "\n"
+	if out, errs := Run(t, 0, Command(program, "--version")); out != want || errs != "" {
+		t.Errorf("%q, %q, wanted %q", out, errs, want)
+	}
+}
