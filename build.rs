@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Where the constants and types of the header stand.
-const TYPES: [&str; 7] = [
+const TYPES: [&str; 8] = [
     "src/handles/table.rs",
     "src/status.rs",
     "src/range.rs",
     "src/options.rs",
     "src/memory/losses.rs",
+    "src/fault/hooks.rs",
     "src/share/seals.rs",
     "src/capi/types.rs",
 ];

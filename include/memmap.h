@@ -194,6 +194,16 @@
 #define MEMMAP_FAULT_UNKNOWN (1 << 2)
 
 /**
+ * What a memmap_fault_hook returns for zero pages, as without it.
+ */
+#define MEMMAP_FAULT_STAND_IN 0
+
+/**
+ * What a memmap_fault_hook returns to have the signal passed on to the handler that was there before the guard.
+ */
+#define MEMMAP_FAULT_PASS_ON 1
+
+/**
  * Seal of memmap_seal: no further seal can be added.
  */
 #define MEMMAP_SEAL_SEAL (1 << 0)
@@ -463,6 +473,12 @@ typedef struct memmap_view {
      */
     uint64_t len;
 } memmap_view;
+
+/**
+ * Decides what becomes of a loss, for memmap_guard_hook: it gets the address that was touched, and the ucontext_t
+ * of the code that did.
+ */
+typedef int (*memmap_fault_hook)(const void *address, void *context);
 
 /**
  * What memmap_get_fault reports.
@@ -1529,20 +1545,64 @@ memmap_status memmap_cell_look(memmap_handle handle,
  * it the kernel ends the process by SIGBUS when such a page is touched.
  *
  * It installs a handler of SIGBUS that owns the addresses of live mappings of this library. There it
- * puts zero pages, records what was lost, and lets the program go on; every other SIGBUS goes to the
- * handler that was there before, or ends the process as ever. Nobody reads those zeros without being
- * told: every call whose range holds a lost byte answers MEMMAP_ERR_FAULT, memmap_flush and
- * memmap_unpin do so when anything was lost, and memmap_get_fault says what.
+ * maps zero pages, records what was lost, and lets the program go on; every other SIGBUS goes to the
+ * handler that was there before, or ends the process as before. Nobody reads those zeros without an
+ * error: every call whose range holds a lost byte fails with MEMMAP_ERR_FAULT, memmap_flush and
+ * memmap_unpin do so if anything was lost, and memmap_get_fault reports what.
  *
- * Zero pages take no memory before they are touched, also after mlockall(2). Where memory for all of them is refused
- * (vm.overcommit_memory), fewer are put there at a time; what is recorded as lost is the same.
+ * Zero pages take no memory before they are touched, also after mlockall(2). Where memory for all of
+ * them is refused (vm.overcommit_memory), fewer are mapped at a time; what is recorded as lost is the
+ * same.
  *
- * Once a process; later calls do nothing and answer the same. The library never calls it by itself.
+ * The library never calls it by itself. A later call does nothing while SIGBUS goes to the guard first
+ * (memmap_guard_active). If another handler was installed since, the call puts the guard in front of
+ * it. That handler then gets what is not the guard's. Each handler behind the guard runs at most once
+ * for one fault, also if it calls the guard, or restores the guard as the action of SIGBUS and returns.
  * Threads that block SIGBUS are not saved (the kernel ends the process; see signal(7)).
  *
- * Statuses: an errno of sigaction(2).
+ * Errors: an errno of sigaction(2); MEMMAP_ERR_LIMIT if the guard was put in front of others 63 times
+ * since it was installed.
  */
 memmap_status memmap_guard_install(void);
+
+/**
+ * `memmap_guard_active` returns 1 if the action of SIGBUS is the guard's handler, else 0: the guard was
+ * not installed, or another handler was installed since. That handler may pass on to the guard what it
+ * does not know, which this function cannot see; memmap_guard_install puts the guard in front of it.
+ * Of two copies of the library in a process, each reports its own guard.
+ *
+ * A signal handler may call it.
+ */
+int memmap_guard_active(void);
+
+/**
+ * `memmap_guard_hook` adds a function that decides what is done about a loss. It is meant for the runtime
+ * of a language that can raise an error at the instruction that met the loss. The guard's handler calls
+ * the hook for each fault in a guarded mapping that is a loss, before it maps zero pages, with the
+ * address that was touched and the ucontext_t of the code that touched it.
+ *
+ * The hook returns MEMMAP_FAULT_STAND_IN to get zero pages. It returns MEMMAP_FAULT_PASS_ON to have the
+ * loss recorded, no page mapped, and the signal passed on to the handler that was there before the
+ * guard, which leaves the interrupted code or ends the process. The hook runs in the signal handler,
+ * with all signals blocked, and may call what is async-signal-safe (signal-safety(7)).
+ *
+ * There are at most eight hooks. They are called in the order in which they were added, until one
+ * passes on. A hook that is there already is not added again, and none can be removed.
+ *
+ * Errors: MEMMAP_ERR_INVALID if `hook` is NULL; MEMMAP_ERR_LIMIT if there are eight others.
+ */
+memmap_status memmap_guard_hook(memmap_fault_hook hook);
+
+/**
+ * `memmap_guard_notify` has the guard's handler call `notify(argument)` after each loss that it has
+ * recorded and replaced by zero pages. The result of `notify` is ignored. There is one such function a
+ * process: a later call replaces it, and NULL removes it. It runs in the signal handler and may call
+ * what is async-signal-safe. PyErr_SetInterruptEx of Python has this type.
+ *
+ * Errors: none of its own.
+ */
+memmap_status memmap_guard_notify(int (*notify)(int),
+                                  int argument);
 
 /**
  * `memmap_get_fault` reports what of a mapping was lost since it was opened or last recovered.

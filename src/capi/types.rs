@@ -7,9 +7,14 @@ use crate::operations::paging::Prefault;
 use crate::options::{Access, Flags, Options};
 use crate::os::advice::Advice;
 use crate::status::{Error, Result};
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
 use std::time::Duration;
+
+/// Decides what becomes of a loss, for memmap_guard_hook: it gets the address that was touched, and the ucontext_t
+/// of the code that did.
+pub type FaultHook =
+    Option<unsafe extern "C" fn(address: *const c_void, context: *mut c_void) -> c_int>;
 
 /// What a mapping allows, for memmap_options.access.
 #[repr(C)]

@@ -3,17 +3,20 @@
 //!
 //! What runs in the handler is atomics and system calls: no lock, no allocation, no panic.
 
+use crate::fault::hooks;
 use crate::handles::slot::Span;
 use crate::memory::losses::Causes;
 use crate::memory::mmap::Backing;
 use crate::range::page_size;
 use crate::registry::live::{self, Pinned};
-use crate::signals::chain::Signal;
+use crate::signals::chain::{Fronts, Signal, fronts};
 use crate::status::{Error, Result, errno, set_errno};
 use libc::{c_int, c_void, siginfo_t};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-static LOST_PAGES: Signal = Signal::new(libc::SIGBUS);
+static LOST_PAGES: Signal = Signal::new(libc::SIGBUS, HANDLERS);
+
+const HANDLERS: Fronts = fronts!(on_lost_page);
 
 /// Faults that were survived since the process began.
 static SURVIVED: AtomicU64 = AtomicU64::new(0);
@@ -23,10 +26,15 @@ static SURVIVED: AtomicU64 = AtomicU64::new(0);
 /// lost, so that no fault comes back for ever.
 const SECOND_TRIES: u32 = 64;
 
-/// Installs the guard, once a process: later calls do nothing.
+/// Installs the guard, or puts it in front again where another handler was installed since.
 pub fn install() -> Result<()> {
     page_size(); // Asked now, so that the handler needn't.
-    LOST_PAGES.install(on_lost_page)
+    LOST_PAGES.install()
+}
+
+/// Whether the guard's handler is the one that SIGBUS comes to.
+pub fn is_active() -> Result<bool> {
+    LOST_PAGES.is_ours()
 }
 
 /// How many faults this process has survived.
@@ -35,19 +43,43 @@ pub fn survived() -> u64 {
     SURVIVED.load(Ordering::Relaxed)
 }
 
-extern "C" fn on_lost_page(_: c_int, info: *mut siginfo_t, context: *mut c_void) {
+extern "C" fn on_lost_page<const FRONT: usize>(
+    _: c_int,
+    info: *mut siginfo_t,
+    context: *mut c_void,
+) {
     let errno = errno();
     // SAFETY: the kernel's, or those of a handler that passes on what it got.
     unsafe {
         let (code, address) = ((*info).si_code, (*info).si_addr() as usize);
         let ours = is_loss(code).then(|| live::pin_at(address)).flatten();
-        let survived = ours.is_some_and(|mapping| repair(&mapping, address, code));
-        if !survived {
-            set_errno(errno); // As the interrupted code left it, also for who is asked next.
-            LOST_PAGES.forward(info, context);
+        let ours = ours.is_some_and(|mapping| handle(&mapping, address, code, context));
+        set_errno(errno); // As the interrupted code left it, also for who is asked next.
+        if !ours {
+            LOST_PAGES.forward(FRONT, info, context);
+            set_errno(errno);
         }
     }
-    set_errno(errno);
+}
+
+/// Does what is to be done about a fault in a mapping; false if that is for the handler before.
+fn handle(mapping: &Pinned, address: usize, code: c_int, context: *mut c_void) -> bool {
+    let page = address / mapping.pages.size * mapping.pages.size;
+    let finding = find_out(mapping, page, code);
+    if let Finding::There = finding {
+        return true;
+    }
+    if hooks::pass_on(address, context) {
+        note(mapping, page, &finding);
+        return false;
+    }
+    let repaired = repair(mapping, page, &finding);
+    if repaired {
+        // Relaxed: a number.
+        SURVIVED.fetch_add(1, Ordering::Relaxed);
+        hooks::notify();
+    }
+    repaired
 }
 
 /// The memory itself is broken (sigaction(2)).
@@ -70,15 +102,13 @@ enum Finding {
     Unavailable(Causes),
 }
 
-/// Makes the page at `address` readable again; false if that can't be done.
-fn repair(mapping: &Pinned, address: usize, code: c_int) -> bool {
+/// Makes the page readable again; false if that can't be done.
+fn repair(mapping: &Pinned, page: usize, finding: &Finding) -> bool {
     let span = mapping.slot().span();
-    let size = mapping.pages.size;
-    let page = address / size * size;
-    let repaired = match find_out(mapping, page - span.start, page, code) {
-        Finding::There => return true,
+    match *finding {
+        Finding::There => true,
         Finding::Truncated(there) => {
-            let start = span.start + there.next_multiple_of(size);
+            let start = span.start + there.next_multiple_of(mapping.pages.size);
             let tail = Span { start, ..span };
             let note = || mapping.lost.note_tail(there, Causes::TRUNCATED);
             replace(mapping, page, tail, note) || replace_all(mapping, Causes::TRUNCATED)
@@ -88,10 +118,20 @@ fn repair(mapping: &Pinned, address: usize, code: c_int) -> bool {
             let note = || note_block(mapping, block, cause);
             replace(mapping, page, block, note) || replace_all(mapping, cause)
         }
+    }
+}
+
+/// Records what is lost, and leaves it as it is.
+fn note(mapping: &Pinned, page: usize, finding: &Finding) {
+    let span = mapping.slot().span();
+    let note = || match *finding {
+        Finding::There => {}
+        Finding::Truncated(there) => mapping.lost.note_tail(there, Causes::TRUNCATED),
+        Finding::Unavailable(cause) => {
+            note_block(mapping, block_around(page, mapping.pages.size, span), cause);
+        }
     };
-    // Relaxed: a number.
-    SURVIVED.fetch_add(u64::from(repaired), Ordering::Relaxed);
-    repaired
+    mapping.slot().lose(note, || {});
 }
 
 /// Replaces the pages of `block`, of all of which `note` says that they are lost, or so many around `page` as can
@@ -140,7 +180,8 @@ fn block_around(page: usize, size: usize, span: Span) -> Span {
     }
 }
 
-fn find_out(mapping: &Pinned, position: usize, page: usize, code: c_int) -> Finding {
+fn find_out(mapping: &Pinned, page: usize, code: c_int) -> Finding {
+    let position = page - mapping.slot().span().start;
     for _ in 0..2 {
         match present(mapping) {
             Ok(there) if position >= there => return Finding::Truncated(there),

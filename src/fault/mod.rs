@@ -3,4 +3,5 @@
 //! It knows `registry` and what is below. What runs in the handler takes no lock and allocates nothing.
 
 pub mod handler;
+pub mod hooks;
 pub mod recover;

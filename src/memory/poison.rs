@@ -7,14 +7,16 @@
 use crate::files::file::File;
 use crate::handles::slot::Span;
 use crate::os::environment::variable;
-use crate::signals::chain::{Signal, is_fault};
+use crate::signals::chain::{Fronts, Signal, fronts, is_fault};
 use crate::status::{Result, errno, set_errno};
 use libc::{c_int, c_void, siginfo_t};
 use std::cell::UnsafeCell;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-static CLOSED_PAGES: Signal = Signal::new(libc::SIGSEGV);
+static CLOSED_PAGES: Signal = Signal::new(libc::SIGSEGV, HANDLERS);
+
+const HANDLERS: Fronts = fronts!(on_closed_page);
 
 /// How many closed mappings are kept at the most.
 const ENTRIES: usize = 1024;
@@ -92,7 +94,7 @@ pub fn keep_closed(bytes: u64) -> Result<()> {
 
 fn keep_up_to(bytes: u64) -> Result<()> {
     if bytes != 0 {
-        CLOSED_PAGES.install(on_closed_page)?;
+        CLOSED_PAGES.install()?;
     }
     BUDGET.store(bytes, Ordering::Relaxed); // A number; the handler is there by the system call before.
     match bytes {
@@ -190,14 +192,18 @@ fn make_unreadable(pages: Span) -> bool {
     kept != libc::MAP_FAILED
 }
 
-extern "C" fn on_closed_page(_: c_int, info: *mut siginfo_t, context: *mut c_void) {
+extern "C" fn on_closed_page<const FRONT: usize>(
+    _: c_int,
+    info: *mut siginfo_t,
+    context: *mut c_void,
+) {
     let errno = errno();
     // SAFETY: the kernel's, or those of a handler that passes on what it got.
     unsafe {
         if is_fault((*info).si_code) {
             explain((*info).si_addr() as usize);
         }
-        CLOSED_PAGES.forward(info, context);
+        CLOSED_PAGES.forward(FRONT, info, context);
     }
     set_errno(errno);
 }

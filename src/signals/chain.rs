@@ -1,58 +1,139 @@
-//! The signal handler that was there before ours, and what it is owed: every fault that isn't ours, as
+//! The signal handlers that were there before ours, and what they are owed: every fault that isn't ours, as
 //! the kernel would have given it.
+//!
+//! Ours may be put in front again when others were installed since. They have found ours, and go back to it or call it for
+//! what they don't handle. That must not come back to them: so each time another function of ours goes in front, and each
+//! passes on to the one handler that it found ([`Order`]).
 
 use crate::handles::table::Handle;
 use crate::registry::turn::turn;
+use crate::signals::order::Order;
 use crate::signals::stack;
-use crate::status::{Result, system};
+use crate::status::{Error, Result, system};
 use crate::threads::fork;
 use libc::{c_int, c_void, sigaction, siginfo_t};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A handler as SA_SIGINFO has it.
 pub type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 
+/// How often a handler of ours may be put in front of others.
+pub const FRONTS: usize = 64;
+
+/// The functions that are one handler of ours. Each is in front of one other handler for good, so that who goes back
+/// to a function that it has found, or calls it, gets to those that were there before, and not to itself.
+pub type Fronts = [Handler; FRONTS];
+
+/// The fronts of a handler that takes its number as a constant.
+macro_rules! fronts {
+    ($handler:ident) => {
+        fronts!($handler:
+            0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
+            32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63)
+    };
+    ($handler:ident: $($number:literal)*) => {
+        [$($handler::<$number>),*]
+    };
+}
+pub(crate) use fronts;
+
 /// A signal that is handled here first.
 pub struct Signal {
     number: c_int,
-    /// What was there before; written once, before our handler can run.
-    before: UnsafeCell<MaybeUninit<sigaction>>,
-    installed: AtomicBool,
-    /// Whether `before` is to be taken for SIG_DFL: it asked to be called once (SA_RESETHAND).
-    spent: AtomicBool,
+    ours: Fronts,
+    fronts: [Front; FRONTS],
+    /// Read and written by who has the turn.
+    order: UnsafeCell<Order<FRONTS>>,
 }
 
-// SAFETY: `before` is written by `install`, which runs once and before anyone reads it.
+/// One of our functions, and the handler that it was put in front of.
+struct Front {
+    /// Written once, before the function can run.
+    before: UnsafeCell<MaybeUninit<sigaction>>,
+    /// Whether `before` is to be taken for SIG_DFL: it asked to be called once (SA_RESETHAND).
+    spent: AtomicBool,
+    /// The front whose `before` gets what isn't ours; [`FRONTS`] for SIG_DFL.
+    heir: AtomicUsize,
+}
+
+// SAFETY: `before` is written before anyone reads it, and `order` is touched by who has the turn alone.
 unsafe impl Sync for Signal {}
 
 impl Signal {
     /// A signal that nothing was done with so far.
-    pub const fn new(number: c_int) -> Signal {
+    pub const fn new(number: c_int, ours: Fronts) -> Signal {
         Signal {
             number,
-            before: UnsafeCell::new(MaybeUninit::uninit()),
-            installed: AtomicBool::new(false),
-            spent: AtomicBool::new(false),
+            ours,
+            fronts: [const {
+                Front {
+                    before: UnsafeCell::new(MaybeUninit::uninit()),
+                    spent: AtomicBool::new(false),
+                    heir: AtomicUsize::new(FRONTS),
+                }
+            }; FRONTS],
+            order: UnsafeCell::new(Order::new()),
         }
     }
 
-    /// Puts `handler` in front of what is there, once: later calls do nothing.
-    pub fn install(&self, handler: Handler) -> Result<()> {
+    /// Whether the signal comes to a function of ours first.
+    pub fn is_ours(&self) -> Result<bool> {
+        self.look().map(|now| self.front_of(&now).is_some())
+    }
+
+    /// Puts a function of ours in front of what is there, unless one is. [`Error::Limit`] when that was done too often.
+    pub fn install(&self) -> Result<()> {
         let _turn = turn(Handle(0)); // One at a time.
         // A child that finds the handler there, and not noted, would take it for the one before.
         let _change = fork::begin();
-        // Relaxed, here and below: the turn orders those who install.
-        if self.installed.load(Ordering::Relaxed) {
+        let now = self.look()?;
+        // SAFETY: the turn is ours.
+        let order = unsafe { &mut *self.order.get() };
+        if let Some(front) = self.front_of(&now) {
+            order.is_back(front);
+            self.set_heirs(order);
             return Ok(());
         }
-        // Looked at first, since the handler may run before a sigaction that installs it has returned.
-        // SAFETY: sigaction fills the struct when it answers 0; nobody else has it so far.
-        system(|| unsafe { libc::sigaction(self.number, ptr::null(), self.before.get().cast()) })?;
-        // SAFETY: it has just been filled.
-        let before = unsafe { (*self.before.get()).assume_init_ref() };
+        // SAFETY: every front in the order has been written.
+        let same = |front: usize| unsafe { self.before(front) }.sa_sigaction == now.sa_sigaction;
+        let front = order.next(same).ok_or(Error::Limit)?;
+        // SAFETY: its function has never been installed, so that nobody reads this.
+        unsafe { (*self.fronts[front].before.get()).write(now) };
+        // Relaxed: the system call below comes afterwards for every thread that the function runs in.
+        self.fronts[front].heir.store(front, Ordering::Relaxed);
+        // Before it goes in front: what it passes on comes to handlers that have found those which are passed over by now.
+        self.set_heirs(order);
+        let ours = self.action(front, &now);
+        // SAFETY: the handler is one that may run at any time.
+        system(|| unsafe { libc::sigaction(self.number, &ours, ptr::null_mut()) })?;
+        order.put();
+        Ok(())
+    }
+
+    fn set_heirs(&self, order: &Order<FRONTS>) {
+        for (number, heir) in order.heirs() {
+            // Relaxed: as in `install`.
+            self.fronts[number].heir.store(heir, Ordering::Relaxed);
+        }
+    }
+
+    fn look(&self) -> Result<sigaction> {
+        let mut now = MaybeUninit::uninit();
+        system(|| unsafe { libc::sigaction(self.number, ptr::null(), now.as_mut_ptr()) })?;
+        // SAFETY: sigaction has filled it.
+        Ok(unsafe { now.assume_init() })
+    }
+
+    fn front_of(&self, action: &sigaction) -> Option<usize> {
+        let is = |ours: &Handler| *ours as usize == action.sa_sigaction;
+        self.ours.iter().position(is)
+    }
+
+    /// What the front of that number is installed as.
+    fn action(&self, number: usize, before: &sigaction) -> sigaction {
         // Who is interrupted in a system call goes on with it, unless the handler before us wanted it
         // to end (EINTR).
         let restart = match before.sa_sigaction {
@@ -61,38 +142,49 @@ impl Signal {
         };
         let mut ours = MaybeUninit::<sigaction>::zeroed();
         // SAFETY: zero is a valid sigaction, and sigfillset takes any set.
-        let ours = unsafe {
+        unsafe {
             // All signals wait meanwhile, so that nothing gets in the way of a repair.
             libc::sigfillset(&raw mut (*ours.as_mut_ptr()).sa_mask);
-            let ours = ours.assume_init_mut();
-            ours.sa_sigaction = handler as *const () as usize;
+            let mut ours = ours.assume_init();
+            ours.sa_sigaction = self.ours[number] as usize;
             ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | restart;
             ours
-        };
-        // SAFETY: the handler is one that may run at any time.
-        system(|| unsafe { libc::sigaction(self.number, ours, ptr::null_mut()) })?;
-        self.installed.store(true, Ordering::Relaxed);
-        Ok(())
+        }
+    }
+
+    /// What was there when the front was put before it.
+    ///
+    /// # Safety
+    ///
+    /// It has been.
+    unsafe fn before(&self, front: usize) -> &sigaction {
+        // SAFETY: it has been written, and is not written again.
+        unsafe { (*self.fronts[front].before.get()).assume_init_ref() }
     }
 
     /// Gives a signal that isn't ours to who was there before, as the kernel would have.
     ///
     /// # Safety
     ///
-    /// The arguments are those of a running handler of ours, whose last act this is.
-    pub unsafe fn forward(&self, info: *mut siginfo_t, context: *mut c_void) {
-        // SAFETY: our handler runs, so `install` has written it.
-        let before = unsafe { (*self.before.get()).assume_init_ref() };
+    /// The arguments are those of a running handler of ours, the front of that number, whose last act this is.
+    pub unsafe fn forward(&self, front: usize, info: *mut siginfo_t, context: *mut c_void) {
         // SAFETY: the kernel's.
         let raised_by_fault = is_fault(unsafe { (*info).si_code });
+        // Relaxed: as in `install`.
+        let front = self.fronts[front].heir.load(Ordering::Relaxed);
+        if front == FRONTS {
+            return self.die(info, raised_by_fault);
+        }
+        // SAFETY: only fronts that were installed are heirs.
+        let before = unsafe { self.before(front) };
         match before.sa_sigaction {
             libc::SIG_DFL => self.die(info, raised_by_fault),
             // A fault cannot be ignored: the kernel takes it for SIG_DFL (signal(7), force_sig).
             libc::SIG_IGN if raised_by_fault => self.die(info, raised_by_fault),
             libc::SIG_IGN => {}
-            _ if self.spends(before) => self.die(info, raised_by_fault),
+            _ if self.spends(front, before) => self.die(info, raised_by_fault),
             handler => {
-                // SAFETY: the caller's.
+                // SAFETY: the arguments are those of a running handler.
                 unsafe {
                     self.set_mask_for(before, context);
                     self.call(handler, before.sa_flags, info, context);
@@ -102,9 +194,10 @@ impl Signal {
     }
 
     /// Whether the handler asked to be called once (SA_RESETHAND) and was, also by another thread just now.
-    fn spends(&self, before: &sigaction) -> bool {
+    fn spends(&self, front: usize, before: &sigaction) -> bool {
+        let spent = &self.fronts[front].spent;
         // Relaxed: of all that ask one gets false, and that is all that it orders.
-        before.sa_flags & libc::SA_RESETHAND != 0 && self.spent.swap(true, Ordering::Relaxed)
+        before.sa_flags & libc::SA_RESETHAND != 0 && spent.swap(true, Ordering::Relaxed)
     }
 
     /// Does what SIG_DFL does: this process ends by the signal.

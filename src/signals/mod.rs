@@ -3,4 +3,5 @@
 //! It knows `threads`, and nothing of mappings: what a handler does is said by who installs it.
 
 pub mod chain;
+mod order;
 pub mod stack;

@@ -52,7 +52,7 @@ pub fn declared_functions() -> Vec<String> {
     let header = std::fs::read_to_string(root().join("include/memmap.h")).expect("it is there");
     let mut declared: Vec<_> = header
         .lines()
-        .filter(|line| !line.starts_with([' ', '#', '/']))
+        .filter(|line| !line.starts_with([' ', '#', '/']) && !line.starts_with("typedef"))
         .filter_map(|line| line.split_once('(')?.0.rsplit([' ', '*']).next())
         .map(str::to_owned)
         .collect();

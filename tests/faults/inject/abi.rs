@@ -13,6 +13,8 @@ use std::sync::LazyLock;
 pub type Handle = u64;
 pub type Status = i32;
 
+pub type Hook = Option<extern "C" fn(*const c_void, *mut c_void) -> i32>;
+
 /// Any struct that a call fills: `size` first, and room for the rest.
 #[repr(C, align(8))]
 pub struct Filled {
@@ -165,6 +167,9 @@ of_the_library! {
     ) -> Status;
     pub fn memmap_cell_look(h: Handle, offset: u64, capacity: *mut u64, seq: *mut u64) -> Status;
     pub fn memmap_guard_install() -> Status;
+    pub fn memmap_guard_active() -> i32;
+    pub fn memmap_guard_hook(hook: Hook) -> Status;
+    pub fn memmap_guard_notify(notify: Option<extern "C" fn(i32) -> i32>, argument: i32) -> Status;
     pub fn memmap_get_fault(handle: Handle, fault: *mut Filled) -> Status;
     pub fn memmap_check(handle: Handle, offset: u64, len: u64) -> Status;
     pub fn memmap_fault_counter(handle: Handle, counter: *mut *const u32) -> Status;

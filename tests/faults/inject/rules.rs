@@ -25,6 +25,12 @@ const MAPPING_LIMITS: &[&str] = &["EAGAIN", "ENOMEM", "EOVERFLOW"];
 
 const EXCEPTIONS: &[Exception] = &[
     (
+        "rt_sigaction",
+        ANY,
+        AS_EVER,
+        "memmap_guard_active, which has no status",
+    ),
+    (
         "openat",
         &["EISDIR", "ENODEV", "ENXIO"],
         "MEMMAP_ERR_NOT_REGULAR",

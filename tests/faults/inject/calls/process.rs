@@ -7,6 +7,11 @@
 use super::{Case, case};
 use crate::abi::{self, Filled};
 use crate::stage::PAGE;
+use std::ffi::c_void;
+
+extern "C" fn stand_in(_: *const c_void, _: *mut c_void) -> i32 {
+    0
+}
 
 pub const CASES: &[Case] = &[
     case(
@@ -14,6 +19,27 @@ pub const CASES: &[Case] = &[
         0,
         |_| {},
         |_| unsafe { abi::memmap_guard_install() },
+    ),
+    case(
+        "memmap_guard_active",
+        0,
+        |_| {},
+        |_| {
+            unsafe { abi::memmap_guard_active() }; // It has no status.
+            0
+        },
+    ),
+    case(
+        "memmap_guard_hook",
+        0,
+        |_| {},
+        |_| unsafe { abi::memmap_guard_hook(Some(stand_in)) },
+    ),
+    case(
+        "memmap_guard_notify",
+        0,
+        |_| {},
+        |_| unsafe { abi::memmap_guard_notify(None, 0) },
     ),
     case(
         "memmap_poison_closed",

@@ -1,0 +1,111 @@
+//! Who else has a say in the fault handler: hooks that decide what becomes of a loss, and a function that is told of it.
+//!
+//! They are read by a signal handler, which waits for nobody; who sets them takes turns.
+
+use crate::handles::table::Handle;
+use crate::registry::turn::turn;
+use crate::status::{Error, Result};
+use crate::threads::fork;
+use std::ffi::{c_int, c_void};
+use std::mem::transmute;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering, fence};
+
+/// What a memmap_fault_hook returns for zero pages, as without it.
+#[allow(dead_code, reason = "the header has it")]
+pub const FAULT_STAND_IN: c_int = 0;
+/// What a memmap_fault_hook returns to have the signal passed on to the handler that was there before the guard.
+pub const FAULT_PASS_ON: c_int = 1;
+
+/// Decides about a loss at an address, in the signal handler that has that context.
+pub type Hook = unsafe extern "C" fn(address: *const c_void, context: *mut c_void) -> c_int;
+
+/// Is told of losses, in the signal handler.
+pub type Notify = unsafe extern "C" fn(argument: c_int) -> c_int;
+
+const MOST: usize = 8;
+
+/// Addresses of hooks, the first 0 behind the last.
+static HOOKS: [AtomicUsize; MOST] = [const { AtomicUsize::new(0) }; MOST];
+
+/// Adds a hook, for good. [`Error::Limit`] when there are as many as there can be.
+pub fn add(hook: Hook) -> Result<()> {
+    let _turn = turn(Handle(0));
+    for place in &HOOKS {
+        // Relaxed: the turn orders those who add.
+        match place.load(Ordering::Relaxed) {
+            // Release: what the hook looks at was made before it was added.
+            0 => return Ok(place.store(hook as usize, Ordering::Release)),
+            there if there == hook as usize => return Ok(()),
+            _ => {}
+        }
+    }
+    Err(Error::Limit)
+}
+
+/// Whether a hook wants the fault passed on.
+pub fn pass_on(address: usize, context: *mut c_void) -> bool {
+    // Acquire: pairs with the Release of `add`.
+    let hooks = HOOKS.iter().map(|place| place.load(Ordering::Acquire));
+    let mut hooks = hooks.take_while(|hook| *hook != 0);
+    hooks.any(|hook| {
+        // SAFETY: `add` stored a hook, which may be called in a signal handler with what the kernel gave that one.
+        let hook = unsafe { transmute::<usize, Hook>(hook) };
+        unsafe { hook(address as *const c_void, context) == FAULT_PASS_ON }
+    })
+}
+
+/// A function and its argument. Two, of which one is in use while the other is written.
+struct Told {
+    function: AtomicUsize,
+    argument: AtomicI32,
+}
+
+static TOLD: [Told; 2] = [const {
+    Told {
+        function: AtomicUsize::new(0),
+        argument: AtomicI32::new(0),
+    }
+}; 2];
+
+/// How often that was set; the last bit says which one is in use.
+static SETTINGS: AtomicUsize = AtomicUsize::new(0);
+
+/// Has a function told of every loss that was repaired, from now on; None ends it.
+pub fn set_notify(notify: Option<Notify>, argument: c_int) {
+    let _turn = turn(Handle(0));
+    let _change = fork::begin(); // A child finds it set or not.
+    // Relaxed: the turn orders those who set it.
+    let settings = SETTINGS.load(Ordering::Relaxed).wrapping_add(1);
+    // Release: who reads what is stored below finds the number of settings that made this one be written.
+    fence(Ordering::Release);
+    let told = &TOLD[settings % 2];
+    told.function.store(
+        notify.map_or(0, |notify| notify as usize),
+        Ordering::Relaxed,
+    );
+    told.argument.store(argument, Ordering::Relaxed);
+    SETTINGS.store(settings, Ordering::Release); // Publishes both.
+}
+
+/// Tells it.
+pub fn notify() {
+    let (function, argument) = loop {
+        // Acquire: sees what was set.
+        let settings = SETTINGS.load(Ordering::Acquire);
+        let told = &TOLD[settings % 2];
+        let found = (
+            told.function.load(Ordering::Relaxed),
+            told.argument.load(Ordering::Relaxed),
+        );
+        // Acquire: if one of the two was written for a later setting, the one between is seen.
+        fence(Ordering::Acquire);
+        if SETTINGS.load(Ordering::Relaxed) == settings {
+            break found;
+        }
+    };
+    if function != 0 {
+        // SAFETY: `set_notify` stored it, and it may be called in a signal handler.
+        let function = unsafe { transmute::<usize, Notify>(function) };
+        unsafe { function(argument) };
+    }
+}
