@@ -1,54 +1,61 @@
-# make demo: the guide's program on a real file.  make test: everything.  CONTRIBUTING.md has the rest.
+# make help lists the targets. A target that is to be in the list has "## GROUP: TEXT" in its line.
 
-# `tools/cross arm64 make …` builds for another machine: beside what is built for this one.
+# `tools/cross arm64 make …` builds for another machine, in a folder of its own.
 export CARGO_TARGET_DIR = $(CURDIR)/target$(if $(MEMMAP_PLATFORM),/cross)
 RELEASE  = $(or $(MEMMAP_RELEASE),$(CURDIR)/target/release)
 LIBRARY  = $(RELEASE)/libmemmap.a
 
 GO       = $(shell tools/go-toolchain)
 GOTESTS  = -count=1
-# Go's cache does not look into a static library: its checksum makes every change of it a new program.
+# The cache of Go does not read static libraries. The checksum makes it link anew after a change of the library.
 LINK     = -ldflags "-X main.library=$$(cksum < $(LIBRARY) | tr -d ' ')"
 
-# Where the tools for Python live; what it is tested against is the library as built here.
+# The virtual environment with the tools for Python. Tests load the library that is built here.
 VENV     = $(CURDIR)/.tools/python
 PYTHON   = MEMMAP_LIBRARY=$(RELEASE)/libmemmap.so $(VENV)/bin/python
 
-.PHONY: build demo mapview tools clean
+.PHONY: build demo mapview tools clean help
 .PHONY: test test-rust test-go test-bench test-python test-compat run-python-tests check-python check-format
 .PHONY: header wheel bench bench-python bench-instructions kills powercut inject survival ffi-deps test-deps
 
-build: tools
+build: tools ## Build: the library, shared and static, below target/release
 	cargo build --release --lib
 	ln -sf libmemmap.so $(RELEASE)/libmemmap.so.0
 
-demo: build
+help: ## Build: this list
+	@awk -F ' ## ' '\
+		/^[a-z0-9-]+:.* ## / { \
+			group = text = $$2; sub(/:.*/, "", group); sub(/^[^:]*: /, "", text); sub(/:.*/, "", $$1); \
+			if (!(group in lines)) groups[++count] = group; \
+			lines[group] = lines[group] sprintf("  %-18s  %s\n", $$1, text) } \
+		END { for (i = 1; i <= count; i++) printf "%s%s\n%s", i == 1 ? "" : "\n", groups[i], lines[groups[i]] }' $(MAKEFILE_LIST)
+
+demo: build ## Build: build the guide program and run it on a file, target/demo.bin
 	cd go && $(GO) build $(LINK) -o ../target/guide ./cmd/guide
 	target/guide -create 4096 -write "Hello, mmap" -at 100 target/demo.bin
 	target/guide target/demo.bin
 
-# Which parts of files are in memory: target/mapview -h.
-mapview: build
+mapview: build ## Build: build target/mapview, which draws which parts of files are in memory
 	cd go && $(GO) build $(LINK) -o ../target/mapview ./cmd/mapview
 
-# What is skipped is told in the last line.
+# Tests append a line to this file for each case that they skip.
 SKIPPED  = target/skipped.txt
-test:
+test: ## Test: all tests; the last line counts what was skipped
 	@mkdir -p target && : > $(SKIPPED)
 	@MEMMAP_SKIPPED=$(CURDIR)/$(SKIPPED) $(MAKE) --no-print-directory test-rust test-go test-bench test-compat test-python
 	@tools/skipped $(SKIPPED)
 
-test-rust: build
+test-rust: build ## Test: the tests in Rust and C, in several languages and of the packages
 	cargo test --quiet -- --nocapture
 
-test-go: build
+test-go: build ## Test: the Go package, its programs and drop-ins, with the race detector
 	cd go && $(GO) vet ./... && $(GO) test -race $(GOTESTS) $(LINK) ./...
 
-test-bench: build
+test-bench: build ## Test: the tests of the benchmark
 	cd bench && $(GO) vet ./... && $(GO) test $(GOTESTS) $(LINK) ./...
 
-# Without Python it says so, and nothing fails.
-test-python: build
+# Without Python, tools/python prints a message, and nothing fails.
+test-python: build ## Test: the Python package and its types, if there is a Python
 	@! tools/python >/dev/null || $(MAKE) --no-print-directory check-python run-python-tests
 
 run-python-tests: $(VENV)/ready
@@ -63,61 +70,59 @@ $(VENV)/ready: python/requirements.lock
 		-r python/requirements.lock
 	touch $@
 
-# Kills 500 holders of locks, writers and readers of cells; make test kills 60.
-kills: build
+# make test kills 60.
+kills: build ## Long tests: kill 500 holders of locks, writers and readers of cells
 	MEMMAP_ROUNDS=500 cargo test --quiet --test c_abi -- with_the_static_library::kills
 
-# What is left when the power goes at so many moments, on each file system, and what others lose (as root).
+# How many power cuts each program has on each file system. What other libraries lose is printed too.
 CUTS = 2000
-powercut: build
+powercut: build ## Long tests: CUTS=2000 power cuts of each program on each file system (root)
 	MEMMAP_CUTS=$(CUTS) cargo test --test powercut -- --nocapture --include-ignored
 
-# Has every system call of the library fail once, and keeps what was answered (as root).
-inject: build
+# Writes tests/faults/inject/answers.txt.
+inject: build ## Long tests: fail each system call once, and record the results (root)
 	MEMMAP_KEEP_ANSWERS=1 cargo test --quiet --test inject
 
-# The drop-ins against the originals, which come through the Go module proxy.
-test-compat: build
+# The originals are downloaded from the Go module proxy.
+test-compat: build ## Test: the Go drop-ins against the originals, which are downloaded
 	cd tests/languages/compat && PATH="$(dir $(GO)):$$PATH" $(GO) test $(GOTESTS) .
 
-check-format: tools
+check-format: tools ## Test: rustfmt, clippy, rustdoc and gofmt
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
 	test -z "$$($(dir $(GO))gofmt -l go bench examples tests/languages/compat tests/packaging/go | tee /dev/stderr)"
 
-header: tools
+header: tools ## Generate: include/memmap.h from the sources, and the manual pages
 	cargo build --lib
 	cp "$$(ls -t target/debug/build/libmemmap-*/out/memmap.h | head -n 1)" include/memmap.h
 	$(MAKE) man
 
-# A wheel that carries the library, in target/wheel, for every Python from 3.9 on.
-wheel: build $(VENV)/ready
+# The wheel is for every Python from 3.9 on.
+wheel: build $(VENV)/ready ## Package: a Python wheel with the library, in target/wheel
 	rm -rf target/wheel/linux
 	cd python && $(PYTHON) -m build --wheel --no-isolation --outdir ../target/wheel/linux >/dev/null
 	cd target/wheel && PATH=$(VENV)/bin:$$PATH auditwheel repair --only-plat --wheel-dir . linux/*.whl
 	@tools/wheel-tag target/wheel/*.whl
 
-bench: build
+bench: build ## Measure: the Go benchmark, beside other libraries
 	cd bench && $(GO) run $(LINK) .
 
-bench-python: build $(VENV)/ready
+bench-python: build $(VENV)/ready ## Measure: the Python benchmark, beside the standard mmap
 	cd python && PYTHONPATH=. $(PYTHON) bench.py
 
-# MEMMAP_KEEP_COUNTS=1 keeps the counts of now.
-bench-instructions: build
+# With MEMMAP_KEEP_COUNTS=1, the new counts are written to tests/proof/instructions/counts.txt.
+bench-instructions: build ## Measure: the instructions of calls, by callgrind; fails where they grow
 	cargo test --quiet --test instructions -- --nocapture
 
-survival: build
+survival: build ## Measure: which libraries survive which misfortune
 	cd bench && $(GO) run $(LINK) ./survival
 
-# The runtimes that tests/languages/ffi uses where they are.
-ffi-deps:
+ffi-deps: ## Test: install the runtimes that examples/ffi uses
 	tools/ffi-deps
 
-# The same and all else that tests use where it is.
-test-deps:
+test-deps: ## Test: install all that tests use (root)
 	tools/ffi-deps mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs cmake:cmake pkg-config:pkg-config git:git \
 		groff:groff dpkg-shlibdeps:dpkg-dev lintian:lintian hexdump:bsdextrautils
 
@@ -128,5 +133,5 @@ tools:
 
 include packaging/install.mk packaging/dist.mk packaging/debian.mk packaging/abi.mk packaging/platforms.mk tests/proof.mk
 
-clean:
+clean: ## Build: remove target and .tools
 	rm -rf target .tools

@@ -1,14 +1,13 @@
-# make dist: the Go package with its static libraries, for use without this repository.
+# make dist: the Go package with static libraries, for use without this repository.
 
 DIST           = target/dist/libmemmap-go-$(VERSION).tar.gz
-# Which platforms it is for: pairs of GOOS_GOARCH and a static library that was built for it.
+# The platforms: pairs of GOOS_GOARCH and the static library that was built for it.
 DIST_LIBRARIES = $(shell $(GO) env GOOS)_$(shell $(GO) env GOARCH)=$(RELEASE)/libmemmap.a
 
-# What a stripped Go binary grows by.
 .PHONY: dist size
 
-dist: $(RELEASE)/libmemmap.a
+dist: $(RELEASE)/libmemmap.a ## Package: a Go module with the static library, in target/dist
 	tools/dist $(VERSION) $(DIST) $(DIST_LIBRARIES)
 
-size: $(RELEASE)/libmemmap.a
+size: $(RELEASE)/libmemmap.a ## Measure: the size of a Go program with and without the library
 	tools/go-size $(GO)

@@ -1,4 +1,4 @@
-# make install PREFIX=… DESTDIR=…, and back: make uninstall with the same ones.
+# make install PREFIX=… DESTDIR=…; make uninstall with the same values removes the files.
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 SONAME   = libmemmap.so.$(firstword $(subst ., ,$(VERSION)))
@@ -12,23 +12,23 @@ DOCDIR     = $(PREFIX)/share/doc/memmap
 
 TO      = $(DESTDIR)
 
-# Each has the manual page under its own name, too: the line below "NAME" lists them.
+# The functions, each of which has a link to the manual page: the line below "NAME" lists them.
 FUNCTIONS = $(subst $(comma),,$(filter memmap_%,$(shell sed -n '/^.SH NAME/{n;p;q}' man/memmap.3)))
 comma    := ,
 
-# What has to go along with the libraries.
+# These must accompany the libraries.
 NOTICES   = LICENSE-APACHE LICENSE-MIT packaging/NOTICES
 
-# A path below PREFIX, as memmap.pc has it.
+# A path relative to PREFIX, for memmap.pc.
 below = $$(realpath -m --relative-to='$(PREFIX)' '$(1)')
 
 .PHONY: install uninstall
 
-# What is built already is installed as it is, so that root needs no cargo.
+# Only what is missing is built, so that root needs no cargo after make build.
 $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so:
 	$(MAKE) build
 
-install: $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so
+install: $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so ## Install: install the library to PREFIX=/usr/local, below DESTDIR=
 	install -d '$(TO)$(LIBDIR)' '$(TO)$(PKGCONFIG)' '$(TO)$(INCLUDEDIR)' '$(TO)$(MANDIR)/man3' '$(TO)$(DOCDIR)'
 	install -m 755 $(RELEASE)/libmemmap.so '$(TO)$(LIBDIR)/libmemmap.so.$(VERSION)'
 	ln -sf libmemmap.so.$(VERSION) '$(TO)$(LIBDIR)/$(SONAME)'
@@ -43,10 +43,10 @@ install: $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so
 	install -m 644 man/memmap.3 '$(TO)$(MANDIR)/man3/memmap.3'
 	for name in $(FUNCTIONS); do ln -sf memmap.3 '$(TO)$(MANDIR)/man3'/$$name.3 || exit; done
 
-# Below /usr and /usr/local the folders are the system's and stay. Below another prefix those that are empty then go too.
+# /usr and /usr/local keep their folders, which are the system's. Below another prefix, folders that are empty then are removed.
 OWN_FOLDERS = $(filter-out /usr /usr/local,$(PREFIX))
 
-uninstall:
+uninstall: ## Install: remove what make install installed; with the same variables
 	rm -f '$(TO)$(LIBDIR)/libmemmap.so.$(VERSION)' '$(TO)$(LIBDIR)/$(SONAME)' '$(TO)$(LIBDIR)/libmemmap.so' \
 		'$(TO)$(LIBDIR)/libmemmap.a' '$(TO)$(INCLUDEDIR)/memmap.h' '$(TO)$(PKGCONFIG)/memmap.pc' \
 		$(patsubst %,'$(TO)$(DOCDIR)/%',$(notdir $(NOTICES))) $(patsubst %,'$(TO)$(MANDIR)/man3/%.3',memmap $(FUNCTIONS))
@@ -60,7 +60,7 @@ uninstall:
 
 .PHONY: man
 
-man:
+man: ## Generate: the manual pages, from the header and from the help of the programs
 	tools/manpage > man/memmap.3
 	tools/program-manpage mapview go/cmd/mapview > man/mapview.1
 	tools/program-manpage memmap-guide go/cmd/guide > man/memmap-guide.1

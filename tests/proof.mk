@@ -1,8 +1,8 @@
-# What takes long: make fuzz, make mutants, make bugs, make sanitize, make valgrind, make soak, make hostile. docs/proof.md has what came of it.
+# Tests that take long. docs/proof.md has their results.
 
 .PHONY: fuzz fuzz-calls fuzz-cells fuzz-go fuzz-receive fuzz-python mutants go-mutants bugs sanitize threads valgrind soak hostile
 
-# Seconds, for each of what make fuzz runs, and for make soak.
+# In seconds: for each fuzzer, and for make soak.
 TIME     = 60
 NIGHTLY  = nightly
 TOOLS    = $(CURDIR)/.tools/cargo/bin
@@ -11,66 +11,62 @@ FUZZ     = PATH=$(TOOLS):$$PATH cargo +$(NIGHTLY) fuzz
 $(TOOLS)/cargo-%:
 	cargo install --quiet --locked --root .tools/cargo cargo-$*
 
-fuzz: fuzz-calls fuzz-cells fuzz-go fuzz-receive fuzz-python
+fuzz: fuzz-calls fuzz-cells fuzz-go fuzz-receive fuzz-python ## Long tests: all fuzzers, TIME=60 seconds each (nightly compiler)
 
-# What it finds lies in fuzz/artifacts/calls: what was wrong is kept in fuzz/kept, which make test runs.
-fuzz-calls: $(TOOLS)/cargo-fuzz
+# Failing scripts are written to fuzz/artifacts/calls. Once fixed they are copied to fuzz/kept, which make test runs.
+fuzz-calls: $(TOOLS)/cargo-fuzz ## Long tests: scripts of calls against a model, under AddressSanitizer
 	mkdir -p fuzz/corpus/calls
 	$(FUZZ) run --target-dir $(CURDIR)/target/fuzz calls fuzz/corpus/calls fuzz/kept -- -max_total_time=$(TIME) -max_len=4096 -rss_limit_mb=4096 -timeout=60
 
-# What a peer writes to shared memory. No call takes 64 MiB at once, or 20 seconds.
-fuzz-cells: $(TOOLS)/cargo-fuzz
+# No call may allocate 64 MiB at once or take 20 seconds.
+fuzz-cells: $(TOOLS)/cargo-fuzz ## Long tests: what a peer writes to shared memory
 	mkdir -p fuzz/corpus/cells
 	$(FUZZ) run --target-dir $(CURDIR)/target/fuzz cells fuzz/corpus/cells fuzz/kept-cells -- -max_total_time=$(TIME) -max_len=2048 -rss_limit_mb=2048 -malloc_limit_mb=64 -timeout=20
 
-fuzz-go: build
+fuzz-go: build ## Long tests: the Go Map against os.File
 	cd go && $(GO) test $(LINK) -run '^$$' -fuzz FuzzMap -fuzztime $(TIME)s .
 
-# What a peer sends.
-fuzz-receive: build
+fuzz-receive: build ## Long tests: what a peer sends to the Go Receive
 	cd go && $(GO) test $(LINK) -run '^$$' -fuzz FuzzReceive -fuzztime $(TIME)s .
 
 # About 10 sequences a second.
-fuzz-python: build $(VENV)/ready
+fuzz-python: build $(VENV)/ready ## Long tests: the Python class against the standard mmap
 	cd python && MEMMAP_EXAMPLES=$$(($(TIME) * 10)) PYTHONPATH=. $(PYTHON) -m pytest -q tests/test_stateful.py
 
-# Of these files only, e.g. MUTANTS=src/range.rs; MUTANTS=--again tries only what nothing noticed the last time.
+# The files to change, e.g. MUTANTS=src/range.rs. MUTANTS=--again tries only the changes that no test noticed before.
 MUTANTS =
 
-# Changes the core in one place at a time, and says which change no test notices; tests/proof/mutants.md has what was found.
-mutants: $(TOOLS)/cargo-mutants $(VENV)/ready
+# tests/proof/mutants.md has the results.
+mutants: $(TOOLS)/cargo-mutants $(VENV)/ready ## Long tests: change src in one place at a time; MUTANTS=FILE chooses
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check tree-sitter tree-sitter-rust
 	PATH=$(TOOLS):$$PATH $(VENV)/bin/python tools/mutants $(MUTANTS)
 
-go-mutants: build
+go-mutants: build ## Long tests: change go/map.go in one place at a time
 	tools/go-mutants $(GO)
 
-# These only, e.g. BUGS=the-sum-of-a-range-wraps.
+# The patches to apply, e.g. BUGS=the-sum-of-a-range-wraps.
 BUGS =
 
-# Puts each bug of tests/bugs into a copy, and says which one no test notices.
-bugs: $(VENV)/ready
+bugs: $(VENV)/ready ## Long tests: the test of each patch in tests/bugs must fail with it; BUGS=NAME chooses
 	$(VENV)/bin/python tools/bugs $(GO) $(VENV)/bin/python $(BUGS)
 
-# The C programs, the Python and the Go suite with the library instrumented by AddressSanitizer; threads under ThreadSanitizer.
-# Both take a nightly compiler; tools/sanitize says what they can't see.
-sanitize: $(VENV)/ready
+# tools/sanitize says what the sanitizers cannot detect.
+sanitize: $(VENV)/ready ## Long tests: the C, Python and Go tests under AddressSanitizer (nightly compiler)
 	tools/sanitize address $(NIGHTLY) $(VENV)/bin/python $(GO)
 
-threads:
+threads: ## Long tests: the tests of many threads under ThreadSanitizer (nightly compiler)
 	tools/sanitize thread $(NIGHTLY)
 
-valgrind: build
+valgrind: build ## Long tests: the C tests under memcheck
 	tools/valgrind
 
-# 4 processes of 8 threads; lines in target/soak.txt.
-soak: build
+# Prints to target/soak.txt, and draws docs/soak.svg from that.
+soak: build ## Long tests: 4 processes of 8 threads mix everything for TIME=60 seconds
 	mkdir -p target/soak
 	$(CC) -std=c11 -O1 -Wall -Wextra -Werror -Iinclude tests/threads/soak/soak.c $(LIBRARY) -lpthread -ldl -lm -o target/soak/soak
 	folder=$$(mktemp -d); nice target/soak/soak $$folder $(TIME) $$(($(TIME) / 60 + 1)) > target/soak.txt; ended=$$?; \
 		rm -r $$folder; exit $$ended
 	cd bench && $(GO) run ./soak ../target/soak.txt ../docs/soak.svg
 
-# An attacker's process beside what takes what it can write to: each behaviour for so many seconds, some 12 minutes in all.
-hostile: build
+hostile: build ## Long tests: an attacking process beside each call that it can disturb: 12 minutes
 	MEMMAP_SECONDS=150 cargo test --quiet --test hostile -- --nocapture

@@ -184,16 +184,22 @@ fn the_programs_in_go_run() {
     }
 }
 
-#[test]
-fn what_the_documents_have_make_do_is_in_the_makefiles() {
-    let read = |path: PathBuf| fs::read_to_string(path).expect("it is there");
-    let mut makefiles = read(root().join("Makefile"));
+/// The text of all makefiles.
+fn makefiles() -> String {
+    let mut paths = vec![root().join("Makefile"), root().join("tests/proof.mk")];
     for part in fs::read_dir(root().join("packaging")).expect("it is there") {
         let path = part.expect("it can be listed").path();
         if path.extension().is_some_and(|extension| extension == "mk") {
-            makefiles += &read(path);
+            paths.push(path);
         }
     }
+    let texts = paths.iter().map(fs::read_to_string);
+    texts.map(|text| text.expect("it is text")).collect()
+}
+
+#[test]
+fn what_the_documents_have_make_do_is_in_the_makefiles() {
+    let makefiles = makefiles();
     let blocks = blocks();
     for line in of(&blocks, "sh").flat_map(|block| block.code.lines()) {
         let Some(target) = line.strip_prefix("make ") else {
@@ -271,4 +277,41 @@ fn what_is_not_run_on_other_platforms_is_a_test_by_that_name() {
         };
         assert!(there && !reason.is_empty(), "{line}: there is no such test");
     }
+}
+
+/// Targets that are parts of others, and not in the list of `make help`.
+const INTERNAL_TARGETS: [&str; 6] = [
+    "check-python",
+    "compare-abi",
+    "run-32-bit-tests",
+    "run-platform-tests",
+    "run-python-tests",
+    "tools",
+];
+
+#[test]
+fn make_help_lists_every_target_by_group() {
+    let mut make = Command::new("make");
+    make.env_remove("MAKEFLAGS").current_dir(root());
+    let output = make.arg("help").output().expect("there is make");
+    let help = String::from_utf8(output.stdout).expect("it is text");
+    let listed = |target: &str| {
+        let of_it = help.lines().filter_map(|line| line.strip_prefix("  "));
+        of_it
+            .filter(|line| line.split_whitespace().next() == Some(target))
+            .count()
+    };
+    let text = makefiles();
+    let phony = text.lines().filter_map(|line| line.strip_prefix(".PHONY:"));
+    let mut targets: Vec<_> = phony.flat_map(str::split_whitespace).collect();
+    targets.sort();
+    assert!(targets.len() > 40, "{targets:?}");
+    for target in targets {
+        let times = usize::from(!INTERNAL_TARGETS.contains(&target));
+        assert_eq!(listed(target), times, "{target} in\n{help}");
+    }
+    for group in ["Build", "Test", "Long tests", "Install", "Package"] {
+        assert!(help.lines().any(|line| line == group), "{group}");
+    }
+    assert!(help.lines().all(|line| line.len() <= 100), "{help}");
 }
