@@ -14,23 +14,40 @@
 //!    copied, or handed out as a pointer that is [pinned](Map::pin).
 //! 5. `capi` converts, calls and stores, and has no logic; nothing else has an `extern "C"` export.
 
-mod atfork;
-mod capi;
-mod fault;
-mod files;
-mod handles;
-mod locks;
-mod map;
-mod memory;
-mod operations;
-mod options;
-mod os;
-mod range;
-mod registry;
-mod share;
-mod signals;
+// The rooms from the ground up: each uses only those before it, which `tests/proof/rooms.rs` checks.
 mod status;
+
+mod os;
+
+mod range;
+
+mod options;
+
 mod threads;
+
+mod signals;
+
+mod handles;
+
+mod files;
+
+mod memory;
+
+mod registry;
+
+mod locks;
+
+mod operations;
+
+mod share;
+
+mod fault;
+
+mod atfork;
+
+mod capi;
+
+mod map;
 
 pub use fault::handler::install as install_guard;
 pub use fault::recover::Fault;

@@ -1,6 +1,6 @@
 //! About the library.
 
-use crate::range;
+use crate::os::page_size::page_size;
 use crate::status;
 use crate::status::Status;
 use std::ffi::c_char;
@@ -26,5 +26,5 @@ pub extern "C" fn memmap_strerror(status: Status) -> *const c_char {
 /// in this unit.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_page_size() -> u64 {
-    range::page_size() as u64
+    page_size() as u64
 }

@@ -7,10 +7,11 @@ use crate::fault::hooks;
 use crate::handles::slot::Span;
 use crate::memory::losses::Causes;
 use crate::memory::mmap::Backing;
-use crate::range::page_size;
+use crate::os::errno::{errno, set_errno};
+use crate::os::page_size::page_size;
 use crate::registry::live::{self, Pinned};
 use crate::signals::chain::{Fronts, Signal, fronts};
-use crate::status::{Error, Result, errno, set_errno};
+use crate::status::{Error, Result};
 use libc::{c_int, c_void, siginfo_t};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -223,7 +224,7 @@ fn is_there(mapping: &Pinned, page: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::range::PAGE_SIZES;
+    use crate::os::page_size::PAGE_SIZES;
 
     #[test]
     fn a_block_holds_its_page_and_stays_in_the_mapping() {

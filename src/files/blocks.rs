@@ -8,8 +8,9 @@
 use crate::files::file::{File, offset};
 use crate::files::lease::Lease;
 use crate::options::Flags;
+use crate::os::errno::system;
 use crate::os::limits::limit;
-use crate::status::{Error, Result, system};
+use crate::status::{Error, Result};
 
 impl File {
     /// Cuts the file, or lengthens it with a hole: to this size, whatever it has.

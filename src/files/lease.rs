@@ -2,7 +2,8 @@
 //! opens the file meanwhile waits.
 
 use crate::files::file::File;
-use crate::status::{Result, system};
+use crate::os::errno::system;
+use crate::status::Result;
 use libc::c_int;
 
 /// F_SETSIG of <fcntl.h>, which the libc crate does not name.

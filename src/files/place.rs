@@ -5,7 +5,8 @@ use crate::files::file::{self, ALWAYS, File, give_name, identity_of, open_at, op
 use crate::files::lease::Lease;
 use crate::files::writeback::Identity;
 use crate::options::{Flags, Options};
-use crate::status::{Error, Result, system};
+use crate::os::errno::system;
+use crate::status::{Error, Result};
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};

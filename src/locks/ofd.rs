@@ -3,7 +3,8 @@
 //! close of any descriptor of the file.
 
 use crate::files::file::File;
-use crate::status::{Error, Result, system};
+use crate::os::errno::system;
+use crate::status::{Error, Result};
 use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,7 +3,8 @@
 
 use crate::handles::slot::Span;
 use crate::memory::wishes;
-use crate::status::{Error, Result, system};
+use crate::os::errno::system;
+use crate::status::{Error, Result};
 use libc::c_void;
 use std::mem;
 use std::ptr;

@@ -286,8 +286,8 @@ fn words(range: &Range<usize>, page: usize) -> impl Iterator<Item = (usize, u64)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::range::PAGE_SIZES;
-    use crate::range::page_size;
+    use crate::os::page_size::PAGE_SIZES;
+    use crate::os::page_size::page_size;
     use proptest::prelude::*;
 
     #[test]

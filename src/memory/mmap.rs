@@ -2,8 +2,10 @@
 
 use crate::files::file::File;
 use crate::options::{Access, Flags, Options};
-use crate::range::{addressable, mappable, page_size};
-use crate::status::{Error, Result, system};
+use crate::os::errno::system;
+use crate::os::page_size::page_size;
+use crate::range::{addressable, mappable};
+use crate::status::{Error, Result};
 use memmap2::{MmapOptions, MmapRaw, RemapOptions};
 use std::ops::Range;
 
@@ -227,7 +229,7 @@ pub fn lots(len: usize, page: usize, most: usize) -> impl Iterator<Item = (usize
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::range::PAGE_SIZES;
+    use crate::os::page_size::PAGE_SIZES;
     use proptest::prelude::*;
 
     proptest! {

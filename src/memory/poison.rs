@@ -7,8 +7,9 @@
 use crate::files::file::File;
 use crate::handles::slot::Span;
 use crate::os::environment::variable;
+use crate::os::errno::{errno, set_errno};
 use crate::signals::chain::{Fronts, Signal, fronts, is_fault};
-use crate::status::{Result, errno, set_errno};
+use crate::status::Result;
 use libc::{c_int, c_void, siginfo_t};
 use std::cell::UnsafeCell;
 use std::fmt::{self, Write};

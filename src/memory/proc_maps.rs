@@ -2,7 +2,7 @@
 
 use crate::handles::slot::Span;
 use crate::memory::mmap::Pages;
-use crate::range::page_size;
+use crate::os::page_size::page_size;
 use crate::status::{Error, Result};
 
 /// What is mapped at some addresses, the same way all over.

@@ -5,7 +5,8 @@ use crate::handles::slot::Span;
 use crate::memory::absence::Absence;
 use crate::options::{Flags, Options};
 use crate::os::advice::Advice;
-use crate::status::{Error, Result, system};
+use crate::os::errno::system;
+use crate::status::{Error, Result};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
 

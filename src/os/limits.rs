@@ -1,7 +1,8 @@
 //! The system's limits, and the memory that is to be had before it comes to them.
 
-use crate::range::page_size;
-use crate::status::{Error, Result, system};
+use crate::os::errno::system;
+use crate::os::page_size::page_size;
+use crate::status::{Error, Result};
 use std::fs;
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};

@@ -6,10 +6,11 @@
 //! passes on to the one handler that it found ([`Order`]).
 
 use crate::handles::table::Handle;
+use crate::os::errno::system;
 use crate::registry::turn::turn;
 use crate::signals::order::Order;
 use crate::signals::stack;
-use crate::status::{Error, Result, system};
+use crate::status::{Error, Result};
 use crate::threads::fork;
 use libc::{c_int, c_void, sigaction, siginfo_t};
 use std::cell::UnsafeCell;

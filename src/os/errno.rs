@@ -1,0 +1,28 @@
+//! The system's errors: errno, and calls that are repeated when a signal interrupts them.
+
+use crate::status::{Error, Result};
+
+/// Returns the result of a system call that reports failure by -1; repeats the call on EINTR.
+pub fn system(mut call: impl FnMut() -> i32) -> Result<i32> {
+    loop {
+        match call() {
+            -1 => match Error::last() {
+                Error::System(libc::EINTR) => {}
+                error => return Err(error),
+            },
+            result => return Ok(result),
+        }
+    }
+}
+
+/// The calling thread's errno, for a signal handler, which must leave it as it was.
+pub fn errno() -> i32 {
+    // SAFETY: every thread has one.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Sets it.
+pub fn set_errno(errno: i32) {
+    // SAFETY: every thread has an errno.
+    unsafe { *libc::__errno_location() = errno };
+}
