@@ -10,12 +10,12 @@ use crate::registry::turn;
 use crate::threads::fork;
 use std::cell::UnsafeCell;
 use std::sync::RwLockWriteGuard;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Registers the hooks before main, or before dlopen answers. Any later, a fork could come between a
 /// thread's first turn and the hooks, and its child would wait for ever.
 ///
-/// Who locks refers to it: of a static library that is not one object a linker takes only what is referred to.
+/// What every user of the library is linked with refers to it, [`boundary`](crate::capi::boundary) and
+/// [`Map`](crate::map::Map): of a static library that is not one object a linker takes only what is referred to.
 #[used]
 #[unsafe(link_section = ".init_array")]
 pub static AT_LOAD: extern "C" fn() = register;
@@ -31,14 +31,6 @@ unsafe extern "C" {
         in_parent: extern "C" fn(),
         in_child: extern "C" fn(),
     ) -> i32;
-}
-
-/// How many forks began.
-static COUNT: AtomicU32 = AtomicU32::new(0);
-
-/// How often this process, and those that it was forked from, have forked.
-pub fn count() -> u32 {
-    COUNT.load(Ordering::Relaxed) // Relaxed, as below: a number.
 }
 
 /// All that is locked.
@@ -61,14 +53,14 @@ static HELD: Held = Held(UnsafeCell::new(None));
 
 extern "C" fn before_fork() {
     // In this order everywhere: who changes a mapping takes none of the others meanwhile.
-    let changes = fork::none();
+    let changes = fork::none_under_way();
     let all = All {
         turns: turn::freeze(),
         flushes: writeback::freeze(),
         queues: queue::freeze(),
         _changes: changes,
     };
-    COUNT.fetch_add(1, Ordering::Relaxed);
+    fork::count_one();
     // SAFETY: every lock is held, see `Held`.
     unsafe { *HELD.0.get() = Some(all) };
 }

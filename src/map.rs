@@ -1,5 +1,6 @@
 //! The Rust API of a mapping: a handle that is closed when dropped.
 
+use crate::atfork;
 use crate::fault::recover::{self, Fault};
 use crate::handles::table::Handle;
 use crate::locks::lock;
@@ -21,6 +22,10 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
+
+/// Every program that uses the library from Rust links this file, and so the fork hooks.
+#[used]
+static HOOKS: &extern "C" fn() = &atfork::AT_LOAD;
 
 /// A mapping. It is closed when dropped, and any thread may use it at any time.
 ///

@@ -1,10 +1,15 @@
 //! The boundary between C and Rust: the panic barrier, NULL checks, and outputs that are written last.
 
+use crate::atfork;
 use crate::range::addressable;
 use crate::status::{Error, Result, Status};
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+
+/// Every exported function links this file, and so the fork hooks.
+#[used]
+static HOOKS: &extern "C" fn() = &atfork::AT_LOAD;
 
 /// Runs the body of an exported function. A panic in it becomes MEMMAP_ERR_PANIC and unwinds no further.
 #[inline]

@@ -73,7 +73,7 @@ static SETTINGS: AtomicUsize = AtomicUsize::new(0);
 /// Has a function told of every loss that was repaired, from now on; None ends it.
 pub fn set_notify(notify: Option<Notify>, argument: c_int) {
     let _turn = turn(Handle(0));
-    let _change = fork::begin(); // A child finds it set or not.
+    let _change = fork::hold_off(); // A child finds it set or not.
     // Relaxed: the turn orders those who set it.
     let settings = SETTINGS.load(Ordering::Relaxed).wrapping_add(1);
     // Release: who reads what is stored below finds the number of settings that made this one be written.

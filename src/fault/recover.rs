@@ -64,7 +64,7 @@ pub fn recover(handle: Handle) -> Result<()> {
         // Those who view it keep their addresses; handlers of faults under way are waited for, so that
         // none puts a stand-in page over what is mapped back.
         let mut alone = mapping.alone(Views::Allowed)?;
-        let _change = fork::begin();
+        let _change = fork::hold_off();
         alone.change(map_back)?;
         alone.forget_faults();
     }

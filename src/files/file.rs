@@ -1,6 +1,5 @@
 //! The file behind a mapping: opened so that it cannot block, and validated.
 
-use crate::atfork;
 use crate::files::place::Place;
 use crate::files::writeback::Identity;
 use crate::options::{Access, Flags, Options};
@@ -8,6 +7,7 @@ use crate::os::advice::Advice;
 use crate::os::errno::system;
 use crate::os::page_size::page_size;
 use crate::status::{Error, Result};
+use crate::threads::fork;
 use std::ffi::{CStr, CString};
 use std::io::Write;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -313,7 +313,7 @@ impl File {
             Err(error) => return Err((error, fd)),
         };
         let _ = fd.into_raw_fd(); // From here on it is the file's.
-        file.sole = AtomicU32::new(atfork::count().wrapping_add(1));
+        file.sole = AtomicU32::new(fork::count().wrapping_add(1));
         Ok((ManuallyDrop::into_inner(file), size))
     }
 
@@ -423,7 +423,7 @@ impl File {
     /// child was forked that has it too.
     pub fn is_sole(&self) -> bool {
         // Relaxed, here and below: a number.
-        self.sole.load(Ordering::Relaxed) == atfork::count().wrapping_add(1)
+        self.sole.load(Ordering::Relaxed) == fork::count().wrapping_add(1)
     }
 
     fn share_description(&self) {

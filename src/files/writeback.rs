@@ -8,7 +8,6 @@
 //! Of two flushes of a file at once the kernel may tell the other one what this one has lost. So a flush that
 //! succeeded waits for those of the same file that are under way then, and looks again.
 
-use crate::atfork;
 use crate::status::{Error, Result};
 use crate::threads::monitor::{Entered, Monitor};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,9 +63,6 @@ static ALL: [Monitor<Known>; SHARDS] = [const {
 
 /// How many failures there were of any file, so that as long as there are none nobody looks.
 static EVER: AtomicU32 = AtomicU32::new(0);
-
-#[used]
-static HOOKS: &extern "C" fn() = &atfork::AT_LOAD;
 
 fn shard_of(file: Identity) -> &'static Monitor<Known> {
     &ALL[file.inode as usize % SHARDS]

@@ -1,11 +1,11 @@
 //! Queues of those who lock ranges by one handle. They stand beside the handle table and not in it: the
 //! fault handler may drop a mapping, and must not meet a lock there.
 
-use crate::atfork;
 use crate::handles::table::Handle;
 use crate::locks::claims::Claims;
 use crate::locks::ofd::{self, Deadline, Lock, Locker, Pace, left, still_looking};
 use crate::status::{Error, Result};
+use crate::threads::fork;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,9 +18,6 @@ const SHARDS: usize = 64;
 pub struct Shard(Mutex<Vec<Arc<Queue>>>);
 
 static ALL: [Shard; SHARDS] = [const { Shard(Mutex::new(Vec::new())) }; SHARDS];
-
-#[used]
-static HOOKS: &extern "C" fn() = &atfork::AT_LOAD;
 
 /// How many queues there are, so that closing a handle costs nothing as long as nobody locks.
 static QUEUES: AtomicUsize = AtomicUsize::new(0);
@@ -296,10 +293,10 @@ impl Shard {
             return Ok(queue);
         }
         let (mut queues, made) = loop {
-            let forks = atfork::count();
+            let forks = fork::count();
             let made = make()?;
             let queues = self.queues();
-            if forks == atfork::count() {
+            if forks == fork::count() {
                 break (queues, Arc::new(made));
             }
         };

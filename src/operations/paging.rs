@@ -209,6 +209,6 @@ pub fn protect(handle: Handle, access: Access) -> Result<()> {
     mapping.refuse_what_was_left_behind()?;
     // Who holds a pin may be writing by its pointer.
     let mut alone = mapping.alone(Views::Refused)?;
-    let _change = fork::begin();
+    let _change = fork::hold_off();
     alone.change(|mapping| mapping.protect(access))
 }

@@ -219,7 +219,7 @@ impl NewPages {
 
 /// Shows the new length of a mapping that stays in place.
 fn publish(mapping: &Pinned, new: usize) {
-    let _change = fork::begin();
+    let _change = fork::hold_off();
     mapping.widen(mapping.span_of(new), |mapping| mapping.set_len(new));
 }
 
@@ -275,7 +275,7 @@ impl Sole<'_> {
     }
 
     fn remap(&mut self, room: usize) -> Result<()> {
-        let _change = fork::begin();
+        let _change = fork::hold_off();
         let (answer, span) = self
             .0
             .change(|mapping| (mapping.remap(room), mapping.span()));
@@ -284,7 +284,7 @@ impl Sole<'_> {
     }
 
     fn publish(&mut self, new: usize) {
-        let _change = fork::begin();
+        let _change = fork::hold_off();
         let span = self.0.change(|mapping| {
             let shorter = new < mapping.len();
             mapping.set_len(new);

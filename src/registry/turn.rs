@@ -3,7 +3,6 @@
 //! A turn is of one handle, so that who waits for the end of an operation, or for a device, keeps nobody waiting
 //! who changes another mapping. Nor does a fork wait for it: see [`changes`](crate::threads::fork).
 
-use crate::atfork;
 use crate::handles::table::Handle;
 use crate::registry::live::{self, Pinned};
 use crate::status::Result;
@@ -26,9 +25,6 @@ pub struct Taken {
 
 static ALL: [Monitor<Vec<Taken>>; SHARDS] = [const { Monitor::new(Vec::new()) }; SHARDS];
 
-#[used]
-static HOOKS: &extern "C" fn() = &atfork::AT_LOAD;
-
 /// A turn, until it is dropped.
 #[derive(Debug)]
 pub struct Turn(Handle);
@@ -50,7 +46,7 @@ pub fn turn(handle: Handle) -> Turn {
 impl Turn {
     /// Pins the mapping whose turn it is.
     pub fn pin(&self) -> Result<InTurn<'_>> {
-        let _change = fork::begin(); // A child knows whether there is a pin of a thread that it doesn't have.
+        let _change = fork::hold_off(); // A child knows whether there is a pin of a thread that it doesn't have.
         let pinned = live::pin(self.0)?;
         self.note(true);
         Ok(InTurn {
@@ -88,7 +84,7 @@ impl DerefMut for InTurn<'_> {
 
 impl Drop for InTurn<'_> {
     fn drop(&mut self) {
-        let _change = fork::begin(); // As in `pin`.
+        let _change = fork::hold_off(); // As in `pin`.
         self.turn.note(false);
         // SAFETY: it is dropped here and nowhere else.
         unsafe { ManuallyDrop::drop(&mut self.pinned) };

@@ -89,7 +89,7 @@ impl Signal {
     pub fn install(&self) -> Result<()> {
         let _turn = turn(Handle(0)); // One at a time.
         // A child that finds the handler there, and not noted, would take it for the one before.
-        let _change = fork::begin();
+        let _change = fork::hold_off();
         let now = self.look()?;
         // SAFETY: the turn is ours.
         let order = unsafe { &mut *self.order.get() };
