@@ -1,14 +1,13 @@
 //! Who else has a say in the fault handler: hooks that decide what becomes of a loss, and a function that is told of it.
 //!
-//! They are read by a signal handler, which waits for nobody; who sets them takes turns.
+//! They are read by a signal handler, which waits for nobody.
 
-use crate::handles::table::Handle;
-use crate::registry::turn::turn;
 use crate::status::{Error, Result};
 use crate::threads::fork;
 use std::ffi::{c_int, c_void};
 use std::mem::transmute;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering, fence};
+use std::sync::{Mutex, PoisonError};
 
 /// What a memmap_fault_hook returns for zero pages, as without it.
 #[allow(dead_code, reason = "the header has it")]
@@ -29,14 +28,13 @@ static HOOKS: [AtomicUsize; MOST] = [const { AtomicUsize::new(0) }; MOST];
 
 /// Adds a hook, for good. [`Error::Limit`] when there are as many as there can be.
 pub fn add(hook: Hook) -> Result<()> {
-    let _turn = turn(Handle(0));
+    let hook = hook as usize;
     for place in &HOOKS {
-        // Relaxed: the turn orders those who add.
-        match place.load(Ordering::Relaxed) {
-            // Release: what the hook looks at was made before it was added.
-            0 => return Ok(place.store(hook as usize, Ordering::Release)),
-            there if there == hook as usize => return Ok(()),
-            _ => {}
+        // Release: what the hook looks at was made before it was added. Relaxed: a failure looks at nothing.
+        match place.compare_exchange(0, hook, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => return Ok(()),
+            Err(there) if there == hook => return Ok(()),
+            Err(_) => {}
         }
     }
     Err(Error::Limit)
@@ -70,11 +68,14 @@ static TOLD: [Told; 2] = [const {
 /// How often that was set; the last bit says which one is in use.
 static SETTINGS: AtomicUsize = AtomicUsize::new(0);
 
+/// Held by the thread that sets the function, which is within a [change](fork::hold_off): so no fork finds it held.
+static SETTING: Mutex<()> = Mutex::new(());
+
 /// Has a function told of every loss that was repaired, from now on; None ends it.
 pub fn set_notify(notify: Option<Notify>, argument: c_int) {
-    let _turn = turn(Handle(0));
     let _change = fork::hold_off(); // A child finds it set or not.
-    // Relaxed: the turn orders those who set it.
+    let _one_at_a_time = SETTING.lock().unwrap_or_else(PoisonError::into_inner);
+    // Relaxed: the lock orders those who set it.
     let settings = SETTINGS.load(Ordering::Relaxed).wrapping_add(1);
     // Release: who reads what is stored below finds the number of settings that made this one be written.
     fence(Ordering::Release);

@@ -18,6 +18,11 @@ use crate::status::{Error, Result};
 use crate::threads::fork;
 use std::os::fd::RawFd;
 use std::ptr;
+use std::sync::{Mutex, PoisonError};
+
+/// Held by the thread that takes memory of others under guard, so that of two at the same page one is refused. It is so
+/// within a [change](fork::hold_off), so that no fork finds it held.
+static GUARDING: Mutex<()> = Mutex::new(());
 
 /// What was lost of a mapping since it was opened or last recovered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,12 +137,7 @@ pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle
     if region.pages.protection & libc::PROT_READ == 0 {
         return Err(Error::Access);
     }
-    // It takes the same turn, and the first mapping of a process would do it below.
-    poison::heed_environment();
-    let _turn = turn(Handle(0)); // Of two threads at the same page one is told.
-    if live::any_in(span) {
-        return Err(Error::Busy);
-    }
+    refuse_what_is_guarded(span)?;
     let backing = match fd {
         None if region.inode == 0 => Backing::Anonymous,
         None => Backing::FileWithoutDescriptor,
@@ -153,8 +153,20 @@ pub fn guard_region(data: *mut u8, len: u64, fd: Option<RawFd>) -> Result<Handle
         _ => page_size_at(data)?,
     };
     let offset = region.offset + (start - span.start) as u64;
-    let flags = Flags::default();
-    live::insert(Mapping::lent(data, len, backing, pages, offset, flags))
+    let mapping = Mapping::lent(data, len, backing, pages, offset, Flags::default());
+    // Else the first mapping of a process does it below, and a handler is installed in a change of its own.
+    poison::heed_environment();
+    let _change = fork::hold_off();
+    let _one_at_a_time = GUARDING.lock().unwrap_or_else(PoisonError::into_inner);
+    refuse_what_is_guarded(span)?; // By another thread, since it was asked above.
+    live::insert(mapping)
+}
+
+fn refuse_what_is_guarded(span: Span) -> Result<()> {
+    match live::any_in(span) {
+        true => Err(Error::Busy),
+        false => Ok(()),
+    }
 }
 
 /// How somebody else says to have mapped memory: what mmap(2) was given.

@@ -5,9 +5,7 @@
 //! what they don't handle. That must not come back to them: so each time another function of ours goes in front, and each
 //! passes on to the one handler that it found ([`Order`]).
 
-use crate::handles::table::Handle;
 use crate::os::errno::system;
-use crate::registry::turn::turn;
 use crate::signals::order::Order;
 use crate::signals::stack;
 use crate::status::{Error, Result};
@@ -17,6 +15,10 @@ use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Held by the thread that installs a handler, which is within a [change](fork::hold_off): so no fork finds it held.
+static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// A handler as SA_SIGINFO has it.
 pub type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
@@ -46,7 +48,7 @@ pub struct Signal {
     number: c_int,
     ours: Fronts,
     fronts: [Front; FRONTS],
-    /// Read and written by who has the turn.
+    /// Read and written by the thread that holds [`INSTALLING`].
     order: UnsafeCell<Order<FRONTS>>,
 }
 
@@ -60,7 +62,7 @@ struct Front {
     heir: AtomicUsize,
 }
 
-// SAFETY: `before` is written before anyone reads it, and `order` is touched by who has the turn alone.
+// SAFETY: `before` is written before anyone reads it, and `order` is touched only under INSTALLING.
 unsafe impl Sync for Signal {}
 
 impl Signal {
@@ -87,11 +89,11 @@ impl Signal {
 
     /// Puts a function of ours in front of what is there, unless one is. [`Error::Limit`] when that was done too often.
     pub fn install(&self) -> Result<()> {
-        let _turn = turn(Handle(0)); // One at a time.
         // A child that finds the handler there, and not noted, would take it for the one before.
         let _change = fork::hold_off();
+        let _one_at_a_time = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.look()?;
-        // SAFETY: the turn is ours.
+        // SAFETY: only who holds INSTALLING touches it.
         let order = unsafe { &mut *self.order.get() };
         if let Some(front) = self.front_of(&now) {
             order.is_back(front);
