@@ -7,6 +7,7 @@ use crate::locks::lock;
 use crate::locks::ofd::Lock;
 use crate::memory::mapping::Flush;
 use crate::operations::access;
+use crate::operations::close::close;
 use crate::operations::open;
 use crate::operations::paging::{self, Prefault};
 use crate::operations::resize;
@@ -869,7 +870,7 @@ impl Map {
 impl Drop for Map {
     fn drop(&mut self) {
         // A handle closed by the C ABI is closed already.
-        let _ = live::close(self.0);
+        let _ = close(self.0);
     }
 }
 

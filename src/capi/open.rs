@@ -3,8 +3,8 @@
 use super::types::RawOptions;
 use crate::capi::boundary::{Out, path as checked_path, status};
 use crate::handles::table::Handle;
+use crate::operations::close::close;
 use crate::operations::open;
-use crate::registry::live;
 use crate::status::Status;
 use std::ffi::{c_char, c_int};
 
@@ -156,5 +156,5 @@ pub unsafe extern "C" fn memmap_anonymous(
 /// Errors: MEMMAP_ERR_HANDLE, so closing a handle twice is a harmless error.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_close(handle: Handle) -> Status {
-    status(|| live::close(handle))
+    status(|| close(handle))
 }

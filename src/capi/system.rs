@@ -5,6 +5,7 @@ use crate::capi::boundary::status;
 use crate::capi::growing::SizedOut;
 use crate::fault::handler;
 use crate::handles::table::Handle;
+use crate::operations::close;
 use crate::os::limits::System;
 use crate::registry::live;
 use crate::status::Status;
@@ -52,7 +53,7 @@ pub unsafe extern "C" fn memmap_get_stats(stats: *mut RawStats) -> Status {
             mappings,
             bytes_mapped,
             faults_survived: handler::survived(),
-            leaks: live::leaks(),
+            leaks: close::leaks(),
         });
         Ok(())
     })
@@ -64,5 +65,5 @@ pub unsafe extern "C" fn memmap_get_stats(stats: *mut RawStats) -> Status {
 /// Errors: MEMMAP_ERR_HANDLE, in which case nothing is counted.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_reap(handle: Handle) -> Status {
-    status(|| live::reap(handle))
+    status(|| close::reap(handle))
 }

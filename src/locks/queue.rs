@@ -373,6 +373,7 @@ mod tests {
     use crate::locks::lock;
     use crate::locks::ofd::FOR_EVER;
     use crate::map::Map;
+    use crate::operations::close::close;
     use crate::options::{Access, Options};
     use crate::registry::live;
     use std::sync::mpsc;
@@ -451,7 +452,7 @@ mod tests {
         let [(map, queue)] = queues();
         let handle = map.handle();
         let asks = queue.line();
-        let closer = thread::spawn(move || live::close(handle));
+        let closer = thread::spawn(move || close(handle));
         let (told, tells) = mpsc::channel();
         thread::spawn(move || {
             while live::pin(handle).is_ok() {

@@ -2,11 +2,10 @@
 
 use crate::handles::slot::{Slot, Span};
 use crate::handles::table::{Chunk, Empty, Handle, Table};
-use crate::locks::queue;
 use crate::memory::mapping::Mapping;
 use crate::memory::poison;
 use crate::status::{Error, Result};
-use crate::threads::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::threads::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 
 static TABLE: Table<Mapping> = Table::new(
     Empty {
@@ -49,27 +48,10 @@ pub fn insert(mapping: Mapping) -> Result<Handle> {
     TABLE.insert(mapping, span)
 }
 
-/// Makes the handle invalid at once; the memory is unmapped when the last pin of it goes.
-pub fn close(handle: Handle) -> Result<()> {
-    TABLE.close(handle)?;
-    queue::forget(handle);
-    Ok(())
-}
-
-/// Mappings whose owner was dropped without closing them.
-static LEAKS: AtomicU64 = AtomicU64::new(0);
-
-/// Closes a mapping that nobody has closed, and counts that.
-pub fn reap(handle: Handle) -> Result<()> {
-    close(handle)?;
-    // Relaxed, here and below: a number.
-    LEAKS.fetch_add(1, Ordering::Relaxed);
-    Ok(())
-}
-
-/// How many mappings were reaped.
-pub fn leaks() -> u64 {
-    LEAKS.load(Ordering::Relaxed)
+/// Makes the handle invalid at once; the memory is unmapped when the last pin of it goes. What it has locked is let go
+/// by who calls this ([`close`](crate::operations::close)).
+pub fn invalidate(handle: Handle) -> Result<()> {
+    TABLE.close(handle)
 }
 
 /// Keeps the mapping in place while one operation runs.
@@ -151,7 +133,7 @@ mod tests {
     use super::*;
     use crate::handles::slot::Views;
     use std::sync::Barrier;
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread::{scope, sleep};
     use std::time::Duration;
 

@@ -3,10 +3,11 @@
 use crate::files::file::{File, give_name};
 use crate::files::place::{Place, Sure};
 use crate::handles::table::Handle;
+use crate::operations::close::close;
 use crate::operations::open::{map_existing, map_new};
 use crate::options::{Call, Flags, Options};
 use crate::os::limits::refuse_more_than_available;
-use crate::registry::live::{close, pin};
+use crate::registry::live::pin;
 use crate::status::{Error, Result};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
