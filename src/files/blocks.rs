@@ -5,7 +5,8 @@
 //! between, and clearing or writing bytes would wipe it out. Only who empties a file on purpose, or has it
 //! for itself, truncates.
 
-use crate::files::file::{File, offset};
+use crate::files::descriptor::offset;
+use crate::files::file::File;
 use crate::files::lease::Lease;
 use crate::options::Flags;
 use crate::os::errno::system;

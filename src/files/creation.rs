@@ -1,8 +1,9 @@
 //! Creation: a file that has come into being whole, or has left nothing behind.
 
-use crate::files::file::{File, Kind, identity_of, no_follow, status_of};
-use crate::files::place::{Place, Sure};
-use crate::files::writeback::Identity;
+use crate::files::descriptor::status_of;
+use crate::files::file::{File, Kind};
+use crate::files::identity::Identity;
+use crate::files::place::{Place, Sure, no_follow};
 use crate::options::{Flags, Options};
 use crate::status::{Error, Result};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -61,7 +62,7 @@ impl Creation {
         let file = self.made(file, Sure::Entirely);
         let again = self.place.open_once(libc::O_RDWR | libc::O_NOFOLLOW);
         match again.and_then(File::validated) {
-            Ok((again, _)) if again.identity() == file.identity() => Some(again),
+            Ok((again, _)) if again.identity == file.identity => Some(again),
             _ => Some(file),
         }
     }
@@ -103,14 +104,14 @@ impl Creation {
             Ok((file, _)) => Ok(self.made(file, Sure::Entirely)),
             Err((error, fd)) => {
                 let status = status_of(fd.as_raw_fd()).ok();
-                self.made = status.map(|status| (identity_of(&status), Sure::Entirely));
+                self.made = status.map(|status| (Identity::of(&status), Sure::Entirely));
                 Err(error)
             }
         }
     }
 
     fn made(&mut self, file: File, sure: Sure) -> File {
-        self.made = Some((file.identity(), sure));
+        self.made = Some((file.identity, sure));
         file
     }
 

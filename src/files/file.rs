@@ -1,16 +1,17 @@
-//! The file behind a mapping: opened so that it cannot block, and validated.
+//! The file behind a mapping: what it is, and what is asked of it by its descriptor.
 
-use crate::files::place::Place;
-use crate::files::writeback::Identity;
-use crate::options::{Access, Flags, Options};
-use crate::os::advice::Advice;
+use crate::files::descriptor::{
+    self, ALWAYS, Descriptor, duplicate, file_system_of, link_of, offset, open, open_at, seals_of,
+    status_of,
+};
+use crate::files::identity::Identity;
 use crate::os::errno::system;
 use crate::os::page_size::page_size;
 use crate::status::{Error, Result};
 use crate::threads::fork;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::io::Write;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
@@ -25,32 +26,12 @@ pub enum Kind {
     Character,
 }
 
-/// A descriptor of ours, closed when dropped. Others may have closed it before, such as a daemon that closes
-/// all descriptors: for that an OwnedFd would end the process, in a build with debug assertions.
-#[derive(Debug)]
-struct Descriptor(RawFd);
-
-impl Drop for Descriptor {
-    fn drop(&mut self) {
-        // SAFETY: nobody uses it through this any more. What it answers changes nothing: it is closed in any case.
-        unsafe { libc::close(self.0) };
-    }
-}
-
-impl From<OwnedFd> for Descriptor {
-    fn from(fd: OwnedFd) -> Descriptor {
-        Descriptor(fd.into_raw_fd())
-    }
-}
-
 /// An open file and what it was when it was opened.
 #[derive(Debug)]
 pub struct File {
     fd: Descriptor,
-    /// The device that it is on, as its status has it.
-    pub device: u64,
-    /// Its number there.
-    pub inode: u64,
+    /// Which one, as its status has it.
+    pub identity: Identity,
     /// What it is.
     pub kind: Kind,
     /// The unit in which it is mapped, in bytes.
@@ -64,184 +45,13 @@ pub struct File {
 
 impl From<File> for OwnedFd {
     fn from(file: File) -> OwnedFd {
-        let fd = ManuallyDrop::new(file.fd).0;
+        let fd = ManuallyDrop::new(file.fd).number();
         // SAFETY: it is open, and from here on the caller's.
         unsafe { OwnedFd::from_raw_fd(fd) }
     }
 }
 
-/// O_NONBLOCK, so that a FIFO without a writer answers at once; it means nothing to the files that
-/// are kept. O_NOCTTY, so that a terminal is refused without becoming ours.
-pub const ALWAYS: i32 = libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
-
-/// Bytes as the system counts them.
-pub fn offset(bytes: u64) -> Result<libc::off64_t> {
-    libc::off64_t::try_from(bytes).map_err(|_| Error::Limit)
-}
-
-/// Opens `path`.
-pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
-    open_at(libc::AT_FDCWD, path, flags, mode)
-}
-
-/// How often a file is opened again that somebody has a lease on: after 1 ms, 2 ms and so on, a second in all.
-const TIMES: u32 = 10;
-
-/// Opens `path` from a folder on. A lease is waited for, but not for long: by O_NONBLOCK the system answers
-/// EWOULDBLOCK at once and has told its holder, who may keep it for /proc/sys/fs/lease-break-time (fcntl(2)). Who
-/// heeds it gives it up in a moment; this library itself has some for a moment.
-pub fn open_at(folder: RawFd, path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
-    for time in 0..TIMES {
-        match open_once(folder, path, flags, mode) {
-            Err(Error::System(libc::EWOULDBLOCK)) => pause(1 << time),
-            answer => return answer,
-        }
-    }
-    open_once(folder, path, flags, mode)
-}
-
-/// What openat2(2) is told, in its first version.
-#[repr(C)]
-struct How {
-    flags: u64,
-    mode: u64,
-    resolve: u64,
-}
-
-/// Opens `path` where no part of it is a symbolic link, as the system finds it; [`Error::Unsupported`] on a system that can't
-/// say, or where a filter of system calls (seccomp(2)) forbids to ask it.
-pub fn open_without_links(path: &CStr, flags: i32) -> Result<OwnedFd> {
-    let how = How {
-        flags: flags as u64,
-        mode: 0,
-        resolve: libc::RESOLVE_NO_SYMLINKS,
-    };
-    let (here, call) = (libc::AT_FDCWD, libc::SYS_openat2);
-    let size = size_of::<How>();
-    // SAFETY: the path is terminated, the struct as long as is said, and nothing of them is kept.
-    let opened = system(|| unsafe { libc::syscall(call, here, path.as_ptr(), &how, size) as i32 });
-    match opened {
-        // SAFETY: openat2 has just given it to us.
-        Ok(fd) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-        Err(Error::System(libc::ENOSYS | libc::EPERM)) => Err(Error::Unsupported),
-        Err(error) => Err(error),
-    }
-}
-
-fn pause(milliseconds: i64) {
-    let time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: (milliseconds * 1_000_000) as libc::c_long,
-    };
-    // A signal may end it early, and then the file is looked at early.
-    // SAFETY: the time is there, and nothing is written.
-    unsafe { libc::nanosleep(&time, std::ptr::null_mut()) };
-}
-
-/// The same, where a lease is not waited for.
-pub fn open_once(folder: RawFd, path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
-    // SAFETY: the path is terminated, and open keeps nothing of it.
-    let fd = system(|| unsafe { libc::openat64(folder, path.as_ptr(), flags, mode) })?;
-    // SAFETY: open has just given it to us.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-fn duplicate(fd: RawFd) -> Result<OwnedFd> {
-    // SAFETY: fcntl takes any number as a descriptor.
-    let own = system(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) })?;
-    // SAFETY: fcntl has just given it to us.
-    Ok(unsafe { OwnedFd::from_raw_fd(own) })
-}
-
-/// The name under which procfs has a descriptor of this thread, which may have others than the first thread of this
-/// process has (unshare(2), CLONE_FILES).
-fn link_of(fd: RawFd) -> CString {
-    CString::new(format!("/proc/thread-self/fd/{fd}")).expect("there is no NUL in it")
-}
-
-/// Gives the file of a descriptor, which has no name so far, one in a folder; EEXIST where there is one.
-pub fn give_name(fd: RawFd, folder: RawFd, name: &CStr) -> Result<()> {
-    let link = |from: RawFd, path: &CStr, flags: i32| {
-        // SAFETY: both paths are terminated.
-        system(|| unsafe { libc::linkat(from, path.as_ptr(), folder, name.as_ptr(), flags) })
-    };
-    match link(fd, c"", libc::AT_EMPTY_PATH) {
-        // Before Linux 6.10 that takes a privilege, and by the descriptor's own link it takes procfs (open(2), O_TMPFILE).
-        Err(Error::System(libc::ENOENT)) => {
-            link(libc::AT_FDCWD, &link_of(fd), libc::AT_SYMLINK_FOLLOW).map(drop)
-        }
-        answer => answer.map(drop),
-    }
-}
-
-fn seals_of(fd: RawFd) -> Result<i32> {
-    // SAFETY: fcntl takes any number as a descriptor.
-    system(|| unsafe { libc::fcntl(fd, libc::F_GET_SEALS) })
-}
-
-/// What the system says of a descriptor.
-pub fn status_of(fd: RawFd) -> Result<libc::stat64> {
-    let mut status = MaybeUninit::uninit();
-    // SAFETY: fstat fills the struct when it answers 0, and reads nothing of ours.
-    system(|| unsafe { fstat(fd, status.as_mut_ptr()) })?;
-    // SAFETY: it did.
-    Ok(unsafe { status.assume_init() })
-}
-
-/// Which file a status is of.
-pub fn identity_of(status: &libc::stat64) -> Identity {
-    Identity {
-        device: status.st_dev,
-        inode: status.st_ino,
-    }
-}
-
-fn file_system_of(fd: RawFd) -> Result<libc::statfs64> {
-    let mut fs = MaybeUninit::uninit();
-    // SAFETY: fstatfs fills the struct when it answers 0.
-    system(|| unsafe { libc::fstatfs64(fd, fs.as_mut_ptr()) })?;
-    // SAFETY: it did.
-    Ok(unsafe { fs.assume_init() })
-}
-
-/// The C library's asks newfstatat(2) with an empty path, which the kernel has to look at first: a tenth
-/// slower, and every opening asks once. Here its struct is the kernel's.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-unsafe fn fstat(fd: RawFd, status: *mut libc::stat64) -> i32 {
-    // SAFETY: the caller's.
-    unsafe { libc::syscall(libc::SYS_fstat, fd, status) as i32 }
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-use libc::fstat64 as fstat;
-
 impl File {
-    /// Opens the existing file at `path` for what the options ask, with its size.
-    pub fn open(path: &CStr, options: &Options) -> Result<(File, u64)> {
-        let writes = match options.access {
-            Access::ReadWrite => libc::O_RDWR,
-            _ => libc::O_RDONLY,
-        };
-        let flags = writes | no_follow(options) | ALWAYS;
-        let opened = match options.flags.has(Flags::NO_SYMLINKS) {
-            true => Place::of(path, options)?.open(flags, 0),
-            false => open(path, flags, 0),
-        };
-        let (file, size) = File::of_path(opened)?;
-        if options.advice == Advice::Sequential {
-            file.read_further_ahead();
-        }
-        Ok((file, size))
-    }
-
-    /// Doubles how far the kernel reads ahead, which MADV_SEQUENTIAL leaves as it is: the mapping faults
-    /// through the open file description that it was made with (mm/filemap.c, page_cache_sync_ra). Only for
-    /// one that is ours alone. Nobody depends on it, so an error is not told.
-    fn read_further_ahead(&self) {
-        // SAFETY: it takes numbers.
-        unsafe { libc::posix_fadvise(self.fd(), 0, 0, libc::POSIX_FADV_SEQUENTIAL) };
-    }
-
     /// What has been opened by its path, if it is something that is mapped.
     pub fn of_path(opened: Result<OwnedFd>) -> Result<(File, u64)> {
         let fd = match opened {
@@ -326,15 +136,13 @@ impl File {
             libc::S_IFCHR => Kind::Character,
             _ => return Err(Error::NotRegular),
         };
-        let (device, inode) = (status.st_dev, status.st_ino);
         let file = ManuallyDrop::new(File {
-            device,
-            inode,
+            identity: Identity::of(&status),
             kind,
             page_size: page_size_of(fd, &status),
             sole: AtomicU32::new(0),
             memory: AtomicU8::new(0),
-            fd: Descriptor(fd), // Never closed by this, unless who owns it takes the file.
+            fd: Descriptor::of(fd), // Never closed by this, unless who owns it takes the file.
         });
         let size = file.size_in(&status)?;
         Ok((file, size))
@@ -357,7 +165,7 @@ impl File {
 
     /// The descriptor, for mapping.
     pub fn fd(&self) -> RawFd {
-        self.fd.0
+        self.fd.number()
     }
 
     /// Writes the path that the file has now into `text`; how long it is. A signal handler may call it.
@@ -383,14 +191,6 @@ impl File {
     pub fn is_of_this_user(&self) -> Result<bool> {
         // SAFETY: it takes nothing and always succeeds.
         Ok(self.status_by(self.fd())?.st_uid == unsafe { libc::geteuid() })
-    }
-
-    /// Which file it is.
-    pub fn identity(&self) -> Identity {
-        Identity {
-            device: self.device,
-            inode: self.inode,
-        }
     }
 
     /// How many bytes of blocks the file has, also behind its end.
@@ -440,7 +240,7 @@ impl File {
     }
 
     fn is_of(&self, status: &libc::stat64) -> bool {
-        (status.st_dev, status.st_ino) == (self.device, self.inode)
+        Identity::of(status) == self.identity
     }
 
     /// Whether the descriptor is known to be another file's by now, which is not ours to close.
@@ -535,14 +335,8 @@ impl File {
 
     /// Makes size and contents durable.
     pub fn sync(&self) -> Result<()> {
-        sync(self.fd())
+        descriptor::sync(self.fd())
     }
-}
-
-/// Makes size and contents of a file durable, or the names of a folder.
-pub fn sync(fd: RawFd) -> Result<()> {
-    // SAFETY: no memory is handed over.
-    system(|| unsafe { libc::fsync(fd) }).map(drop)
 }
 
 /// Files on hugetlbfs are mapped in huge pages, whose size is what their status calls the block size.
@@ -553,13 +347,5 @@ fn page_size_of(fd: RawFd, status: &libc::stat64) -> usize {
     match block > page_size() && file_system_of(fd).is_ok_and(is_huge) {
         true => block,
         false => page_size(),
-    }
-}
-
-/// What refuses a symbolic link at the end of a path, if that is wished.
-pub fn no_follow(options: &Options) -> i32 {
-    match options.flags.has(Flags::NO_FOLLOW) || options.flags.has(Flags::NO_SYMLINKS) {
-        true => libc::O_NOFOLLOW,
-        false => 0,
     }
 }

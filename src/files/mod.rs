@@ -4,7 +4,10 @@
 
 pub mod blocks;
 pub mod creation;
+pub mod descriptor;
+pub mod existing;
 pub mod file;
+pub mod identity;
 pub mod lease;
 pub mod place;
 pub mod writeback;

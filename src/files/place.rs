@@ -1,9 +1,10 @@
 //! A place: a name in a folder that is held. Whatever becomes of the path meanwhile, it is the same folder, and
 //! what is asked, made, removed and made durable there is there.
 
-use crate::files::file::{self, ALWAYS, File, give_name, identity_of, open_at, open_without_links};
+use crate::files::descriptor::{self, ALWAYS, give_name, open_at, open_without_links};
+use crate::files::file::File;
+use crate::files::identity::Identity;
 use crate::files::lease::Lease;
-use crate::files::writeback::Identity;
 use crate::options::{Flags, Options};
 use crate::os::errno::system;
 use crate::status::{Error, Result};
@@ -49,7 +50,7 @@ impl Place {
         let place = Place::of(&CString::new(path).ok()?, &Options::default()).ok()?;
         // The name may be another file's by now.
         let there = place.status(libc::AT_SYMLINK_NOFOLLOW).ok()??;
-        (identity_of(&there) == file.identity()).then_some(place)
+        (Identity::of(&there) == file.identity).then_some(place)
     }
 
     fn folder(&self) -> RawFd {
@@ -76,7 +77,7 @@ impl Place {
 
     /// The same, of what exists, where a lease is not waited for.
     pub fn open_once(&self, flags: i32) -> Result<OwnedFd> {
-        file::open_once(self.folder(), &self.name, flags | ALWAYS, 0)
+        descriptor::open_once(self.folder(), &self.name, flags | ALWAYS, 0)
     }
 
     /// A new file of its folder, that has no name and 0 bytes.
@@ -93,7 +94,7 @@ impl Place {
     pub fn sync(&self) -> Result<()> {
         let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
         let folder = open_at(self.folder(), c".", flags, 0)?;
-        match file::sync(folder.as_raw_fd()) {
+        match descriptor::sync(folder.as_raw_fd()) {
             // Some file systems cannot sync a folder, and have nothing to sync there.
             Err(Error::System(libc::EINVAL)) => Ok(()),
             answer => answer,
@@ -107,13 +108,13 @@ impl Place {
         let Ok((file, _)) = opened.and_then(File::validated) else {
             // It can't be read by who has made it, such as one of mode 0200.
             let there = self.status(libc::AT_SYMLINK_NOFOLLOW).ok().flatten();
-            let same = there.is_some_and(|there| identity_of(&there) == identity);
+            let same = there.is_some_and(|there| Identity::of(&there) == identity);
             if same && sure == Sure::Entirely {
                 self.unlink();
             }
             return;
         };
-        if file.identity() != identity {
+        if file.identity != identity {
             return;
         }
         // Until the lease is given back, who opens the file waits.
@@ -127,6 +128,14 @@ impl Place {
     fn unlink(&self) {
         // SAFETY: the name is terminated.
         unsafe { libc::unlinkat(self.folder(), self.name.as_ptr(), 0) };
+    }
+}
+
+/// What refuses a symbolic link at the end of a path, if that is wished.
+pub fn no_follow(options: &Options) -> i32 {
+    match options.flags.has(Flags::NO_FOLLOW) || options.flags.has(Flags::NO_SYMLINKS) {
+        true => libc::O_NOFOLLOW,
+        false => 0,
     }
 }
 

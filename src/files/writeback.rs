@@ -8,28 +8,10 @@
 //! Of two flushes of a file at once the kernel may tell the other one what this one has lost. So a flush that
 //! succeeded waits for those of the same file that are under way then, and looks again.
 
+use crate::files::identity::Identity;
 use crate::status::{Error, Result};
 use crate::threads::monitor::{Entered, Monitor};
 use std::sync::atomic::{AtomicU32, Ordering};
-
-/// Which file, as the kernel tells files apart. What can't be known of has numbers that no file has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Its device.
-    pub device: u64,
-    /// Its number there.
-    pub inode: u64,
-}
-
-impl Identity {
-    /// That of a mapping at `address` of which no more is known.
-    pub fn unknown(address: usize) -> Identity {
-        Identity {
-            device: u64::MAX,
-            inode: address as u64,
-        }
-    }
-}
 
 /// How often a file has failed, and why the last time.
 struct Failed {

@@ -1,7 +1,8 @@
 //! One mapping: the memory, and what it is a mapping of.
 
 use crate::files::file::{File, Kind};
-use crate::files::writeback::{self, Identity};
+use crate::files::identity::Identity;
+use crate::files::writeback;
 use crate::handles::slot::Span;
 use crate::memory::aside::Aside;
 use crate::memory::losses::Lost;
@@ -87,7 +88,7 @@ impl Mapping {
     pub fn without_descriptor(memory: Memory, file: &File, len: u64, options: &Options) -> Mapping {
         let backing = Backing::FileWithoutDescriptor;
         let mapping = Mapping::new(memory, len, backing, options, file.page_size);
-        mapping.of(file.identity())
+        mapping.of(file.identity)
     }
 
     /// Maps `len` zero bytes that are this process's own.
@@ -130,7 +131,7 @@ impl Mapping {
     fn new(memory: Memory, len: u64, backing: Backing, options: &Options, page: usize) -> Mapping {
         let pages = Pages::of(options, &backing, page);
         let file = match &backing {
-            Backing::File(file) => file.identity(),
+            Backing::File(file) => file.identity,
             _ => Identity::unknown(memory.data() as usize),
         };
         Mapping {

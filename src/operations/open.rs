@@ -1,6 +1,7 @@
 //! Opening: from a path, a descriptor or nothing to a mapping that has a handle.
 
 use crate::files::creation::Creation;
+use crate::files::existing;
 use crate::files::file::{File, Kind};
 use crate::files::place::Place;
 use crate::handles::table::Handle;
@@ -18,7 +19,7 @@ use std::os::fd::RawFd;
 /// Opens the file at `path` and maps it.
 pub fn open(path: &CStr, options: &Options) -> Result<Handle> {
     let options = options.checked(Call::Open)?;
-    let (file, size) = File::open(path, &options)?;
+    let (file, size) = existing::open(path, &options)?;
     map_existing(file, size, &options)
 }
 

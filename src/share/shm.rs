@@ -1,6 +1,8 @@
 //! Memory that processes share: by a name, or by a descriptor that is handed on.
 
-use crate::files::file::{File, give_name};
+use crate::files::descriptor::give_name;
+use crate::files::existing;
+use crate::files::file::File;
 use crate::files::place::{Place, Sure};
 use crate::handles::table::Handle;
 use crate::operations::close::close;
@@ -46,7 +48,7 @@ const TRIES: usize = 100;
 fn open_existing(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
     let mut opening = *options;
     opening.flags = opening.flags | Flags::NO_FOLLOW; // As shm_open does it.
-    let (file, len) = File::open(path, &opening)?;
+    let (file, len) = existing::open(path, &opening)?;
     if size != 0 && !file.is_of_this_user()? {
         refuse_if_not_to_be_created(path, &file)?;
     }
@@ -62,11 +64,11 @@ fn refuse_if_not_to_be_created(path: &CStr, file: &File) -> Result<()> {
     let place = Place::of(path, &Options::default())?;
     let flags = libc::O_RDONLY | libc::O_CREAT | libc::O_NOFOLLOW;
     let (again, len) = File::validated(place.open(flags, 0o400)?)?;
-    if again.identity() == file.identity() {
+    if again.identity == file.identity {
         return Ok(());
     }
     let ours = len == 0 && again.is_of_this_user()?;
-    let identity = again.identity();
+    let identity = again.identity;
     drop(again);
     if ours {
         place.remove(identity, Sure::Nearly);
