@@ -47,8 +47,10 @@ pub fn pass_on(address: usize, context: *mut c_void) -> bool {
     let mut hooks = hooks.take_while(|hook| *hook != 0);
     hooks.any(|hook| {
         // SAFETY: `add` stored a hook, which may be called in a signal handler with what the kernel gave that one.
-        let hook = unsafe { transmute::<usize, Hook>(hook) };
-        unsafe { hook(address as *const c_void, context) == FAULT_PASS_ON }
+        unsafe {
+            let hook = transmute::<usize, Hook>(hook);
+            hook(address as *const c_void, context) == FAULT_PASS_ON
+        }
     })
 }
 
@@ -106,7 +108,6 @@ pub fn notify() {
     };
     if function != 0 {
         // SAFETY: `set_notify` stored it, and it may be called in a signal handler.
-        let function = unsafe { transmute::<usize, Notify>(function) };
-        unsafe { function(argument) };
+        unsafe { transmute::<usize, Notify>(function)(argument) };
     }
 }

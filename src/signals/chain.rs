@@ -7,7 +7,7 @@
 
 use crate::os::errno::system;
 use crate::signals::order::Order;
-use crate::signals::stack;
+use crate::signals::stack::{self, Arguments};
 use crate::status::{Error, Result};
 use crate::threads::fork;
 use libc::{c_int, c_void, sigaction, siginfo_t};
@@ -125,6 +125,7 @@ impl Signal {
 
     fn look(&self) -> Result<sigaction> {
         let mut now = MaybeUninit::uninit();
+        // SAFETY: there is room for the struct that it fills.
         system(|| unsafe { libc::sigaction(self.number, ptr::null(), now.as_mut_ptr()) })?;
         // SAFETY: sigaction has filled it.
         Ok(unsafe { now.assume_init() })
@@ -229,7 +230,7 @@ impl Signal {
     ///
     /// # Safety
     ///
-    /// It was given to sigaction with these flags; the context is that of a running handler.
+    /// It was given to sigaction with these flags; the arguments are those of a running handler.
     unsafe fn call(
         &self,
         handler: usize,
@@ -237,12 +238,16 @@ impl Signal {
         info: *mut siginfo_t,
         context: *mut c_void,
     ) {
-        // SAFETY: the caller's.
-        let mut call = || unsafe { call(handler, flags, self.number, info, context) };
+        let number = self.number;
+        let mut call = |arguments: Arguments| {
+            // SAFETY: the handler was given to sigaction with these flags.
+            unsafe { call(handler, flags, number, arguments.info, arguments.context) }
+        };
+        let arguments = Arguments { info, context };
         match flags & libc::SA_ONSTACK {
-            // SAFETY: the caller's.
-            0 => unsafe { stack::on_interrupted(context, &mut call) },
-            _ => call(),
+            // SAFETY: the arguments are those of a running handler.
+            0 => unsafe { stack::on_interrupted(arguments, &mut call) },
+            _ => call(arguments),
         }
     }
 

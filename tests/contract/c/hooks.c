@@ -233,7 +233,7 @@ static void dies_in_each_way(void) {
     size_t i;
     for (i = 0; i < 4; i++) {
         flags_of_all = flags[i];
-        for (with_stack = 0; with_stack < (flags[i] == SA_NODEFER ? 1 : 2); with_stack++)
+        for (with_stack = 0; with_stack < 2; with_stack++)
             for (twice = 0; twice < 2; twice++) {
                 each_is_called_once(build_and_touch);
                 if (!handle_what_is_sent())
@@ -346,6 +346,65 @@ static void blocked_signals_of_a_handler_behind_are_its_own(void) {
     map_theirs();
     touch_theirs();
     CHECK(sigismember(&mask_seen, SIGUSR1) && sigismember(&mask_seen, SIGBUS) && !sigismember(&mask_seen, SIGUSR2));
+}
+
+/* What it finds is as the kernel told it, and where it sends the interrupted code is where that goes on. Meanwhile
+ * another signal uses the alternate stack. */
+static void use_stack(int signal) {
+    volatile char bytes[8192];
+    size_t i;
+    (void)signal;
+    for (i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)0xa5;
+}
+
+static volatile sig_atomic_t redirected;
+static sigjmp_buf back;
+
+static void go_back(void) {
+    redirected++;
+    siglongjmp(back, 1);
+}
+
+static void redirect(int signal, siginfo_t *info, void *context) {
+    ucontext_t *interrupted = context;
+    (void)signal;
+    raise(SIGUSR1); /* On the alternate stack, from its top on. */
+    CHECK(info->si_addr == theirs + PAGE + 9);
+#if defined(__x86_64__)
+    CHECK(interrupted->uc_mcontext.fpregs != NULL && interrupted->uc_mcontext.fpregs->mxcsr == 0x1f80);
+    interrupted->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)go_back;
+    interrupted->uc_mcontext.gregs[REG_RSP] = (interrupted->uc_mcontext.gregs[REG_RSP] - 1024) / 16 * 16 - 8;
+#elif defined(__aarch64__)
+    interrupted->uc_mcontext.pc = (uintptr_t)go_back;
+#else
+    (void)interrupted;
+    go_back();
+#endif
+}
+
+static void a_handler_behind_may_use_the_alternate_stack_and_change_what_was_interrupted(void) {
+    struct sigaction action;
+    sigset_t mask;
+    int round;
+    map_theirs();
+    give_an_alternate_stack();
+    memset(&action, 0, sizeof action);
+    action.sa_handler = use_stack;
+    action.sa_flags = SA_ONSTACK;
+    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+    action.sa_sigaction = redirect;
+    action.sa_flags = SA_SIGINFO;
+    CHECK(sigaction(SIGBUS, &action, NULL) == 0);
+    CHECK_OK(memmap_guard_install());
+    for (round = 1; round < 4; round++) {
+        if (sigsetjmp(back, 0) == 0)
+            touch_theirs();
+        CHECK_EQUAL(round, redirected);
+        pthread_sigmask(SIG_BLOCK, NULL, &mask);
+        CHECK(!sigismember(&mask, SIGBUS) && !sigismember(&mask, SIGUSR2)); /* The kernel has restored it. */
+    }
+    ours_is_survived();
 }
 
 /* ---- The same of SIGSEGV ---- */
@@ -644,6 +703,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_handler_that_comes_and_goes_is_not_asked_when_it_is_gone),
         BEHAVIOUR(in_front_of_too_many_is_a_limit_and_changes_nothing),
         BEHAVIOUR(blocked_signals_of_a_handler_behind_are_its_own),
+        BEHAVIOUR(a_handler_behind_may_use_the_alternate_stack_and_change_what_was_interrupted),
         BEHAVIOUR(a_stale_pointer_ends_the_process_with_a_handler_behind_too),
         BEHAVIOUR(a_loss_that_is_passed_on_is_recorded_and_leaves_no_zeros),
         BEHAVIOUR(a_page_that_is_passed_on_takes_no_others_with_it),
