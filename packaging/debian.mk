@@ -1,4 +1,4 @@
-# make deb: Debian's packages libmemmap0 and libmemmap-dev.
+# make deb: Debian's packages libmemmap0, libmemmap-dev and libmemmap-tools.
 
 DEB = target/deb
 

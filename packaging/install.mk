@@ -4,6 +4,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 SONAME   = libmemmap.so.$(firstword $(subst ., ,$(VERSION)))
 
 PREFIX     = /usr/local
+BINDIR     = $(PREFIX)/bin
 LIBDIR     = $(PREFIX)/lib
 INCLUDEDIR = $(PREFIX)/include
 PKGCONFIG  = $(LIBDIR)/pkgconfig
@@ -19,14 +20,20 @@ comma    := ,
 # These must accompany the libraries.
 NOTICES   = LICENSE-APACHE LICENSE-MIT packaging/NOTICES
 
+# Their manual pages, in section 1, have the same names.
+PROGRAMS  = mapview memmap-guide
+
 # A path relative to PREFIX, for memmap.pc.
 below = $$(realpath -m --relative-to='$(PREFIX)' '$(1)')
 
-.PHONY: install uninstall
+.PHONY: install install-programs uninstall
 
 # Only what is missing is built, so that root needs no cargo after make build.
 $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so:
 	$(MAKE) build
+
+$(RELEASE)/programs/mapview: $(RELEASE)/libmemmap.a $(wildcard go/*.go go/cmd/*/* go/internal/*/*.go)
+	tools/programs $(GO) $(RELEASE)/programs
 
 install: $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so ## Install: install the library to PREFIX=/usr/local, below DESTDIR=
 	install -d '$(TO)$(LIBDIR)' '$(TO)$(PKGCONFIG)' '$(TO)$(INCLUDEDIR)' '$(TO)$(MANDIR)/man3' '$(TO)$(DOCDIR)'
@@ -43,16 +50,25 @@ install: $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so ## Install: install the 
 	install -m 644 man/memmap.3 '$(TO)$(MANDIR)/man3/memmap.3'
 	for name in $(FUNCTIONS); do ln -sf memmap.3 '$(TO)$(MANDIR)/man3'/$$name.3 || exit; done
 
+# They contain the static library, and need no other file that is installed but its notices and those of Go.
+install-programs: $(RELEASE)/programs/mapview ## Install: install mapview, memmap-guide and their manual pages
+	install -d '$(TO)$(BINDIR)' '$(TO)$(MANDIR)/man1' '$(TO)$(DOCDIR)'
+	install -m 755 $(PROGRAMS:%=$(RELEASE)/programs/%) '$(TO)$(BINDIR)'
+	install -m 644 $(PROGRAMS:%=man/%.1) '$(TO)$(MANDIR)/man1'
+	install -m 644 $(NOTICES) '$(TO)$(DOCDIR)'
+	install -m 644 packaging/notices/go '$(TO)$(DOCDIR)/NOTICES-go'
+
 # /usr and /usr/local keep their folders, which are the system's. Below another prefix, folders that are empty then are removed.
 OWN_FOLDERS = $(filter-out /usr /usr/local,$(PREFIX))
 
-uninstall: ## Install: remove what make install installed; with the same variables
+uninstall: ## Install: remove what both have installed, with the same variables
 	rm -f '$(TO)$(LIBDIR)/libmemmap.so.$(VERSION)' '$(TO)$(LIBDIR)/$(SONAME)' '$(TO)$(LIBDIR)/libmemmap.so' \
 		'$(TO)$(LIBDIR)/libmemmap.a' '$(TO)$(INCLUDEDIR)/memmap.h' '$(TO)$(PKGCONFIG)/memmap.pc' \
-		$(patsubst %,'$(TO)$(DOCDIR)/%',$(notdir $(NOTICES))) $(patsubst %,'$(TO)$(MANDIR)/man3/%.3',memmap $(FUNCTIONS))
+		$(patsubst %,'$(TO)$(DOCDIR)/%',$(notdir $(NOTICES)) NOTICES-go) $(patsubst %,'$(TO)$(MANDIR)/man3/%.3',memmap $(FUNCTIONS)) \
+		$(PROGRAMS:%='$(TO)$(BINDIR)/%') $(PROGRAMS:%='$(TO)$(MANDIR)/man1/%.1')
 	! test -d '$(TO)$(DOCDIR)' || rmdir --ignore-fail-on-non-empty '$(TO)$(DOCDIR)'
 	test -z '$(OWN_FOLDERS)' || ! test -d '$(TO)$(PREFIX)' || { cd '$(TO)$(PREFIX)' && \
-		for folder in '$(DOCDIR)' '$(MANDIR)/man3' '$(PKGCONFIG)' '$(LIBDIR)' '$(INCLUDEDIR)'; do \
+		for folder in '$(BINDIR)' '$(DOCDIR)' '$(MANDIR)/man1' '$(MANDIR)/man3' '$(PKGCONFIG)' '$(LIBDIR)' '$(INCLUDEDIR)'; do \
 			below=$$(realpath -m --relative-to='$(PREFIX)' "$$folder"); \
 			while test "$${below#..}" = "$$below" && test "$$below" != . && \
 				{ ! test -e "$$below" || rmdir "$$below" 2>/dev/null; }; do below=$$(dirname "$$below"); done; \

@@ -58,15 +58,15 @@ impl Root {
     }
 }
 
-/// The packages: the library's, and the one for development. They are made once for all tests.
-fn packages() -> &'static [PathBuf; 2] {
-    static PACKAGES: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
+/// The packages: the library, the files for development, and the programs. They are made once for all tests.
+fn packages() -> &'static [PathBuf; 3] {
+    static PACKAGES: LazyLock<[PathBuf; 3]> = LazyLock::new(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("deb");
         let place = format!("DEB={}", folder.display());
         // xz, the default, takes ten times as long (dpkg-deb(1)).
         let said = make(&["--silent", "deb", &place, "DPKG_DEB_COMPRESSOR_TYPE=gzip"]);
         let mut packages = said.lines().map(PathBuf::from);
-        [0, 1].map(|_| packages.next().expect("it says where they are"))
+        [0, 1, 2].map(|_| packages.next().expect("it says where they are"))
     });
     &PACKAGES
 }
@@ -80,8 +80,8 @@ fn the_packages_are_installed_used_and_removed() {
     if !can_package() || !has("pkg-config") || !is_root() {
         return;
     }
-    let (root, [library, development]) = (Root::new(), packages());
-    output_of(root.dpkg().arg("--install").args([library, development]));
+    let (root, packages) = (Root::new(), packages());
+    output_of(root.dpkg().arg("--install").args(packages));
     assert!(root.files().contains("/libmemmap.so.0"));
     let installed = fs::read(root.libraries().join("libmemmap.so.0")).expect("it is there");
     assert_eq!(weaknesses(&installed), [""; 0]);
@@ -101,7 +101,18 @@ fn the_packages_are_installed_used_and_removed() {
     let said = output_of(Command::new(program).env("LD_LIBRARY_PATH", root.libraries()));
     assert_eq!(said, concat!(env!("CARGO_PKG_VERSION"), " mmap\n"));
 
-    output_of(root.dpkg().args(["--purge", "libmemmap-dev", "libmemmap0"]));
+    for program in ["mapview", "memmap-guide"] {
+        let path = root.path().join("usr/bin").join(program);
+        let version = concat!(" (libmemmap) ", env!("CARGO_PKG_VERSION"), "\n");
+        assert_eq!(
+            output_of(Command::new(&path).arg("--version")),
+            format!("{program}{version}")
+        );
+        assert_eq!(weaknesses(&fs::read(path).expect("it is there")), [""; 0]);
+    }
+
+    let names = ["libmemmap-tools", "libmemmap-dev", "libmemmap0"];
+    output_of(root.dpkg().arg("--purge").args(names));
     assert_eq!(root.files(), "");
 }
 
@@ -110,13 +121,22 @@ fn the_library_alone_brings_all_that_a_program_needs_and_nothing_to_build_with()
     if !can_package() {
         return;
     }
-    let [library, development] = packages();
+    let [library, development, programs] = packages();
     let lists = |package| output_of(Command::new("dpkg-deb").arg("-c").arg(package));
-    let (library, development) = (lists(library), lists(development));
+    let (library, development, programs) = (lists(library), lists(development), lists(programs));
     assert!(library.contains("libmemmap.so.0 ->") && !library.contains("memmap.h"));
     // Two versions of the library can be installed side by side only if they share no file.
     assert!(development.contains("libmemmap.so -> libmemmap.so.0"));
     assert!(!development.contains("libmemmap.so.0.") && development.contains("memmap.h"));
+    for file in [
+        "bin/mapview",
+        "bin/memmap-guide",
+        "man1/mapview.1.gz",
+        "man1/memmap-guide.1.gz",
+    ] {
+        assert!(programs.contains(&format!("{file}\n")), "{programs}");
+    }
+    assert!(!programs.contains("libmemmap.so") && !programs.contains("memmap.h"));
 }
 
 #[test]
@@ -124,7 +144,7 @@ fn the_packages_say_what_they_need_and_how_they_are_licensed() {
     if !can_package() {
         return;
     }
-    let [library, development] = packages();
+    let [library, development, programs] = packages();
     let field =
         |package, name| output_of(Command::new("dpkg-deb").arg("-f").arg(package).arg(name));
     let version = format!("{}-1\n", env!("CARGO_PKG_VERSION"));
@@ -133,7 +153,11 @@ fn the_packages_say_what_they_need_and_how_they_are_licensed() {
     let same = format!("libmemmap0 (= {version}").replace('\n', ")\n");
     assert_eq!(field(development, "Depends"), same);
     // The notices of what is linked in: the run-time dependencies, and Rust's own library.
-    for (package, name) in [(library, "libmemmap0"), (development, "libmemmap-dev")] {
+    for (package, name) in [
+        (library, "libmemmap0"),
+        (development, "libmemmap-dev"),
+        (programs, "libmemmap-tools"),
+    ] {
         let list = output_of(Command::new("dpkg-deb").arg("-c").arg(package));
         for file in ["copyright", "NOTICES.gz"] {
             let path = format!("/usr/share/doc/{name}/{file}\n");
@@ -143,7 +167,7 @@ fn the_packages_say_what_they_need_and_how_they_are_licensed() {
         assert!(!list.contains("/usr/share/doc/memmap/"));
     }
     let copyright = fs::read_to_string(root().join("packaging/copyright")).expect("it is there");
-    for linked in ["rust/*", "libc/*", "memchr/*", "memmap2/*"] {
+    for linked in ["rust/*", "libc/*", "memchr/*", "memmap2/*", "go/*"] {
         assert!(copyright.contains(linked), "{linked}");
     }
 }
@@ -154,6 +178,6 @@ fn lintian_has_nothing_to_say() {
     if !can_package() || !has("lintian") {
         return;
     }
-    let [library, _] = packages();
+    let [library, ..] = packages();
     make(&["lintian", &format!("PACKAGES={}", library.display())]);
 }

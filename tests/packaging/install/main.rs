@@ -183,6 +183,31 @@ fn without_lintian_make_says_what_to_install() {
 }
 
 #[test]
+fn the_programs_are_installed_and_uninstalled_with_their_pages() {
+    let prefix = tempfile::tempdir().expect("a temporary folder");
+    let variable = format!("PREFIX={}", prefix.path().display());
+    make(&["install-programs", &variable]);
+    let installed = [
+        "bin/mapview",
+        "bin/memmap-guide",
+        "share/doc/memmap/LICENSE-APACHE",
+        "share/doc/memmap/LICENSE-MIT",
+        "share/doc/memmap/NOTICES",
+        "share/doc/memmap/NOTICES-go",
+        "share/man/man1/mapview.1",
+        "share/man/man1/memmap-guide.1",
+    ];
+    let mut found = files(prefix.path());
+    found.sort();
+    assert_eq!(found, installed);
+    let mut guide = Command::new(prefix.path().join("bin/memmap-guide"));
+    assert!(output_of(guide.arg("--help")).contains("Usage: memmap-guide ["));
+    make(&["uninstall", &variable]);
+    let left = output_of(Command::new("find").arg(prefix.path()));
+    assert_eq!(left.trim_end(), prefix.path().to_str().expect("it is text"));
+}
+
+#[test]
 fn uninstalling_takes_all_that_was_installed_and_nothing_else() {
     let prefix = Prefix::installed();
     let installed = files(prefix.path());
