@@ -5,3 +5,4 @@
 
 pub mod slot;
 pub mod table;
+pub mod word;

@@ -1,10 +1,4 @@
-//! A slot of the handle table: one word of state beside a value, and who may touch the value when.
-//!
-//! The word holds, from the top:
-//!
-//! ```text
-//! generation 24 | OPEN 1 | GATE 1 | CHANGING 1 | views 19 | operations 18
-//! ```
+//! A slot of the handle table: one [word](crate::handles::word) of state beside a value, and who may touch the value when.
 //!
 //! * An *operation* pins the value while one call runs; a *view* pins it from `pin` to `unpin`, for
 //!   as long as a caller likes. They are counted apart so that an unpin too many cannot take the pin
@@ -20,65 +14,15 @@
 //! Beside the word stands what the fault handler reads of values that it has not pinned: the memory
 //! that the value spans, and how many faults were met there. Nothing of the value itself.
 
+use crate::handles::word::{
+    CHANGING, COUNTS, GATE, GENERATION_SHIFT, Last, OPEN, OPERATION, Pin, VIEW, generation,
+    may_enter, operations, views,
+};
 use crate::status::{Error, Result};
 use crate::threads::sync::{
     AtomicU32, AtomicU64, AtomicUsize, Backoff, Courtesy, Ordering, UnsafeCell, fence,
 };
 use std::mem::MaybeUninit;
-
-const GENERATION_BITS: u32 = 24;
-const OPERATION_BITS: u32 = 18;
-const VIEW_BITS: u32 = 19;
-
-const OPERATION: u64 = 1;
-const VIEW: u64 = 1 << OPERATION_BITS;
-const CHANGING: u64 = 1 << (OPERATION_BITS + VIEW_BITS);
-const GATE: u64 = CHANGING << 1;
-const OPEN: u64 = GATE << 1;
-const COUNTS: u64 = CHANGING - 1;
-const GENERATION_SHIFT: u32 = OPERATION_BITS + VIEW_BITS + 3;
-
-/// A slot that has seen this generation rests for ever, so that no handle is ever issued twice.
-pub const LAST_GENERATION: u64 = (1 << GENERATION_BITS) - 1;
-
-fn generation(state: u64) -> u64 {
-    state >> GENERATION_SHIFT
-}
-
-fn operations(state: u64) -> u64 {
-    state & (VIEW - 1)
-}
-
-fn views(state: u64) -> u64 {
-    (state & COUNTS) >> OPERATION_BITS
-}
-
-/// What a pin is counted as.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Pin {
-    /// For one call.
-    Operation,
-    /// For as long as a caller likes.
-    View,
-}
-
-impl Pin {
-    const fn unit(self) -> u64 {
-        match self {
-            Pin::Operation => OPERATION,
-            Pin::View => VIEW,
-        }
-    }
-
-    /// Whether its count has room for one more.
-    #[inline(always)] // See `Table::view_at_once`.
-    fn fits(self, state: u64) -> bool {
-        match self {
-            Pin::Operation => operations(state) != VIEW - 1,
-            Pin::View => views(state) != (1 << VIEW_BITS) - 1,
-        }
-    }
-}
 
 /// What an operation that wants the value alone does when others view it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,26 +31,6 @@ pub enum Views {
     Refused,
     /// It goes on: what they see stays where it is.
     Allowed,
-}
-
-/// Whether a pin given back, or a close, was the last thing that kept a closed value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Last {
-    /// The value is to be dropped now, by who got this answer.
-    Yes,
-    /// Others still keep it.
-    No,
-}
-
-impl Last {
-    #[inline(always)] // See `Table::view_at_once`.
-    fn of(state: u64) -> Last {
-        match state & (OPEN | COUNTS) {
-            0 => Last::Yes,
-            _ => Last::No,
-        }
-    }
 }
 
 /// The addresses of a value's memory: from `start` up to, not including, `end`.
@@ -524,12 +448,4 @@ impl<T> Slot<T> {
             change(unsafe { (*value).assume_init_mut() })
         })
     }
-}
-
-/// Whether one more pin may be counted: the slot is open under that generation, nobody is or wants to
-/// be alone with the value, and there is room in the count.
-#[inline(always)] // See `Table::view_at_once`.
-fn may_enter(state: u64, wanted: u64, pin: Pin) -> bool {
-    // One comparison for generation, OPEN, GATE and CHANGING: they are the top bits, in that order.
-    state / CHANGING == (wanted << 3) | (OPEN / CHANGING) && pin.fits(state)
 }

@@ -6,7 +6,8 @@
 //! handler may look a value up by address ([`Table::pin_at`]) whatever it interrupted. The whole is
 //! checked against every interleaving by `tests/threads/table_model.rs`.
 
-use crate::handles::slot::{LAST_GENERATION, Last, Pin, Slot, Span, Views};
+use crate::handles::slot::{Slot, Span, Views};
+use crate::handles::word::{LAST_GENERATION, Last, Pin};
 use crate::status::{Error, Result};
 use crate::threads::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, Undisturbed};
 use std::ptr;

@@ -76,8 +76,9 @@ mod threads {
     }
 }
 
-use handles::slot::{LAST_GENERATION, Slot, Span, Views};
+use handles::slot::{Slot, Span, Views};
 use handles::table::{Chunk, Empty, Handle, MakeSlots, Table};
+use handles::word::LAST_GENERATION;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
