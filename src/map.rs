@@ -5,7 +5,7 @@ use crate::fault::recover::{self, Fault};
 use crate::handles::table::Handle;
 use crate::locks::lock;
 use crate::locks::ofd::Lock;
-use crate::memory::mapping::Flush;
+use crate::memory::flush::Flush;
 use crate::operations::access;
 use crate::operations::close::close;
 use crate::operations::open;

@@ -2,7 +2,7 @@
 
 use crate::capi::growing::{self, Growing};
 use crate::locks::ofd::Lock;
-use crate::memory::mapping::Flush;
+use crate::memory::flush::Flush;
 use crate::operations::paging::Prefault;
 use crate::options::{Access, Flags, Options};
 use crate::os::advice::Advice;

@@ -4,10 +4,13 @@
 
 pub mod absence;
 pub mod aside;
+pub mod flush;
 pub mod losses;
 pub mod mapping;
 pub mod mmap;
 pub mod poison;
 pub mod proc_maps;
 pub mod relocate;
+pub mod room;
+pub mod stand_ins;
 pub mod wishes;

@@ -2,7 +2,7 @@
 //! against what was lost of it.
 
 use crate::handles::table::Handle;
-use crate::memory::mapping::Flush;
+use crate::memory::flush::Flush;
 use crate::operations::search;
 use crate::range::{TO_END, checked, checked_to_end, in_memory};
 use crate::registry::live::{Pinned, pin};
