@@ -106,8 +106,9 @@ wheel: build $(VENV)/ready ## Package: a Python wheel with the library, in targe
 	cd target/wheel && PATH=$(VENV)/bin:$$PATH auditwheel repair --only-plat --wheel-dir . linux/*.whl
 	@tools/wheel-tag target/wheel/*.whl
 
-bench: build ## Measure: the Go benchmark, beside other libraries
-	cd bench && $(GO) run $(LINK) .
+# With BENCH='-run REGEXP', only these rows are measured; bench/RESULTS.md has more.
+bench: build ## Measure: the Go benchmark, beside other libraries; BENCH=-short tries it out
+	cd bench && $(GO) run $(LINK) . $(BENCH)
 
 bench-python: build $(VENV)/ready ## Measure: the Python benchmark, beside the standard mmap
 	cd python && PYTHONPATH=. $(PYTHON) bench.py

@@ -15,9 +15,9 @@ static uint64_t sum(const uint8_t *data, uint64_t len) {
 	return sum;
 }
 
-// Copies len bytes into a fresh file; 0, or what went wrong.
+// Each copies len bytes into a fresh file, and returns 0, or what went wrong.
 
-static int copy_by_hand(const char *path, const uint8_t *from, uint64_t len) {
+static int copy_plainly(const char *path, const uint8_t *from, uint64_t len) {
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, len) != 0) return -1;
 	void *data = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -37,12 +37,11 @@ static int copy(const char *path, const uint8_t *from, uint64_t len, uint32_t fl
 import "C"
 
 import (
-	"fmt"
 	"os"
-	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+	"libmemmap/bench/measure"
 	"libmemmap/memmap"
 )
 
@@ -60,15 +59,13 @@ func hotSum(folder string) (pair, error) {
 	}
 	plain, err := mapped(path)
 	expected := half / 16 * uint64('0'*10+45+'a'*6+15)
-	check := func(b *testing.B, sum uint64) {
+	check := func(b *measure.B, sum uint64) {
 		if sum != expected {
 			b.Fatalf("the sum is %d, not %d", sum, expected)
 		}
 	}
 	return pair{
-		work: "sum of a hot 512 MiB file, View", against: "C over mmap by hand", asked: 0.98, benchtime: "2x",
-		why: "both only read, at the speed that memory has at the moment",
-		ours: func(b *testing.B) {
+		ours: func(b *measure.B) {
 			for range b.N {
 				err := m.View(func(data []byte) error {
 					check(b, sum(data))
@@ -79,11 +76,13 @@ func hotSum(folder string) (pair, error) {
 				}
 			}
 		},
-		theirs: func(b *testing.B) {
+		theirs: func(b *measure.B) {
 			for range b.N {
 				check(b, sum(plain))
 			}
 		},
+		times: 1, rounds: 11,
+		done: func() { m.Close() },
 	}, err
 }
 
@@ -91,7 +90,7 @@ func sum(data []byte) uint64 {
 	return uint64(C.sum((*C.uint8_t)(unsafe.SliceData(data)), C.uint64_t(len(data))))
 }
 
-// mapped is the file at path, mapped by hand.
+// mapped is the file at path, mapped by mmap(2).
 func mapped(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -106,11 +105,11 @@ func mapped(path string) ([]byte, error) {
 }
 
 // freshCopy copies 512 MiB into a new file, in memory so that the disk isn't what is measured.
-func freshCopy(flags memmap.Flags, how string) func(string) (pair, error) {
+func freshCopy(flags memmap.Flags) func(string) (pair, error) {
 	return func(string) (pair, error) {
 		folder, err := os.MkdirTemp("/dev/shm", "memmap-bench-")
 		if err != nil {
-			return missing("copy of 512 MiB"+how, fmt.Sprintf("/dev/shm: %v", err)), nil
+			return skipped(err.Error())
 		}
 		path := cPath(folder + "/copy")
 		source, err := memmap.Anonymous(half, &memmap.Options{Flags: memmap.Prefault})
@@ -121,8 +120,8 @@ func freshCopy(flags memmap.Flags, how string) func(string) (pair, error) {
 			return pair{}, err
 		}
 		from := (*C.uint8_t)(unsafe.SliceData(source.Bytes()))
-		again := func(copy func() C.int) func(*testing.B) {
-			return func(b *testing.B) {
+		again := func(copy func() C.int) func(*measure.B) {
+			return func(b *measure.B) {
 				for range b.N {
 					inC(b, copy())
 					b.StopTimer()
@@ -132,10 +131,9 @@ func freshCopy(flags memmap.Flags, how string) func(string) (pair, error) {
 			}
 		}
 		return pair{
-			work: "copy of 512 MiB into a fresh file on tmpfs" + how, against: "memcpy into a mapping by hand",
-			asked: 1, benchtime: "1x",
+			times: 1, rounds: 9,
 			ours:   again(func() C.int { return C.copy(path, from, half, C.uint32_t(flags)) }),
-			theirs: again(func() C.int { return C.copy_by_hand(path, from, half) }),
+			theirs: again(func() C.int { return C.copy_plainly(path, from, half) }),
 			done: func() {
 				source.Close()
 				os.RemoveAll(folder)

@@ -10,9 +10,9 @@ package main
 #include <unistd.h>
 #include "memmap.h"
 
-// Each loop answers 0, or what went wrong.
+// Each loop returns 0, or what went wrong.
 
-static int open_close_by_hand(const char *path, long n) {
+static int open_close_plainly(const char *path, long n) {
 	for (long i = 0; i < n; i++) {
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
 		struct stat status;
@@ -68,13 +68,14 @@ import "C"
 
 import (
 	"fmt"
-	"testing"
 	"unsafe"
+
+	"libmemmap/bench/measure"
 )
 
 // The loops run in C, one cgo call for all of b.N, so that what is compared is C with C.
 
-func inC(b *testing.B, status C.int) {
+func inC(b *measure.B, status C.int) {
 	if status != 0 {
 		b.Fatalf("status %d", int(status))
 	}
@@ -83,22 +84,22 @@ func inC(b *testing.B, status C.int) {
 // cPath is path for C, for as long as the program runs.
 func cPath(path string) *C.char { return C.CString(path) }
 
-func openCloseByHand(path *C.char) func(*testing.B) {
-	return func(b *testing.B) { inC(b, C.open_close_by_hand(path, C.long(b.N))) }
+func openClosePlainly(path *C.char) func(*measure.B) {
+	return func(b *measure.B) { inC(b, C.open_close_plainly(path, C.long(b.N))) }
 }
 
-func openClose(path *C.char) func(*testing.B) {
-	return func(b *testing.B) { inC(b, C.open_close(path, C.long(b.N))) }
+func openClose(path *C.char) func(*measure.B) {
+	return func(b *measure.B) { inC(b, C.open_close(path, C.long(b.N))) }
 }
 
-func rdlockUnlock(b *testing.B) { inC(b, C.rdlock_unlock(C.long(b.N))) }
+func rdlockUnlock(b *measure.B) { inC(b, C.rdlock_unlock(C.long(b.N))) }
 
-func pinUnpin(path *C.char) func(*testing.B) {
+func pinUnpin(path *C.char) func(*measure.B) {
 	var handle C.memmap_handle
 	if status := C.memmap_open(path, nil, &handle); status != 0 {
 		panic(C.GoString(C.memmap_strerror(status)))
 	}
-	return func(b *testing.B) { inC(b, C.pin_unpin(handle, C.long(b.N))) }
+	return func(b *measure.B) { inC(b, C.pin_unpin(handle, C.long(b.N))) }
 }
 
 // A crowd is many mappings of one file, alive at once.

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
-	"strings"
-	"testing"
+	"path/filepath"
 
 	"golang.org/x/exp/mmap"
 	"golang.org/x/sys/unix"
+	"libmemmap/bench/measure"
 	"libmemmap/memmap"
 )
 
@@ -16,8 +15,11 @@ import (
 // a measurement begins.
 const coldSize = 2048 * mib
 
-func coldFile(folder string) (string, error) {
-	path := folder + "/cold"
+func coldFile(folder string) (string, error) { return syncedFile(folder, "cold", coldSize) }
+
+// syncedFile makes a file once of which nothing has to be written back.
+func syncedFile(folder, name string, size int) (string, error) {
+	path := filepath.Join(folder, name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
@@ -30,7 +32,7 @@ func coldFile(folder string) (string, error) {
 	for i := range piece {
 		piece[i] = byte(i)
 	}
-	for range coldSize / len(piece) {
+	for range size / len(piece) {
 		if _, err := file.Write(piece); err != nil {
 			return "", err
 		}
@@ -39,7 +41,7 @@ func coldFile(folder string) (string, error) {
 }
 
 // evict has the page cache let go of the file, which nobody may have mapped.
-func evict(b *testing.B, path string) {
+func evict(b *measure.B, path string) {
 	file, err := os.Open(path)
 	if err != nil {
 		b.Fatal(err)
@@ -51,8 +53,8 @@ func evict(b *testing.B, path string) {
 }
 
 // cold opens the file anew, reads it, and closes it, evicted before each time.
-func cold(path string, options *memmap.Options, read func(*testing.B, *memmap.Map)) func(*testing.B) {
-	return func(b *testing.B) {
+func cold(path string, options *memmap.Options, read func(*measure.B, *memmap.Map)) func(*measure.B) {
+	return func(b *measure.B) {
 		for range b.N {
 			b.StopTimer()
 			evict(b, path)
@@ -71,7 +73,7 @@ func cold(path string, options *memmap.Options, read func(*testing.B, *memmap.Ma
 func coldRandom(folder string) (pair, error) {
 	path, err := coldFile(folder)
 	var seed uint64
-	read := func(b *testing.B, m *memmap.Map) {
+	read := func(b *measure.B, m *memmap.Map) {
 		seed++
 		positions := rand.New(rand.NewPCG(seed/2, 0)) // The same for both of a round.
 		var buf [4096]byte
@@ -82,25 +84,10 @@ func coldRandom(folder string) (pair, error) {
 		}
 	}
 	return pair{
-		work: "500 random reads of 4 KiB, cold 2 GiB, AdviceRandom", against: "the same without advice",
-		asked: 4, benchtime: "1x", rounds: 5,
+		times: 1, rounds: 7,
 		ours:   cold(path, &memmap.Options{Advice: memmap.AdviceRandom}, read),
 		theirs: cold(path, nil, read),
 	}, err
-}
-
-// readAhead is how far the kernel reads ahead on the device that has the file.
-func readAhead(path string) string {
-	var file unix.Stat_t
-	if err := unix.Stat(path, &file); err != nil {
-		return err.Error()
-	}
-	bdi := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(file.Dev), unix.Minor(file.Dev))
-	text, err := os.ReadFile(bdi)
-	if err != nil {
-		return err.Error()
-	}
-	return strings.TrimSpace(string(text)) + " KiB"
 }
 
 func coldScan(folder string) (pair, error) {
@@ -108,17 +95,15 @@ func coldScan(folder string) (pair, error) {
 	const piece = 64 << 10
 	buf := make([]byte, piece)
 	return pair{
-		work: "scan of a cold 2 GiB file, AdviceSequential", against: "golang.org/x/exp/mmap",
-		asked: 1.05, benchtime: "1x", rounds: 5,
-		why: fmt.Sprintf("the advice makes the kernel read further ahead, and it does that here anyway: %s", readAhead(path)),
-		ours: cold(path, &memmap.Options{Advice: memmap.AdviceSequential}, func(b *testing.B, m *memmap.Map) {
+		times: 1, rounds: 7,
+		ours: cold(path, &memmap.Options{Advice: memmap.AdviceSequential}, func(b *measure.B, m *memmap.Map) {
 			for at := int64(0); at < coldSize; at += piece {
 				if _, err := m.ReadAt(buf, at); err != nil {
 					b.Fatal(err)
 				}
 			}
 		}),
-		theirs: func(b *testing.B) {
+		theirs: func(b *measure.B) {
 			for range b.N {
 				b.StopTimer()
 				evict(b, path)

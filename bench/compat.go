@@ -1,13 +1,12 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
-	"testing"
 
 	theirs "github.com/edsrzf/mmap-go"
 	theirexp "golang.org/x/exp/mmap"
+	"libmemmap/bench/measure"
 	ourexp "libmemmap/memmap/compat/expmmap"
 	ours "libmemmap/memmap/compat/mmapgo"
 )
@@ -21,9 +20,7 @@ func mmapgoMapUnmap(folder string) (pair, error) {
 	}
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	return pair{
-		work: "mmapgo Map + Unmap, 1 MiB", against: "github.com/edsrzf/mmap-go", asked: 1,
-		ours: func(b *testing.B) {
-			b.ReportAllocs()
+		ours: func(b *measure.B) {
 			for range b.N {
 				m, err := ours.Map(file, ours.RDWR, 0)
 				if err != nil {
@@ -34,8 +31,7 @@ func mmapgoMapUnmap(folder string) (pair, error) {
 				}
 			}
 		},
-		theirs: func(b *testing.B) {
-			b.ReportAllocs()
+		theirs: func(b *measure.B) {
 			for range b.N {
 				m, err := theirs.Map(file, theirs.RDWR, 0)
 				if err != nil {
@@ -64,9 +60,8 @@ func mmapgoFlush(folder string) (pair, error) {
 		return pair{}, err
 	}
 	their, err := theirs.Map(file, theirs.RDWR, 0)
-	flush := func(data []byte, flush func() error) func(*testing.B) {
-		return func(b *testing.B) {
-			b.ReportAllocs()
+	flush := func(data []byte, flush func() error) func(*measure.B) {
+		return func(b *measure.B) {
 			for i := range b.N {
 				data[64*mib] = byte(i)
 				if err := flush(); err != nil {
@@ -76,12 +71,11 @@ func mmapgoFlush(folder string) (pair, error) {
 		}
 	}
 	return pair{
-		work: "mmapgo Flush, one page of 128 MiB dirty", against: "github.com/edsrzf/mmap-go", asked: 1 / 1.05,
-		ours: flush(our, our.Flush), theirs: flush(their, their.Flush), benchtime: "200x",
+		ours: flush(our, our.Flush), theirs: flush(their, their.Flush), times: 100, rounds: 15,
 	}, err
 }
 
-func expmmapReadAt(size int, asked float64) func(string) (pair, error) {
+func expmmapReadAt(size int) func(string) (pair, error) {
 	return func(folder string) (pair, error) {
 		path, err := newFile(folder, "expmmap", mib)
 		if err != nil {
@@ -92,9 +86,8 @@ func expmmapReadAt(size int, asked float64) func(string) (pair, error) {
 			return pair{}, err
 		}
 		their, err := theirexp.Open(path)
-		read := func(r io.ReaderAt) func(*testing.B) {
-			return func(b *testing.B) {
-				b.ReportAllocs()
+		read := func(r io.ReaderAt) func(*measure.B) {
+			return func(b *measure.B) {
 				buf := make([]byte, size)
 				for i := range b.N {
 					if _, err := r.ReadAt(buf, int64(i*size%mib)); err != nil {
@@ -104,7 +97,6 @@ func expmmapReadAt(size int, asked float64) func(string) (pair, error) {
 			}
 		}
 		return pair{
-			work: fmt.Sprintf("expmmap ReadAt of %d bytes", size), against: "golang.org/x/exp/mmap", asked: asked,
 			ours: read(our), theirs: read(their),
 		}, err
 	}

@@ -8,6 +8,7 @@ package main
 #include <sys/mman.h>
 #include <unistd.h>
 #include "memmap.h"
+#include "pin.h"
 
 static struct sigaction unguarded, guarded;
 
@@ -49,8 +50,18 @@ enum { LOSSES = 64 };
 static volatile char *pages[LOSSES];
 static memmap_handle maps[LOSSES];
 
+static double took[LOSSES]; // Each fault alone, in nanoseconds.
+
 static void lose_all(void) {
 	for (int i = 0; i < LOSSES; i++) (void)*pages[i];
+}
+
+static void lose_each(void) {
+	for (int i = 0; i < LOSSES; i++) {
+		double begun = nanoseconds(CLOCK_MONOTONIC);
+		(void)*pages[i];
+		took[i] = nanoseconds(CLOCK_MONOTONIC) - begun;
+	}
 }
 
 static int open_maps(const char *path) {
@@ -63,6 +74,8 @@ static int open_maps(const char *path) {
 	}
 	return 0;
 }
+
+static double took_to_lose(int i) { return took[i]; }
 
 // Each of them has been lost, and is whole afterwards.
 static int recover_maps(void) {
@@ -78,7 +91,7 @@ static void close_maps(void) {
 	for (int i = 0; i < LOSSES; i++) memmap_close(maps[i]);
 }
 
-static int map_by_hand(const char *path) {
+static int map_plainly(const char *path) {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	for (int i = 0; i < LOSSES; i++) {
 		pages[i] = mmap(NULL, page_size, PROT_READ, MAP_SHARED, fd, 0);
@@ -87,7 +100,7 @@ static int map_by_hand(const char *path) {
 	return close(fd);
 }
 
-static int unmap_by_hand(void) {
+static int unmap_plainly(void) {
 	for (int i = 0; i < LOSSES; i++) {
 		if (*pages[i] != 0 || munmap((void *)pages[i], page_size) != 0) return -1;
 	}
@@ -99,136 +112,156 @@ import "C"
 import (
 	"fmt"
 	"os"
-	"testing"
+	"sync"
 
+	"libmemmap/bench/measure"
 	"libmemmap/memmap"
 )
 
 // ---- What the guard costs where nothing faults ----
 
 // rememberHandlers is to be called before the first mapping, which installs the guard.
-func rememberHandlers() error {
+var rememberHandlers = sync.OnceValue(func() error {
 	if status := C.remember_handlers(); status != 0 {
 		return fmt.Errorf("the guard can't be installed: status %d", int(status))
 	}
 	return nil
+})
+
+// guarded has the handler of SIGBUS that was there before put back for "off", which is all that the guard leaves in a
+// process.
+func guarded(call func(m *memmap.Map, buf []byte, i int) error) func(string) (pair, error) {
+	return func(folder string) (pair, error) {
+		path, err := newFile(folder, "guard", mib)
+		if err != nil {
+			return pair{}, err
+		}
+		m, err := memmap.Open(path, &memmap.Options{Access: memmap.ReadWrite})
+		return onAndOff(func(b *measure.B) {
+			var buf [64]byte
+			for i := range b.N {
+				if err := call(m, buf[:], i); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}, func() { m.Close() }), err
+	}
 }
 
-// guardRows has the handler of SIGBUS that was there before put back for "off", which is all that the
-// guard leaves in a process.
-func guardRows(folder string, results *report) error {
+func readAt(m *memmap.Map, buf []byte, i int) error {
+	_, err := m.ReadAt(buf, int64(i*64%mib))
+	return err
+}
+
+func writesAt(m *memmap.Map, buf []byte, i int) error {
+	_, err := m.WriteAt(buf, int64(i*64%mib))
+	return err
+}
+
+func view(m *memmap.Map, _ []byte, _ int) error { return m.View(func([]byte) error { return nil }) }
+
+func guardedInC(folder string) (pair, error) {
 	path, err := newFile(folder, "guard", mib)
 	if err != nil {
-		return err
+		return pair{}, err
 	}
-	m, err := memmap.Open(path, &memmap.Options{Access: memmap.ReadWrite})
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	var handle C.memmap_handle
-	if status := C.memmap_open(cPath(path), nil, &handle); status != 0 {
-		return fmt.Errorf("opening: status %d", int(status))
-	}
-	defer C.memmap_close(handle)
-	var buf [64]byte
-	for _, row := range []struct {
-		work string
-		loop func(b *testing.B)
-	}{
-		{"Go ReadAt of 64 bytes, guard on", loop(func(i int) error { _, err := m.ReadAt(buf[:], int64(i*64%mib)); return err })},
-		{"Go WriteAt of 64 bytes, guard on", loop(func(i int) error { _, err := m.WriteAt(buf[:], int64(i*64%mib)); return err })},
-		{"Go View, guard on", loop(func(int) error { return m.View(func([]byte) error { return nil }) })},
-		{"C memmap_read of 64 bytes, guard on", func(b *testing.B) { inC(b, C.read_64(handle, C.long(b.N))) }},
-	} {
-		err := results.add(pair{
-			work: row.work, against: "the same, guard off", asked: 1 / 1.02,
-			ours:      func(b *testing.B) { inC(b, C.guard_on()); row.loop(b) },
-			theirs:    func(b *testing.B) { inC(b, C.guard_off()); row.loop(b) },
-			benchtime: "100000x", rounds: 101,
-		})
-		C.guard_on()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	handle, err := handleOf(path)
+	return onAndOff(func(b *measure.B) { inC(b, C.read_64(handle, C.long(b.N))) }, func() { C.memmap_close(handle) }), err
 }
 
-func loop(f func(i int) error) func(*testing.B) {
-	return func(b *testing.B) {
-		b.ReportAllocs()
-		for i := range b.N {
-			if err := f(i); err != nil {
-				b.Fatal(err)
-			}
-		}
+func onAndOff(work func(*measure.B), done func()) pair {
+	return pair{
+		ours:   func(b *measure.B) { inC(b, C.guard_on()); work(b) },
+		theirs: func(b *measure.B) { inC(b, C.guard_off()); work(b) },
+		times:  100_000, rounds: 101,
+		done: func() {
+			C.guard_on()
+			done()
+		},
 	}
 }
 
 // ---- What it costs to survive ----
 
 // faultsAmong loses LOSSES mappings at a time, among count that aren't lost.
-func faultsAmong(count int, asked float64) func(string, *report) error {
-	return func(folder string, results *report) error {
-		crowdPath, err := newFile(folder, "others", mib)
-		if err != nil {
-			return err
-		}
-		path, err := newFile(folder, "lost", os.Getpagesize())
-		if err != nil {
-			return err
-		}
-		others, err := gather(cPath(crowdPath), count)
-		if err != nil {
-			return err
-		}
-		defer others.disperse()
-		return results.add(pair{
-			work:    fmt.Sprintf("%d faults among %d mappings", C.LOSSES, count),
-			against: "a handler that only calls mmap", asked: asked,
-			ours: surviving(path), theirs: survivingBarely(path), benchtime: "20x",
-		})
+func faultsAmong(count int) func(string) (pair, error) {
+	return func(folder string) (pair, error) {
+		path, others, err := beside(folder, count)
+		return pair{ours: surviving(path, nil), theirs: survivingBarely(path, nil), times: 10, rounds: 15, done: others.disperse}, err
 	}
 }
 
-func surviving(path string) func(*testing.B) {
+// faultTail times each fault for itself.
+func faultTail(folder string) (single, error) {
+	path, others, err := beside(folder, 10)
+	each := func(way func(string, *[]float64) func(*measure.B)) func(int) ([]float64, error) {
+		return func(n int) ([]float64, error) {
+			var took []float64
+			err := measure.Once(way(path, &took), n/C.LOSSES)
+			return took, err
+		}
+	}
+	return single{ours: each(surviving), theirs: each(survivingBarely), times: 10 * C.LOSSES, rounds: 25, done: others.disperse}, err
+}
+
+// beside is a file of one page to lose, and count mappings of another.
+func beside(folder string, count int) (path string, others crowd, err error) {
+	crowdPath, err := newFile(folder, "others", mib)
+	if err != nil {
+		return "", crowd{}, err
+	}
+	if path, err = newFile(folder, "lost", os.Getpagesize()); err != nil {
+		return "", crowd{}, err
+	}
+	others, err = gather(cPath(crowdPath), count)
+	return path, others, err
+}
+
+// surviving has the library see to it that lost pages can be read; each, if it isn't nil, gets the time of each.
+func surviving(path string, each *[]float64) func(*measure.B) {
 	name := cPath(path)
-	return func(b *testing.B) {
+	return func(b *measure.B) {
 		b.StopTimer()
 		inC(b, C.guard_on())
 		inC(b, C.open_maps(name))
 		for range b.N {
-			loseAndTime(b, path)
+			loseAndTime(b, path, each)
 			inC(b, C.recover_maps())
 		}
 		C.close_maps()
 	}
 }
 
-func survivingBarely(path string) func(*testing.B) {
+func survivingBarely(path string, each *[]float64) func(*measure.B) {
 	name := cPath(path)
-	return func(b *testing.B) {
+	return func(b *measure.B) {
 		b.StopTimer()
 		inC(b, C.bare_on())
 		defer C.guard_on()
 		for range b.N {
-			inC(b, C.map_by_hand(name))
-			loseAndTime(b, path)
-			inC(b, C.unmap_by_hand())
+			inC(b, C.map_plainly(name))
+			loseAndTime(b, path, each)
+			inC(b, C.unmap_plainly())
 		}
 	}
 }
 
 // loseAndTime leaves the file as it was.
-func loseAndTime(b *testing.B, path string) {
+func loseAndTime(b *measure.B, path string, each *[]float64) {
 	size := int64(os.Getpagesize())
 	if err := os.Truncate(path, 0); err != nil {
 		b.Fatal(err)
 	}
-	b.StartTimer()
-	C.lose_all()
-	b.StopTimer()
+	if each != nil {
+		C.lose_each()
+		for i := range C.int(C.LOSSES) {
+			*each = append(*each, float64(C.took_to_lose(i)))
+		}
+	} else {
+		b.StartTimer()
+		C.lose_all()
+		b.StopTimer()
+	}
 	if err := os.Truncate(path, size); err != nil {
 		b.Fatal(err)
 	}

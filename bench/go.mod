@@ -3,10 +3,12 @@ module libmemmap/bench
 go 1.24
 
 require (
+	github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794
 	github.com/edsrzf/mmap-go v1.2.0
 	github.com/hanwen/go-fuse/v2 v2.8.0
 	golang.org/x/exp v0.0.0-20250408133849-7e4ce0ab07d0
-	golang.org/x/sys v0.30.0
+	golang.org/x/perf v0.0.0-20250305200902-02a15fd477ba
+	golang.org/x/sys v0.31.0
 	gonum.org/v1/plot v0.16.0
 	libmemmap/memmap v0.0.0
 )

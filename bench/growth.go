@@ -8,7 +8,7 @@ package main
 #include <unistd.h>
 
 // Appends records by making the file longer and mapping it anew each time; 0, or -1 when something failed.
-static int append_by_hand(const char *path, const uint8_t *record, size_t len, long count)
+static int append_plainly(const char *path, const uint8_t *record, size_t len, long count)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	uint8_t *data = NULL;
@@ -35,10 +35,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"testing"
 	"unsafe"
 
 	mmapgo "github.com/edsrzf/mmap-go"
+	"libmemmap/bench/measure"
 	"libmemmap/memmap"
 )
 
@@ -47,41 +47,39 @@ const (
 	recordLen = 4096
 )
 
-func appendOnDisk(folder string) (pair, error) { return appending(folder, "this disk") }
+func appendOnDisk(folder string) (pair, error) { return appending(folder) }
 
 func appendInMemory(string) (pair, error) {
 	folder, err := os.MkdirTemp("/dev/shm", "memmap-bench-")
 	if err != nil {
-		return missing("Go Appender on tmpfs", err.Error()), nil
+		return skipped(err.Error())
 	}
-	p, err := appending(folder, "tmpfs")
+	p, err := appending(folder)
 	p.done = func() { os.RemoveAll(folder) }
 	return p, err
 }
 
-func appending(folder, where string) (pair, error) {
+func appending(folder string) (pair, error) {
 	record := make([]byte, recordLen)
 	for i := range record {
 		record[i] = byte(i)
 	}
 	path := filepath.Join(folder, "appended")
 	return pair{
-		work: "Go Appender, 65,536 times 4 KiB, " + where, against: "truncate munmap mmap each time", asked: 2.5,
 		ours: fresh(path, func() error { return appendWithCapacity(path, record) }),
 		theirs: fresh(path, func() error {
-			if C.append_by_hand(cPath(path), (*C.uint8_t)(unsafe.SliceData(record)), recordLen, records) != 0 {
-				return errors.New("by hand: failed")
+			if C.append_plainly(cPath(path), (*C.uint8_t)(unsafe.SliceData(record)), recordLen, records) != 0 {
+				return errors.New("appending without the library failed")
 			}
 			return nil
 		}),
-		benchtime: "1x",
+		times: 1, rounds: 7,
 	}, nil
 }
 
 // fresh benchmarks the making of a file that isn't there yet, and checks its size.
-func fresh(path string, make func() error) func(*testing.B) {
-	return func(b *testing.B) {
-		b.ReportAllocs()
+func fresh(path string, make func() error) func(*measure.B) {
+	return func(b *measure.B) {
 		for range b.N {
 			err := make()
 			b.StopTimer()
@@ -120,9 +118,7 @@ func firstTouch(string) (pair, error) {
 		}
 	}
 	return pair{
-		work: "Go Anonymous with HugePages, touch 512 MiB", against: "mmap-go anonymous", asked: 1.5,
-		ours: func(b *testing.B) {
-			b.ReportAllocs()
+		ours: func(b *measure.B) {
 			for range b.N {
 				m, err := memmap.Anonymous(size, &memmap.Options{Flags: memmap.HugePages})
 				if err != nil {
@@ -134,8 +130,7 @@ func firstTouch(string) (pair, error) {
 				b.StartTimer()
 			}
 		},
-		theirs: func(b *testing.B) {
-			b.ReportAllocs()
+		theirs: func(b *measure.B) {
 			for range b.N {
 				data, err := mmapgo.MapRegion(nil, size, mmapgo.RDWR, mmapgo.ANON, 0)
 				if err != nil {
@@ -147,6 +142,6 @@ func firstTouch(string) (pair, error) {
 				b.StartTimer()
 			}
 		},
-		benchtime: "1x",
+		times: 1, rounds: 11,
 	}, nil
 }

@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
-	"testing"
 
+	"libmemmap/bench/measure"
 	"libmemmap/memmap"
 )
 
@@ -17,10 +17,9 @@ func pythonFindLast(folder string) (pair, error) { return pythonSearch(folder, "
 // pythonSearch looks for a needle through all of 256 MiB.
 func pythonSearch(folder, way string) (pair, error) {
 	const needle = "lazy\x01cat" // In one word, for the peer.
-	work := fmt.Sprintf("%s through 256 MiB", way)
 	them, reason := python()
 	if them == nil {
-		return missing(work, "Python mmap: "+reason), nil
+		return skipped("Python mmap: " + reason)
 	}
 	path, err := newFile(folder, way, 256*mib)
 	if err != nil {
@@ -35,20 +34,20 @@ func pythonSearch(folder, way string) (pair, error) {
 	}
 	m, err := memmap.Open(path, nil)
 	search := func() (int64, error) { return m.Find([]byte(needle), 0, memmap.ToEnd) }
-	asked := 5.0
 	if way == "rfind" {
-		search, asked = func() (int64, error) { return m.FindLast([]byte(needle), 0, memmap.ToEnd) }, 3
+		search = func() (int64, error) { return m.FindLast([]byte(needle), 0, memmap.ToEnd) }
 	}
 	return pair{
-		work: work, against: "Python mmap." + way, asked: asked, benchtime: "1x", why: readingIsAll,
-		ours: func(b *testing.B) {
+		ours: func(b *measure.B) {
 			for range b.N {
 				if found, err := search(); found != at || err != nil {
 					b.Fatalf("found at %d: %v", found, err)
 				}
 			}
 		},
-		theirs: them.does(way, path, needle, fmt.Sprint(at)),
+		theirs: them.does(way, path, needle, fmt.Sprint(at)), elsewhere: true,
+		times: 1, rounds: 15,
+		done: func() { m.Close() },
 	}, err
 }
 
@@ -64,15 +63,13 @@ func writeAt(path, text string, at int64) error {
 
 // memmap2OpenClose is C beside Rust: neither language's own costs are in it.
 func memmap2OpenClose(folder string) (pair, error) {
-	const work = "C memmap_open + memmap_close, 1 MiB"
 	path, err := newFile(folder, "memmap2", mib)
 	them, reason := memmap2()
 	if them == nil {
-		return missing(work, "memmap2: "+reason), nil
+		return skipped("memmap2: " + reason)
 	}
 	return pair{
-		work: work, against: "memmap2 File::open + Mmap::map", asked: 0.9, benchtime: "20000x",
-		ours: openClose(cPath(path)), theirs: them.does("open_close", path),
+		ours: openClose(cPath(path)), theirs: them.does("open_close", path), elsewhere: true, times: 5000,
 	}, err
 }
 
@@ -89,9 +86,8 @@ func osFileReadAt(folder string) (pair, error) {
 	file, err := os.Open(path)
 	read := func(r interface {
 		ReadAt([]byte, int64) (int, error)
-	}) func(*testing.B) {
-		return func(b *testing.B) {
-			b.ReportAllocs()
+	}) func(*measure.B) {
+		return func(b *measure.B) {
 			var buf [4096]byte
 			for i := range b.N {
 				if _, err := r.ReadAt(buf[:], int64(i*4096%mib)); err != nil {
@@ -101,7 +97,6 @@ func osFileReadAt(folder string) (pair, error) {
 		}
 	}
 	return pair{
-		work: "Go ReadAt of 4 KiB, hot", against: "os.File ReadAt", asked: 1,
 		ours: read(m), theirs: read(file),
 	}, err
 }

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync"
-	"testing"
 
 	"golang.org/x/exp/mmap"
 	"libmemmap/bench/guide"
+	"libmemmap/bench/measure"
 	"libmemmap/memmap"
 )
 
@@ -16,9 +17,8 @@ const mib = 1 << 20
 
 func guideMapUnmap(folder string) (pair, error) {
 	path, err := newFile(folder, "one-mib", mib)
-	cycle := func(open func(string) ([]byte, error), unmap func([]byte) error) func(*testing.B) {
-		return func(b *testing.B) {
-			b.ReportAllocs()
+	cycle := func(open func(string) ([]byte, error), unmap func([]byte) error) func(*measure.B) {
+		return func(b *measure.B) {
 			for range b.N {
 				data, err := open(path)
 				if err != nil {
@@ -31,7 +31,6 @@ func guideMapUnmap(folder string) (pair, error) {
 		}
 	}
 	return pair{
-		work: "Go BasicMmap + UnmapMemory, 1 MiB", against: "the guide's Go code", asked: 1.25,
 		ours: cycle(memmap.BasicMmap, memmap.UnmapMemory), theirs: cycle(guide.BasicMmap, guide.UnmapMemory),
 	}, err
 }
@@ -39,15 +38,13 @@ func guideMapUnmap(folder string) (pair, error) {
 func cOpenClose(folder string) (pair, error) {
 	path, err := newFile(folder, "c-open", mib)
 	return pair{
-		work: "C memmap_open + memmap_close, 1 MiB", against: "open fstat mmap close munmap", asked: 1 / 1.05,
-		ours: openClose(cPath(path)), theirs: openCloseByHand(cPath(path)),
+		ours: openClose(cPath(path)), theirs: openClosePlainly(cPath(path)),
 	}, err
 }
 
 func cPinUnpin(folder string) (pair, error) {
 	path, err := newFile(folder, "c-pin", mib)
 	return pair{
-		work: "C memmap_pin + memmap_unpin", against: "pthread_rwlock_rdlock + unlock", asked: 1,
 		ours: pinUnpin(cPath(path)), theirs: rdlockUnlock,
 	}, err
 }
@@ -60,18 +57,15 @@ func goView(folder string) (pair, error) {
 	m, err := memmap.Open(path, nil)
 	var lock sync.RWMutex
 	return pair{
-		work: "Go View, empty function", against: "sync.RWMutex RLock + RUnlock", asked: 1.0 / 3,
-		benchtime: "100000x", rounds: 101,
-		ours: func(b *testing.B) {
-			b.ReportAllocs()
+		times: 100_000, rounds: 101,
+		ours: func(b *measure.B) {
 			for range b.N {
 				if err := m.View(func([]byte) error { return nil }); err != nil {
 					b.Fatal(err)
 				}
 			}
 		},
-		theirs: func(b *testing.B) {
-			b.ReportAllocs()
+		theirs: func(b *measure.B) {
 			for range b.N {
 				lock.RLock()
 				lock.RUnlock() //nolint:staticcheck // Nothing in between is what is measured.
@@ -92,9 +86,8 @@ func goReadAt(folder string) (pair, error) {
 	theirs, err := mmap.Open(path)
 	read := func(r interface {
 		ReadAt([]byte, int64) (int, error)
-	}) func(*testing.B) {
-		return func(b *testing.B) {
-			b.ReportAllocs()
+	}) func(*measure.B) {
+		return func(b *measure.B) {
 			var buf [64]byte
 			for i := range b.N {
 				if _, err := r.ReadAt(buf[:], int64(i*64%mib)); err != nil {
@@ -104,8 +97,7 @@ func goReadAt(folder string) (pair, error) {
 		}
 	}
 	return pair{
-		work: "Go ReadAt of 64 bytes", against: "golang.org/x/exp/mmap", asked: 1 / 1.5,
-		benchtime: "100000x", rounds: 101,
+		times: 100_000, rounds: 101,
 		ours: read(ours), theirs: read(theirs),
 	}, err
 }
@@ -117,9 +109,8 @@ func goWriteFlush(folder string) (pair, error) {
 		return pair{}, err
 	}
 	data, err := memmap.BasicMmap(path)
-	write := func(write func([]byte, []byte) error) func(*testing.B) {
-		return func(b *testing.B) {
-			b.ReportAllocs()
+	write := func(write func([]byte, []byte) error) func(*measure.B) {
+		return func(b *measure.B) {
 			for i := range b.N {
 				b.StopTimer()
 				dirty(data[mib:], byte(i))
@@ -131,8 +122,7 @@ func goWriteFlush(folder string) (pair, error) {
 		}
 	}
 	return pair{
-		work: "Go WriteToMmap of 11 bytes, 128 MiB dirty", against: "the guide's Go code", asked: 20,
-		ours: write(memmap.WriteToMmap), theirs: write(guide.WriteToMmap), benchtime: "3x",
+		ours: write(memmap.WriteToMmap), theirs: write(guide.WriteToMmap), times: 1, rounds: 15,
 	}, err
 }
 
@@ -142,25 +132,29 @@ func dirty(data []byte, value byte) {
 	}
 }
 
-// crowded measures what a mapping costs when there are very many of them, in time and in memory. There may
-// not have been nearly as many before: room is kept.
-func crowded(folder string, results *report) error {
+// bytesOfHandle is what a mapping costs in memory when there are very many of them. There may not have been nearly as
+// many before: room is kept.
+func bytesOfHandle(folder string) (float64, error) {
 	path, err := newFile(folder, "crowd", mib)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	const few, many = 10, 60_000
+	const many = 60_000
+	debug.FreeOSMemory() // What rows before have left would be used, and not be seen.
 	before := residentBytes()
 	all, err := gather(cPath(path), many)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	own := all.own()
-	perHandle := float64(residentBytes()-before-own) / many
-	all.disperse()
+	defer all.disperse()
+	return float64(residentBytes()-before-all.own()) / many, nil
+}
 
-	among := func(count int) func(*testing.B) {
-		return func(b *testing.B) {
+// openAmong measures what it costs to map a file among very many mappings of the process.
+func openAmong(folder string) (pair, error) {
+	path, err := newFile(folder, "crowd", mib)
+	among := func(count int) func(*measure.B) {
+		return func(b *measure.B) {
 			b.StopTimer()
 			others, err := gather(cPath(path), count)
 			if err != nil {
@@ -172,19 +166,46 @@ func crowded(folder string, results *report) error {
 			others.disperse()
 		}
 	}
-	err = results.add(pair{
-		work: "C open + close among 60,000 mappings", against: "the same among 10", asked: 1 / 1.3,
-		ours: among(many), theirs: among(few), benchtime: "5000x",
-	})
+	return pair{ours: among(60_000), theirs: among(10), times: 5000, rounds: 9}, err
+}
+
+// mapFileAmong is the same of slices, of which the Go package keeps a list.
+func mapFileAmong(folder string) (pair, error) {
+	path, err := newFile(folder, "slices", mib)
 	if err != nil {
-		return err
+		return pair{}, err
 	}
-	verdict := ""
-	if perHandle > 256 {
-		verdict = "  MISSED"
+	file, err := os.Open(path)
+	mapOne := func(b *measure.B) []byte {
+		data, err := memmap.MapFile(file, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return data
 	}
-	results.note("Memory per handle among 60,000: %.0f bytes resident (asked: at most 256).%s", perHandle, verdict)
-	return nil
+	unmap := func(b *measure.B, data []byte) {
+		if err := memmap.UnmapMemory(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+	among := func(count int) func(*measure.B) {
+		return func(b *measure.B) {
+			b.StopTimer()
+			others := make([][]byte, count)
+			for i := range others {
+				others[i] = mapOne(b)
+			}
+			b.StartTimer()
+			for range b.N {
+				unmap(b, mapOne(b))
+			}
+			b.StopTimer()
+			for _, data := range others {
+				unmap(b, data)
+			}
+		}
+	}
+	return pair{ours: among(50_000), theirs: among(10), times: 5000, rounds: 9, done: func() { file.Close() }}, err
 }
 
 // residentBytes is the memory that this process has in use, as the kernel counts it.

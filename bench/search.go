@@ -23,9 +23,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"testing"
 	"unsafe"
 
+	"libmemmap/bench/measure"
 	"libmemmap/memmap"
 )
 
@@ -63,9 +63,8 @@ func newHaystack(folder, name, needle string, at int64) (haystack, error) {
 func (h haystack) done() { h.m.Close() }
 
 // search benchmarks a search, and fails where it does not find the needle.
-func (h haystack) search(find func() int64) func(*testing.B) {
-	return func(b *testing.B) {
-		b.ReportAllocs()
+func (h haystack) search(find func() int64) func(*measure.B) {
+	return func(b *measure.B) {
 		for range b.N {
 			if at := find(); at != h.at {
 				b.Fatalf("found at %d, not at %d", at, h.at)
@@ -102,22 +101,18 @@ func (h haystack) memchr(byte byte) int64 {
 	return int64(C.memchr_at(first(data), C.size_t(len(data)), C.int(byte)))
 }
 
-const readingIsAll = "no search is faster than reading, which is the row of memchr"
-
 func findAgainstGo(folder string) (pair, error) {
 	h, err := newHaystack(folder, "find-go", shortNeedle, int64(-len(shortNeedle)))
 	return pair{
-		work: "Go Find, at the end of 256 MiB", against: "Go bytes.Index", asked: 4,
 		ours: h.search(h.find), theirs: h.search(func() int64 { return int64(bytes.Index(h.m.Bytes(), h.needle)) }),
-		benchtime: "3x", why: readingIsAll, done: h.done,
+		times: 2, rounds: 15, done: h.done,
 	}, err
 }
 
 func findAgainstGlibc(folder string) (pair, error) {
 	h, err := newHaystack(folder, "find-glibc", shortNeedle, int64(-len(shortNeedle)))
 	return pair{
-		work: "Go Find, at the end of 256 MiB", against: "glibc memmem", asked: 5,
-		ours: h.search(h.find), theirs: h.search(h.memmem), benchtime: "3x", why: readingIsAll, done: h.done,
+		ours: h.search(h.find), theirs: h.search(h.memmem), times: 2, rounds: 15, done: h.done,
 	}, err
 }
 
@@ -127,39 +122,30 @@ func findAgainstReading(folder string) (pair, error) {
 	h, err := newHaystack(folder, "find-reading", marked, int64(-len(marked)))
 	h.needle = []byte(shortNeedle)
 	return pair{
-		work: "Go Find, at the end of 256 MiB", against: "glibc memchr of one byte",
 		ours: h.search(h.find), theirs: h.search(func() int64 { return h.memchr('!') - int64(len(shortNeedle)) }),
-		benchtime: "3x", done: h.done,
+		times: 2, rounds: 15, done: h.done,
 	}, err
 }
 
 func findLastAgainstGo(folder string) (pair, error) {
 	h, err := newHaystack(folder, "find-last", shortNeedle, 0)
 	return pair{
-		work: "Go FindLast, at the start of 256 MiB", against: "Go bytes.LastIndex", asked: 3,
 		ours: h.search(h.findLast), theirs: h.search(func() int64 { return int64(bytes.LastIndex(h.m.Bytes(), h.needle)) }),
-		benchtime: "1x", done: h.done,
+		times: 1, rounds: 11, done: h.done,
 	}, err
 }
 
 // backwards compares the two directions, each with all of the text to look at.
-func backwards(folder, work, needle string) (pair, error) {
-	atStart, err := newHaystack(folder, "backwards", needle, 0)
-	if err != nil {
-		return pair{}, err
+func backwards(needle string) func(string) (pair, error) {
+	return func(folder string) (pair, error) {
+		atStart, err := newHaystack(folder, "backwards", needle, 0)
+		if err != nil {
+			return pair{}, err
+		}
+		atEnd, err := newHaystack(folder, "forwards", needle, int64(-len(needle)))
+		return pair{
+			ours: atStart.search(atStart.findLast), theirs: atEnd.search(atEnd.find), times: 2, rounds: 15,
+			done: func() { atStart.done(); atEnd.done() },
+		}, err
 	}
-	atEnd, err := newHaystack(folder, "forwards", needle, int64(-len(needle)))
-	return pair{
-		work: work, against: "Go Find of the same", asked: 0.4,
-		ours: atStart.search(atStart.findLast), theirs: atEnd.search(atEnd.find), benchtime: "3x",
-		done: func() { atStart.done(); atEnd.done() },
-	}, err
-}
-
-func backwardsShort(folder string) (pair, error) {
-	return backwards(folder, `Go FindLast of "lazy cat" in 256 MiB`, shortNeedle)
-}
-
-func backwardsLong(folder string) (pair, error) {
-	return backwards(folder, "Go FindLast of 50 bytes in 256 MiB", longNeedle)
 }

@@ -13,8 +13,9 @@ package main
 #include <time.h>
 #include <unistd.h>
 #include "memmap.h"
+#include "pin.h"
 
-// Each loop answers 0, or what went wrong.
+// Each loop returns 0, or what went wrong.
 
 enum { SMALL = 64 };
 
@@ -56,7 +57,7 @@ static int lock_unlock(memmap_handle file, long n) {
 	return 0;
 }
 
-static int lock_unlock_by_hand(int fd, long n) {
+static int lock_unlock_plainly(int fd, long n) {
 	for (long i = 0; i < n; i++) {
 		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 8};
 		if (fcntl(fd, F_OFD_SETLKW, &lock) != 0) return -1;
@@ -79,7 +80,7 @@ static int play(memmap_handle map, uint32_t own, long n) {
 	return 0;
 }
 
-static int play_by_hand(uint32_t *word, uint32_t own, long n) {
+static int play_plainly(uint32_t *word, uint32_t own, long n) {
 	for (long i = 0; i < n; i++) {
 		uint32_t now;
 		while ((now = __atomic_load_n(word, __ATOMIC_ACQUIRE)) % 2 != own)
@@ -90,51 +91,52 @@ static int play_by_hand(uint32_t *word, uint32_t own, long n) {
 	return 0;
 }
 
-// Two processes take n turns each; `word` is NULL to do it by the library.
-static int turns(memmap_handle map, uint32_t *word, long n) {
+// Two processes take n turns each, the other one on that processor; `word` is NULL to do it by the library.
+static int turns(memmap_handle map, uint32_t *word, long n, int processor) {
 	int status = -1;
 	pid_t other = fork();
-	if (other == 0) _exit(word != NULL ? play_by_hand(word, 1, n) : play(map, 1, n));
+	if (other == 0) run_on(processor);
+	if (other == 0) _exit(word != NULL ? play_plainly(word, 1, n) : play(map, 1, n));
 	if (other < 0) return -1;
-	int own = word != NULL ? play_by_hand(word, 0, n) : play(map, 0, n);
+	int own = word != NULL ? play_plainly(word, 0, n) : play(map, 0, n);
 	return waitpid(other, &status, 0) == other && own == 0 ? status : -1;
 }
 
 enum { READERS = 2, LONGEST = 1 << 16 };
 
 // What is published where, and read all the time: a cell, by two handles as two processes would have them, or
-// where there is none a value behind a number that is odd while it is written (a seqlock), by hand.
+// where there is none a value behind a number that is odd while it is written (a seqlock).
 struct published {
 	memmap_handle cell, reading;
 	long len;
-	int begun, stop;
-	struct { uint64_t number; char value[LONGEST]; } by_hand __attribute__((aligned(64)));
+	int begun, stop, processors[READERS];
+	struct { uint64_t number; char value[LONGEST]; } plain __attribute__((aligned(64)));
 };
 
 static void *read_on(void *argument) {
 	static __thread char copy[LONGEST];
 	struct published *p = argument;
 	uint64_t len, sequence;
-	__atomic_add_fetch(&p->begun, 1, __ATOMIC_RELAXED);
+	run_on(p->processors[__atomic_fetch_add(&p->begun, 1, __ATOMIC_RELAXED)]);
 	while (!__atomic_load_n(&p->stop, __ATOMIC_RELAXED))
 		if (p->cell != 0) {
 			memmap_cell_read(p->reading, 0, copy, LONGEST, &len, &sequence);
 		} else {
 			do {
-				sequence = __atomic_load_n(&p->by_hand.number, __ATOMIC_ACQUIRE);
-				memcpy(copy, p->by_hand.value, p->len);
+				sequence = __atomic_load_n(&p->plain.number, __ATOMIC_ACQUIRE);
+				memcpy(copy, p->plain.value, p->len);
 				__atomic_thread_fence(__ATOMIC_ACQUIRE);
-			} while ((sequence & 1) != 0 || __atomic_load_n(&p->by_hand.number, __ATOMIC_RELAXED) != sequence);
+			} while ((sequence & 1) != 0 || __atomic_load_n(&p->plain.number, __ATOMIC_RELAXED) != sequence);
 		}
 	return NULL;
 }
 
 static int publish(struct published *p, const char *value, uint64_t number) {
 	if (p->cell != 0) return memmap_cell_publish(p->cell, 0, value, p->len);
-	__atomic_store_n(&p->by_hand.number, 2 * number + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->plain.number, 2 * number + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	memcpy(p->by_hand.value, value, p->len);
-	__atomic_store_n(&p->by_hand.number, 2 * number + 2, __ATOMIC_RELEASE);
+	memcpy(p->plain.value, value, p->len);
+	__atomic_store_n(&p->plain.number, 2 * number + 2, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -143,31 +145,31 @@ static int publish(struct published *p, const char *value, uint64_t number) {
 static double publishing(struct published *p, int readers, long n) {
 	static char value[LONGEST];
 	pthread_t threads[READERS];
-	struct timespec begin, end;
 	int status = 0;
 	p->begun = p->stop = 0;
 	for (int i = 0; i < readers; i++)
 		if (pthread_create(&threads[i], NULL, read_on, p) != 0) return -1;
 	while (__atomic_load_n(&p->begun, __ATOMIC_RELAXED) < readers) sched_yield();
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+	double begun = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
 	for (long i = 0; i < n && status == 0; i++) {
 		memcpy(value, &i, sizeof i);
 		status = publish(p, value, i);
 	}
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+	double took = nanoseconds(CLOCK_THREAD_CPUTIME_ID) - begun;
 	__atomic_store_n(&p->stop, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < readers; i++) pthread_join(threads[i], NULL);
-	return status != 0 ? -1 : ((end.tv_sec - begin.tv_sec) * 1e9 + (end.tv_nsec - begin.tv_nsec)) / n;
+	return status != 0 ? -1 : took;
 }
 */
 import "C"
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"testing"
+	"time"
 	"unsafe"
+
+	"libmemmap/bench/measure"
 )
 
 func handleOf(path string) (C.memmap_handle, error) {
@@ -197,34 +199,30 @@ func newCell(capacity int) (C.memmap_handle, error) {
 	return handle, nil
 }
 
-func cellBoth(cell C.memmap_handle) func(*testing.B) {
-	return func(b *testing.B) { inC(b, C.cell_both(cell, C.long(b.N))) }
+func cellBoth(cell C.memmap_handle) func(*measure.B) {
+	return func(b *measure.B) { inC(b, C.cell_both(cell, C.long(b.N))) }
 }
 
-func cellByHand(string) (pair, error) {
+func cellBesideCopy(string) (pair, error) {
 	cell, err := newCell(C.SMALL)
 	return pair{
-		work: "C cell: publish + read of 64 bytes", against: "copy between 2 atomic adds, each way", asked: 1.0 / 2,
-		why:  "each way pins the mapping, looks at the cell's and the slot's words and adds up the value, which a bare copy doesn't",
-		ours: cellBoth(cell), theirs: func(b *testing.B) { inC(b, C.copy_both(C.long(b.N))) },
+		ours: cellBoth(cell), theirs: func(b *measure.B) { inC(b, C.copy_both(C.long(b.N))) },
 	}, err
 }
 
 // cellMmapSync has both in memory: on a disk mmap-sync flushes at every write.
 func cellMmapSync(string) (pair, error) {
-	const work = "C cell: publish + read of 64 bytes"
 	them, reason := rustPeer("mmap-sync")
 	if them == nil {
-		return missing(work, "mmap-sync: "+reason), nil
+		return skipped("mmap-sync: " + reason)
 	}
 	folder, err := os.MkdirTemp("/dev/shm", "bench-")
 	if err != nil {
-		return missing(work, err.Error()), nil
+		return skipped(err.Error())
 	}
 	cell, err := newCell(C.SMALL)
 	return pair{
-		work: work, against: "mmap-sync write + read, on tmpfs", asked: 1, benchtime: "50000x",
-		ours: cellBoth(cell), theirs: them.does("cell", folder+"/cell"),
+		ours: cellBoth(cell), theirs: them.does("cell", folder+"/cell"), elsewhere: true, times: 20_000,
 		done: func() { os.RemoveAll(folder) },
 	}, err
 }
@@ -244,9 +242,8 @@ func lockUnlock(folder string) (pair, error) {
 	}
 	fd := C.int(file.Fd())
 	return pair{
-		work: "C memmap_lock + memmap_unlock, free", against: "two fcntl calls by hand", asked: 1 / 1.3, rounds: 31,
-		ours:   func(b *testing.B) { inC(b, C.lock_unlock(handle, C.long(b.N))) },
-		theirs: func(b *testing.B) { inC(b, C.lock_unlock_by_hand(fd, C.long(b.N))) },
+		ours:   func(b *measure.B) { inC(b, C.lock_unlock(handle, C.long(b.N))) },
+		theirs: func(b *measure.B) { inC(b, C.lock_unlock_plainly(fd, C.long(b.N))) },
 		done:   func() { file.Close() },
 	}, nil
 }
@@ -260,51 +257,59 @@ func wakeWait(string) (pair, error) {
 	var length C.uint64_t
 	C.memmap_data(handle, &data, &length)
 	word := (*C.uint32_t)(unsafe.Pointer(data))
+	other := C.int(measure.Processor(1))
 	return pair{
-		work: "C memmap_wake to memmap_wait and back, 2 processes", against: "futex by hand", asked: 1 / 1.2,
-		benchtime: "5000x", rounds: 31,
-		ours:   func(b *testing.B) { inC(b, C.turns(handle, nil, C.long(b.N))) },
-		theirs: func(b *testing.B) { inC(b, C.turns(handle, word, C.long(b.N))) },
+		ours:   func(b *measure.B) { inC(b, C.turns(handle, nil, C.long(b.N), other)) },
+		theirs: func(b *measure.B) { inC(b, C.turns(handle, word, C.long(b.N), other)) },
 	}, nil
 }
 
-// readerRows compare what a value costs its writer with readers on every processor and without. It is the
-// processor's time of the writer's thread: with more threads than processors the clock on the wall would
-// count the readers' turns. By hand is what the processors' caches take at least: what a reader has looked at
-// comes back to the writer line by line.
-func readerRows(_ string, results *report) error {
-	for _, c := range []struct {
-		length, times int
-		name          string
-	}{{C.SMALL, 1_000_000, "64 bytes"}, {C.LONGEST, 20_000, "64 KiB"}} {
-		cell, err := newCell(c.length)
-		if err != nil {
-			return err
+const (
+	small   = C.SMALL
+	longest = C.LONGEST
+)
+
+// published compares what a value costs its writer with readers on every processor and without. It is the processor's
+// time of the writer's thread: with more threads than processors the clock on the wall would count the readers' turns.
+// The seqlock takes at least what the processors' caches do: what a reader has looked at comes back to the writer line
+// by line.
+func published(byCell bool, length, times int) func(string) (pair, error) {
+	return func(string) (pair, error) {
+		p := (*C.struct_published)(C.aligned_alloc(64, C.sizeof_struct_published))
+		if p == nil {
+			return pair{}, errors.New("no memory")
 		}
-		defer C.memmap_close(cell)
-		reading, err := secondHandle(cell)
-		if err != nil {
-			return err
+		*p = C.struct_published{len: C.long(length)}
+		for i := range p.processors {
+			p.processors[i] = C.int(measure.Processor(i))
 		}
-		defer C.memmap_close(reading)
-		for _, way := range []struct {
-			name          string
-			cell, reading C.memmap_handle
-			asked         float64
-		}{{"C cell", cell, reading, 1 / 1.2}, {"C seqlock by hand", 0, 0, 0}} {
-			r, err := readerRow(way.cell, way.reading, c.length, c.times)
-			if err != nil {
-				return err
+		if byCell {
+			var err error
+			if p.cell, err = newCell(length); err != nil {
+				return pair{}, err
 			}
-			r.pair = pair{
-				work: way.name + ": publish of " + c.name + ", 2 readers at it", against: "the same without readers", asked: way.asked,
-				why: "what readers have looked at comes back from their processors' caches, which the seqlock by hand shows too",
+			if p.reading, err = secondHandle(p.cell); err != nil {
+				return pair{}, err
 			}
-			r.print()
-			results.rows = append(results.rows, r)
 		}
+		by := func(readers C.int) func(*measure.B) {
+			return func(b *measure.B) {
+				took := C.publishing(p, readers, C.long(b.N))
+				if took < 0 {
+					b.Fatal("publishing failed")
+				}
+				b.Took(time.Duration(took))
+			}
+		}
+		return pair{
+			ours: by(C.READERS), theirs: by(0), times: times, rounds: 11,
+			done: func() {
+				C.memmap_close(p.cell)
+				C.memmap_close(p.reading)
+				C.free(unsafe.Pointer(p))
+			},
+		}, nil
 	}
-	return nil
 }
 
 // secondHandle maps the same memory again, as another process does.
@@ -320,24 +325,4 @@ func secondHandle(first C.memmap_handle) (C.memmap_handle, error) {
 		return 0, errors.New(C.GoString(C.memmap_strerror(status)))
 	}
 	return second, nil
-}
-
-func readerRow(cell, reading C.memmap_handle, length, times int) (row, error) {
-	p := (*C.struct_published)(C.aligned_alloc(64, C.sizeof_struct_published))
-	if p == nil {
-		return row{}, errors.New("no memory")
-	}
-	defer C.free(unsafe.Pointer(p))
-	*p = C.struct_published{cell: cell, reading: reading, len: C.long(length)}
-	var with, without, ratios []float64
-	for range 11 {
-		a, b := float64(C.publishing(p, C.READERS, C.long(times))), float64(C.publishing(p, 0, C.long(times)))
-		if a < 0 || b < 0 {
-			return row{}, fmt.Errorf("publishing %d bytes failed", length)
-		}
-		with, without, ratios = append(with, a), append(without, b), append(ratios, b/a)
-	}
-	r := row{oursNs: quantile(with, 0.5), theirsNs: quantile(without, 0.5)}
-	r.low, r.ratio, r.high = quantile(ratios, 0.25), quantile(ratios, 0.5), quantile(ratios, 0.75)
-	return r, nil
 }
