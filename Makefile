@@ -117,7 +117,8 @@ bench-python: build $(VENV)/ready ## Measure: the Python benchmark, beside the s
 bench-instructions: build ## Measure: the instructions of calls, by callgrind; fails where they grow
 	cargo test --quiet --test instructions -- --nocapture
 
-survival: build ## Measure: which libraries survive which misfortune
+survival: build ## Measure: what a lost page does to programs of each library, and what they compute from it
+	@! tools/python >/dev/null || $(MAKE) --no-print-directory $(VENV)/ready
 	cd bench && $(GO) run $(LINK) ./survival
 
 ffi-deps: ## Test: install the runtimes that examples/ffi uses

@@ -1,5 +1,5 @@
-// Survival loses pages of mapped files, in every scenario and under every peer, each in a process of its
-// own, and prints who lives and who is told as a Markdown table.
+// Command survival loses pages of mapped files, in every scenario and under every peer, each in a process of its own,
+// and prints as a Markdown table how each process ends, which error it gets, and what it computed from lost bytes.
 //
 // With arguments it is such a process itself: survival PEER SCENARIO FILE.
 package main
@@ -30,31 +30,30 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	peers := assemble(folder)
-	fmt.Println("| what happens | " + strings.Join(names(peers), " | ") + " |")
-	fmt.Println("| --- |" + strings.Repeat(" --- |", len(peers)))
-	for i, s := range scenarios {
-		cells, err := s.row(filepath.Join(folder, fmt.Sprint(i)), peers)
+	fmt.Println("| program | " + strings.Join(titles(), " | ") + " |")
+	fmt.Println("| --- |" + strings.Repeat(" --- |", len(scenarios)))
+	for i, p := range assemble(folder) {
+		cells, err := p.row(filepath.Join(folder, fmt.Sprint(i)))
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.title, err)
+			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		fmt.Println("| " + s.title + " | " + strings.Join(cells, " | ") + " |")
+		fmt.Println("| " + p.name + " | " + strings.Join(cells, " | ") + " |")
 	}
 	return nil
 }
 
-func names(peers []peer) []string {
-	names := make([]string, len(peers))
-	for i, p := range peers {
-		names[i] = p.name
+func titles() []string {
+	titles := make([]string, len(scenarios))
+	for i, s := range scenarios {
+		titles[i] = s.title
 	}
-	return names
+	return titles
 }
 
-// row plays the scenario with each peer, on a new file each.
-func (s scenario) row(folder string, peers []peer) ([]string, error) {
-	cells := make([]string, len(peers))
-	for i, p := range peers {
+// row plays every scenario with the peer, on a new file each.
+func (p peer) row(folder string) ([]string, error) {
+	cells := make([]string, len(scenarios))
+	for i, s := range scenarios {
 		place := fmt.Sprintf("%s-%d", folder, i)
 		if err := os.Mkdir(place, 0o700); err != nil {
 			return nil, err
@@ -64,10 +63,26 @@ func (s scenario) row(folder string, peers []peer) ([]string, error) {
 			cells[i] = "skipped: " + err.Error()
 			continue
 		}
-		cells[i] = p.cell(s.name, path)
+		cells[i] = short(p.cell(s.name, path))
 		if err := cleanUp(); err != nil {
 			return nil, err
 		}
 	}
 	return cells, nil
+}
+
+// short is an outcome without the details that a table has no room for.
+func short(cell string) string {
+	kind, rest, found := strings.Cut(cell, ": ")
+	if !found {
+		return cell
+	}
+	rest, _, _ = strings.Cut(rest, ",")
+	switch kind {
+	case "told":
+		return "`" + rest + "`"
+	case "told when asked":
+		return "`" + rest + "`, when asked"
+	}
+	return cell
 }
