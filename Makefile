@@ -121,6 +121,10 @@ survival: build ## Measure: what a lost page does to programs of each library, a
 	@! tools/python >/dev/null || $(MAKE) --no-print-directory $(VENV)/ready
 	cd bench && $(GO) run $(LINK) ./survival
 
+.PHONY: picture
+picture: build ## Measure: docs/truncated.svg, of what two programs print
+	cd bench && PATH="$(dir $(GO)):$$PATH" $(GO) run $(LINK) ./picture
+
 ffi-deps: ## Test: install the runtimes that examples/ffi uses
 	tools/ffi-deps
 
