@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -32,12 +33,21 @@ func run() error {
 	defer os.RemoveAll(folder)
 	fmt.Println("| program | " + strings.Join(titles(), " | ") + " |")
 	fmt.Println("| --- |" + strings.Repeat(" --- |", len(scenarios)))
+	var names, outcomes []string // Programs with the same outcomes share a row.
 	for i, p := range assemble(folder) {
 		cells, err := p.row(filepath.Join(folder, fmt.Sprint(i)))
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		fmt.Println("| " + p.name + " | " + strings.Join(cells, " | ") + " |")
+		outcome := strings.Join(cells, " | ")
+		if same := slices.Index(outcomes, outcome); same >= 0 {
+			names[same] += ", " + p.name
+			continue
+		}
+		names, outcomes = append(names, p.name), append(outcomes, outcome)
+	}
+	for i, name := range names {
+		fmt.Println("| " + name + " | " + outcomes[i] + " |")
 	}
 	return nil
 }

@@ -53,6 +53,9 @@ impl Reader {
         ] {
             symlink(release.join(library), built.join(name)).expect("the folder is ours");
         }
+        if let Ok(wheels) = root().join("target/wheel").canonicalize() {
+            symlink(wheels, target.join("wheel")).expect("the folder is ours");
+        }
         if user.is_some() {
             let folder = reader.folder.path().to_owned();
             for path in [folder, reader.checkout(), reader.home(), target, built] {
