@@ -117,13 +117,24 @@ bench-python: build $(VENV)/ready ## Measure: the Python benchmark, beside the s
 bench-instructions: build ## Measure: the instructions of calls, by callgrind; fails where they grow
 	cargo test --quiet --test instructions -- --nocapture
 
-survival: build ## Measure: what a lost page does to programs of each library, and what they compute from it
+survival: build ## Measure: what a lost page does to each library, and what is computed from it
 	@! tools/python >/dev/null || $(MAKE) --no-print-directory $(VENV)/ready
 	cd bench && $(GO) run $(LINK) ./survival
 
 .PHONY: picture
 picture: build ## Measure: docs/truncated.svg, of what two programs print
 	cd bench && PATH="$(dir $(GO)):$$PATH" $(GO) run $(LINK) ./picture
+
+# mdBook is compiled once, which takes a minute and a download.
+MDBOOK_VERSION = 0.5.4
+MDBOOK = .tools/mdbook-$(MDBOOK_VERSION)/bin/mdbook
+$(MDBOOK):
+	CARGO_TARGET_DIR=$(CURDIR)/target/mdbook cargo install --quiet mdbook --version $(MDBOOK_VERSION) --locked \
+		--no-default-features --features search --root .tools/mdbook-$(MDBOOK_VERSION)
+
+.PHONY: site
+site: $(MDBOOK) ## Generate: target/site, a site of the pages in docs; fails at a dead link
+	tools/site $(MDBOOK)
 
 ffi-deps: ## Test: install the runtimes that examples/ffi uses
 	tools/ffi-deps

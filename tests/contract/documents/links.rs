@@ -55,6 +55,12 @@ fn dead(page: &Path, target: &str) -> Option<String> {
     let Ok(file) = file.canonicalize() else {
         return Some(format!("{}: {target} is not there", page.display()));
     };
+    if file.is_dir() {
+        return Some(format!(
+            "{}: {target} is a folder, and a site has no page for it",
+            page.display()
+        ));
+    }
     if !file.starts_with(root().canonicalize().ok()?) {
         return Some(format!(
             "{}: {target} is outside of the repository",
@@ -115,6 +121,7 @@ fn a_dead_link_is_found() {
         "docs/missing.md",
         "docs/faults.md#nothing",
         "#nothing",
+        "docs",
         "../elsewhere",
     ] {
         assert!(dead(&page, dead_one).is_some(), "{dead_one}");
