@@ -11,7 +11,7 @@ import (
 
 const head = `# What libmemmap costs, beside others
 
-` + "`make bench`" + ` measures these rows, keeps them in a file for the machine below [results](results), and generates this page
+` + "`make bench`" + ` measures these rows, keeps them in a file for the machine below ` + "`bench/results`" + `, and generates this page
 and the chart from all such files.
 
 | command | what it does |
