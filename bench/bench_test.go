@@ -210,3 +210,39 @@ func TestAGroupIsMadeBesideOrBelowTheOwn(t *testing.T) {
 		}
 	}
 }
+
+func TestARunLeavesNothing(t *testing.T) {
+	b := started(t, settings{short: true})
+	folder, err := newFolder(b.folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := startPeer(nil, "sleep", "100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	removeLeftovers()
+	if _, err := os.Stat(folder); !os.IsNotExist(err) {
+		t.Errorf("%s is still there: %v", folder, err)
+	}
+	if p.command.ProcessState == nil {
+		t.Error("the peer still runs")
+	}
+}
+
+// A peer runs where the thread that measures does.
+func TestAPeerRepliesOnOneProcessor(t *testing.T) {
+	started(t, settings{})
+	defer removeLeftovers()
+	p, err := startPeer(nil, "sh", "-c", "read line; set -- $line; nproc > $3; echo ok; read line; echo failed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := measure.Plan{Ways: []func(*measure.B){p.does("count", "processors")}, Times: 1, Rounds: 1}
+	if _, err := plan.Run(watch); err == nil || err.Error() != "failed" {
+		t.Errorf("%v", err)
+	}
+	if text, err := os.ReadFile("processors"); err != nil || string(text) != "1\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+}

@@ -107,7 +107,7 @@ func mapped(path string) ([]byte, error) {
 // freshCopy copies 512 MiB into a new file, in memory so that the disk isn't what is measured.
 func freshCopy(flags memmap.Flags) func(string) (pair, error) {
 	return func(string) (pair, error) {
-		folder, err := os.MkdirTemp("/dev/shm", "memmap-bench-")
+		folder, err := newFolder("/dev/shm")
 		if err != nil {
 			return skipped(err.Error())
 		}

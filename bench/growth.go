@@ -50,7 +50,7 @@ const (
 func appendOnDisk(folder string) (pair, error) { return appending(folder) }
 
 func appendInMemory(string) (pair, error) {
-	folder, err := os.MkdirTemp("/dev/shm", "memmap-bench-")
+	folder, err := newFolder("/dev/shm")
 	if err != nil {
 		return skipped(err.Error())
 	}

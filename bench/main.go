@@ -80,12 +80,12 @@ func definitions() []report.Definition {
 
 func bench(s settings) error {
 	// Below the working directory, since what is flushed has to reach a disk: /tmp may be memory.
-	folder, err := os.MkdirTemp(".", "files-")
+	removeOnSignals()
+	defer removeLeftovers()
+	folder, err := newFolder(".")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
-	defer endPeers()
 	if err := rememberHandlers(); err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func bench(s settings) error {
 	b := &runner{settings: s, folder: folder, watch: measure.NewWatch(), date: time.Now().UTC().Format(time.DateOnly), commit: commit()}
 	watch = b.watch
 	if reason := b.watch.Idle(time.Second).Busy(); reason != "" {
-		fmt.Printf("\nThis machine is busy: %s.\n", reason)
+		fmt.Printf("\nThis machine is busy: %s; its load was %.2f in the last minute.\n", reason, measure.Load())
 	}
 	fmt.Println()
 	for _, t := range tasks {

@@ -16,7 +16,6 @@ import (
 type peer struct {
 	requests io.WriteCloser
 	replies  *bufio.Scanner
-	process  *os.Process
 	command  *exec.Cmd
 }
 
@@ -77,21 +76,15 @@ func startPeer(environment []string, words ...string) (*peer, error) {
 		return nil, err
 	}
 	watch.Peer(command.Process.Pid)
-	return &peer{requests, bufio.NewScanner(replies), command.Process, command}, nil
+	p := &peer{requests, bufio.NewScanner(replies), command}
+	endAtEnd(p)
+	return p, nil
 }
 
-// end has the peer end.
+// end has the peer end, and waits for that.
 func (p *peer) end() {
-	if p != nil {
-		p.requests.Close()
-		_ = p.command.Wait() // How it ended is no longer of interest.
-	}
-}
-
-func endPeers() {
-	for _, p := range peers {
-		p.end()
-	}
+	p.requests.Close()
+	_ = p.command.Wait() // How it ended is no longer of interest.
 }
 
 // does has the peer do the work; the time that the request takes is part of the measurement.

@@ -98,16 +98,17 @@ func underPressure(folder, how string) (pair, error) {
 	}
 	path, err := syncedFile(folder, "pressed", pressedSize)
 	if err != nil {
-		return pair{}, errors.Join(err, os.Remove(group))
+		return pair{}, err
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return pair{}, err
 	}
 	them, err := startPeer([]string{servingVariable + "=1"}, self)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(fmt.Sprint(them.process.Pid)), 0)
+	if err != nil {
+		return pair{}, err
 	}
+	err = os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(fmt.Sprint(them.command.Process.Pid)), 0)
 	by := func(who string) func(*measure.B) {
 		work := them.does(who, how, path)
 		return func(b *measure.B) {
@@ -144,6 +145,7 @@ func newGroup(bytes int) (string, error) {
 		err = os.Mkdir(group, 0o755)
 		if err == nil {
 			if err = os.WriteFile(filepath.Join(group, version.limit), []byte(fmt.Sprint(bytes)), 0); err == nil {
+				removeAtEnd(group)
 				return group, nil
 			}
 			os.Remove(group)

@@ -216,7 +216,7 @@ func cellMmapSync(string) (pair, error) {
 	if them == nil {
 		return skipped("mmap-sync: " + reason)
 	}
-	folder, err := os.MkdirTemp("/dev/shm", "bench-")
+	folder, err := newFolder("/dev/shm")
 	if err != nil {
 		return skipped(err.Error())
 	}

@@ -91,7 +91,7 @@ func (w *Watch) end() Condition {
 	compute, memory := w.calibrate()
 	c.Compute = max(compute, w.compute) / w.best.compute
 	c.Memory = max(memory, w.memory) / w.best.memory
-	c.Load = load()
+	c.Load = Load()
 	return c
 }
 
@@ -209,8 +209,8 @@ func between(before, after moment) Condition {
 	}
 }
 
-// load is the average of the last minute.
-func load() (average float64) {
+// Load returns the average of the last minute.
+func Load() (average float64) {
 	text, _ := os.ReadFile("/proc/loadavg")
 	fmt.Sscan(string(text), &average)
 	return average
