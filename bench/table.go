@@ -13,10 +13,11 @@ const (
 	readingIsAll = "no search is faster than reading, which is the control with memchr"
 	pinning      = "each call of ours counts itself in before it touches the mapping, and out afterwards, so that nobody unmaps it " +
 		"meanwhile; theirs doesn't, and crashes where it is closed at the same time"
-	cacheLines = "what readers have looked at comes back from their processors' caches, which the control with a seqlock shows too"
-	sameFaults = "the kernel's page faults are most of the time, and both have the same ones"
-	guardOff   = "with the guard off, the same instructions run: what differs is noise"
-	sharedWord = "all threads that use one handle write to words that they share, and wait for each other's processor"
+	cacheLines  = "what readers have looked at comes back from their processors' caches, which the control with a seqlock shows too"
+	sameFaults  = "the kernel's page faults are most of the time, and both have the same ones"
+	guardOff    = "with the guard off, the same instructions run: what differs is noise"
+	sharedLanes = "goroutines count themselves in one of 64 words each, by the address of their stack, and two may get the same one"
+	sharedWord  = "all threads that use one handle write to words that they share, and wait for each other's processor"
 )
 
 // tasks are all rows, in the order of the page. Those with few mappings come before those with many: the library keeps
@@ -186,8 +187,8 @@ var tasks = slices.Concat(
 		scales(report.Definition{Work: "C memmap_read of 64 bytes", Against: "a plain call of memcpy", Why: sharedWord}, cThreads(reading)),
 		scales(report.Definition{Work: "C memmap_pin + memmap_unpin", Against: "pthread_rwlock_rdlock + unlock", Why: sharedWord}, cThreads(pins)),
 		scales(report.Definition{Work: "C memmap_find through 4 KiB", Against: "glibc memmem", Why: sharedWord}, cThreads(finding)),
-		scales(report.Definition{Work: "Go ReadAt of 64 bytes", Against: "golang.org/x/exp/mmap", Why: sharedWord}, goReadThreads),
-		scales(report.Definition{Work: "Go View, empty function", Against: "sync.RWMutex RLock + RUnlock", Why: sharedWord}, goViewThreads),
+		scales(report.Definition{Work: "Go ReadAt of 64 bytes", Against: "golang.org/x/exp/mmap", Why: sharedLanes}, goReadThreads),
+		scales(report.Definition{Work: "Go View, empty function", Against: "sync.RWMutex RLock + RUnlock", Why: sharedLanes}, goViewThreads),
 	),
 	themed("Tails",
 		tails(report.Definition{Work: "latency of C memmap_read of 64 bytes", Against: "a plain call of memcpy"}, readTail),

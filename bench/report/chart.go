@@ -46,7 +46,7 @@ type chart struct {
 }
 
 // Chart draws the rows that have a label, as they are on one machine: times of both as bars, and how they compare. It
-// is readable on a light and on a dark page.
+// is readable on a light and on a dark page. Rows that were measured while the machine was busy aren't drawn.
 func Chart(definitions []Definition, m Machine) (string, error) {
 	rows := map[string]Row{}
 	last := ""
@@ -58,7 +58,7 @@ func Chart(definitions []Definition, m Machine) (string, error) {
 	y, theme := firstRow, ""
 	for _, d := range byTheme(definitions) {
 		r, measured := rows[d.Name()]
-		if !measured || r.Skipped != "" {
+		if !measured || r.Skipped != "" || r.Busy != "" {
 			continue
 		}
 		row := chartRow{Work: d.Chart.Work, Against: d.Chart.Against}
@@ -142,14 +142,16 @@ func rounded(ns float64) string {
 // digits is how many come after the point of a number that has three in all.
 func digits(value float64) int { return max(0, 2-int(math.Floor(math.Log10(max(value, 1))))) }
 
-// compared returns what a row is drawn as, and its words: those of a loss are as large as those of a win. Less than the
-// noise, or than five per cent, is no difference.
+// compared returns what a row is drawn as, and its words: those of a loss are as large as those of a win. Less than five
+// per cent is no difference, and what the interval leaves open is none that can be told.
 func compared(r Row) (verdict, words string) {
 	ratio := r.Ratio.Median
 	factor := func(value float64) string { return fmt.Sprintf("%.*f×", max(0, digits(value)-1), value) }
 	switch {
-	case r.Ratio.Low <= 1 && r.Ratio.High >= 1, ratio > 1/1.05 && ratio < 1.05:
+	case ratio > 1/1.05 && ratio < 1.05:
 		return "same", "same time"
+	case r.Ratio.Low <= 1 && r.Ratio.High >= 1:
+		return "same", "no clear difference"
 	case ratio > 1:
 		return "faster", factor(ratio) + " as fast"
 	}

@@ -126,6 +126,16 @@ func TestTheChartSaysWhoWins(t *testing.T) {
 	}
 }
 
+func TestTheChartLeavesOutWhatIsNotKnown(t *testing.T) {
+	m := aMachine()
+	m.Rows[0].Ratio.High = 2
+	m.Rows[1].Busy = "others"
+	chart, err := Chart(definitions, m)
+	if err != nil || !strings.Contains(chart, "no clear difference") || strings.Contains(chart, "Flush") {
+		t.Errorf("%v:\n%s", err, chart)
+	}
+}
+
 func TestDurationsHaveUnits(t *testing.T) {
 	for ns, wanted := range map[float64]string{0.5: "0.50 ns", 999.9: "1.00 µs", 12_345: "12.3 µs", 1.5e8: "150 ms", 2e12: "2000 s"} {
 		if got := rounded(ns); got != wanted {
