@@ -620,6 +620,11 @@ typedef struct memmap_stats {
      * Mappings whose owner was dropped without closing them; see memmap_reap.
      */
     uint64_t leaks;
+    /**
+     * Losses that the thread has met that called memmap_guard_notify last. A loss is counted before the
+     * function is called for it.
+     */
+    uint64_t notifier_losses;
 } memmap_stats;
 
 /**
@@ -1594,10 +1599,11 @@ int memmap_guard_active(void);
 memmap_status memmap_guard_hook(memmap_fault_hook hook);
 
 /**
- * `memmap_guard_notify` has the guard's handler call `notify(argument)` after each loss that it has
- * recorded and replaced by zero pages. The result of `notify` is ignored. There is one such function a
- * process: a later call replaces it, and NULL removes it. It runs in the signal handler and may call
- * what is async-signal-safe. PyErr_SetInterruptEx of Python has this type.
+ * `memmap_guard_notify` has the guard's handler call `notify(argument)` twice for each loss: when it has
+ * recorded the loss and before any thread can read a zero page in its place, and when the zero pages are
+ * there. The result of `notify` is ignored. There is one such function a process: a later call replaces
+ * it, and NULL removes it. It runs in the signal handler, may call what is async-signal-safe, and must
+ * not touch guarded memory. PyErr_SetInterruptEx of Python has this type.
  *
  * Errors: none of its own.
  */

@@ -3,10 +3,10 @@
 use super::types::{FaultHook, RawFault, RawMapped};
 use crate::capi::boundary::{Out, status};
 use crate::capi::growing::SizedOut;
-use crate::fault::foreign::{self, Mapped};
 use crate::fault::handler;
 use crate::fault::hooks;
 use crate::fault::recover;
+use crate::fault::recover::Mapped;
 use crate::handles::table::Handle;
 use crate::memory::poison;
 use crate::operations::access;
@@ -71,10 +71,11 @@ pub unsafe extern "C" fn memmap_guard_hook(hook: FaultHook) -> Status {
     status(|| hooks::add(hook.ok_or(Error::Invalid)?))
 }
 
-/// `memmap_guard_notify` has the guard's handler call `notify(argument)` after each loss that it has
-/// recorded and replaced by zero pages. The result of `notify` is ignored. There is one such function a
-/// process: a later call replaces it, and NULL removes it. It runs in the signal handler and may call
-/// what is async-signal-safe. PyErr_SetInterruptEx of Python has this type.
+/// `memmap_guard_notify` has the guard's handler call `notify(argument)` twice for each loss: when it has
+/// recorded the loss and before any thread can read a zero page in its place, and when the zero pages are
+/// there. The result of `notify` is ignored. There is one such function a process: a later call replaces
+/// it, and NULL removes it. It runs in the signal handler, may call what is async-signal-safe, and must
+/// not touch guarded memory. PyErr_SetInterruptEx of Python has this type.
 ///
 /// Errors: none of its own.
 #[unsafe(no_mangle)]
@@ -184,7 +185,7 @@ pub unsafe extern "C" fn memmap_guard_region(
     status(|| {
         // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { Out::new(out)? };
-        out.set(foreign::guard_region(data.cast(), len, descriptor(fd)?)?);
+        out.set(recover::guard_region(data.cast(), len, descriptor(fd)?)?);
         Ok(())
     })
 }
@@ -229,7 +230,7 @@ pub unsafe extern "C" fn memmap_adopt(
             fd: descriptor(fd)?,
             offset: mapped.offset,
         };
-        let handle = foreign::adopt(mapped.data.cast(), mapped.length, how)?;
+        let handle = recover::adopt(mapped.data.cast(), mapped.length, how)?;
         if let Some(counter) = counter {
             counter.set(live::pin(handle)?.slot().faults_at().cast());
         }

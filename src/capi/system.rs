@@ -54,6 +54,7 @@ pub unsafe extern "C" fn memmap_get_stats(stats: *mut RawStats) -> Status {
             bytes_mapped,
             faults_survived: handler::survived(),
             leaks: close::leaks(),
+            notifier_losses: handler::notifier_losses(),
         });
         Ok(())
     })

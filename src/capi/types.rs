@@ -248,6 +248,9 @@ pub struct RawStats {
     pub faults_survived: u64,
     /// Mappings whose owner was dropped without closing them; see memmap_reap.
     pub leaks: u64,
+    /// Losses that the thread has met that called memmap_guard_notify last. A loss is counted before the
+    /// function is called for it.
+    pub notifier_losses: u64,
 }
 
 impl RawView {

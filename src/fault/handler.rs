@@ -22,6 +22,9 @@ const HANDLERS: Fronts = fronts!(on_lost_page);
 /// Faults that were survived since the process began.
 static SURVIVED: AtomicU64 = AtomicU64::new(0);
 
+/// Losses that a thread has met that is to be notified, since the process began.
+static NOTIFIER_LOSSES: AtomicU64 = AtomicU64::new(0);
+
 /// A page that faults although it can be had is believed this often until the mapping is recovered: its
 /// file was cut and grown again in between, or another thread has repaired it. After that it counts as
 /// lost, so that no fault comes back for ever.
@@ -42,6 +45,12 @@ pub fn is_active() -> Result<bool> {
 pub fn survived() -> u64 {
     // Relaxed: a number.
     SURVIVED.load(Ordering::Relaxed)
+}
+
+/// How many losses were met by the thread that is to be notified.
+pub fn notifier_losses() -> u64 {
+    // Relaxed: that thread reads it, and what its own handler stored comes before.
+    NOTIFIER_LOSSES.load(Ordering::Relaxed)
 }
 
 extern "C" fn on_lost_page<const FRONT: usize>(
@@ -74,6 +83,8 @@ fn handle(mapping: &Pinned, address: usize, code: c_int, context: *mut c_void) -
         note(mapping, page, &finding);
         return false;
     }
+    // Relaxed: a number.
+    NOTIFIER_LOSSES.fetch_add(u64::from(hooks::is_notifier()), Ordering::Relaxed);
     let repaired = repair(mapping, page, &finding);
     if repaired {
         // Relaxed: a number.
@@ -139,6 +150,7 @@ fn note(mapping: &Pinned, page: usize, finding: &Finding) {
 /// be had.
 fn replace(mapping: &Pinned, page: usize, block: Span, note: impl FnOnce()) -> bool {
     mapping.slot().lose(note, || {
+        hooks::notify(); // Before another thread can read a stand-in, and again afterwards.
         mapping.put_stand_ins(block) || replace_fewer(mapping, page, block)
     })
 }
@@ -162,7 +174,10 @@ fn replace_fewer(mapping: &Pinned, page: usize, block: Span) -> bool {
 fn replace_all(mapping: &Pinned, cause: Causes) -> bool {
     let all = mapping.slot().span();
     let note = || mapping.lost.note_tail(0, cause);
-    mapping.slot().lose(note, || mapping.put_stand_ins(all))
+    mapping.slot().lose(note, || {
+        hooks::notify(); // More is recorded as lost, which another thread must not read unnotified.
+        mapping.put_stand_ins(all)
+    })
 }
 
 fn note_block(mapping: &Pinned, block: Span, cause: Causes) {

@@ -73,7 +73,21 @@ static SETTINGS: AtomicUsize = AtomicUsize::new(0);
 /// Held by the thread that sets the function, which is within a [change](fork::hold_off): so no fork finds it held.
 static SETTING: Mutex<()> = Mutex::new(());
 
-/// Has a function told of every loss that was repaired, from now on; None ends it.
+/// The thread that set it.
+static NOTIFIER: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether this is the thread that set the function.
+pub fn is_notifier() -> bool {
+    // Relaxed: a thread finds what it has stored itself.
+    NOTIFIER.load(Ordering::Relaxed) == this_thread()
+}
+
+fn this_thread() -> usize {
+    // SAFETY: pthread_self has no requirements, and makes no system call.
+    unsafe { libc::pthread_self() as usize }
+}
+
+/// Has a function called for every loss from now on, when it is recorded and when it is repaired; None ends it.
 pub fn set_notify(notify: Option<Notify>, argument: c_int) {
     let _change = fork::hold_off(); // A child finds it set or not.
     let _one_at_a_time = SETTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,10 +101,11 @@ pub fn set_notify(notify: Option<Notify>, argument: c_int) {
         Ordering::Relaxed,
     );
     told.argument.store(argument, Ordering::Relaxed);
+    NOTIFIER.store(this_thread(), Ordering::Relaxed); // As `is_notifier`.
     SETTINGS.store(settings, Ordering::Release); // Publishes both.
 }
 
-/// Tells it.
+/// Calls it.
 pub fn notify() {
     let (function, argument) = loop {
         // Acquire: sees what was set.

@@ -581,12 +581,19 @@ static void there_are_eight_hooks_and_the_first_that_passes_on_is_the_last_asked
 
 /* ---- Who is told ---- */
 
-static volatile sig_atomic_t told, argument_seen, faults_when_told;
+static volatile sig_atomic_t told, argument_seen, in_order;
+static const uint32_t *faults;
+static int to_nowhere;
+
+/* Whether the lost page can be read, by a system call that fails with EFAULT where it can't. */
+static int is_repaired(void) {
+    return write(to_nowhere, (const char *)address_of(handle) + 3 * PAGE, 1) == 1;
+}
 
 static int be_told(int argument) {
     told++;
     argument_seen = argument;
-    faults_when_told = (sig_atomic_t)load(address_of(handle) + 3 * PAGE); /* It is repaired by then. */
+    in_order += is_repaired() == (told % 2 == 0) && __atomic_load_n(faults, __ATOMIC_ACQUIRE) == 1;
     errno = EXDEV;
     return 0;
 }
@@ -599,6 +606,7 @@ static int be_told_too(int argument) {
 
 static void lose_and_touch(void) {
     handle = guarded(4, OPTIONS(.access = MEMMAP_READ_WRITE));
+    CHECK_OK(memmap_fault_counter(handle, &faults));
     set_size("file", PAGE);
     errno = EDOM;
     CHECK_EQUAL(0, load(address_of(handle) + 3 * PAGE));
@@ -607,37 +615,74 @@ static void lose_and_touch(void) {
     unlink("file");
 }
 
-static void a_loss_is_told_once_it_is_repaired(void) {
+static void a_loss_is_told_when_it_is_recorded_and_when_it_is_repaired(void) {
+    int ends[2];
     char byte;
-    faults_when_told = 1;
+    CHECK(pipe(ends) == 0); /* A write to /dev/null would not read the page. */
+    to_nowhere = ends[1];
     CHECK_OK(memmap_guard_notify(be_told, 7));
     lose_and_touch();
-    CHECK_EQUAL(1, told);
+    CHECK_EQUAL(2, told);
     CHECK_EQUAL(7, argument_seen);
-    CHECK_EQUAL(0, faults_when_told);
+    CHECK_EQUAL(2, in_order);
     handle = guarded(4, NULL);
+    CHECK_OK(memmap_fault_counter(handle, &faults));
     pretend_a_fault(BUS_ADRERR, address_of(handle)); /* Nothing is lost. */
-    CHECK_EQUAL(1, told);
+    CHECK_EQUAL(2, told);
     set_size("file", 0);
     CHECK_STATUS(MEMMAP_ERR_FAULT, memmap_read(handle, 0, &byte, 1)); /* Others may read its zeros by a pointer. */
-    CHECK_EQUAL(2, told);
+    CHECK_EQUAL(4, told);
+    CHECK_EQUAL(4, in_order);
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
     CHECK_OK(memmap_close(handle));
     unlink("file");
+}
+
+static uint64_t notifier_losses(void) {
+    memmap_stats stats = {.size = sizeof stats};
+    CHECK_OK(memmap_get_stats(&stats));
+    return stats.notifier_losses;
+}
+
+static void *lose_elsewhere(void *unused) {
+    lose_and_touch();
+    return unused;
+}
+
+static void *ask_and_lose(void *unused) {
+    CHECK_OK(memmap_guard_notify(be_told_too, 8));
+    lose_and_touch();
+    return unused;
+}
+
+static void losses_of_the_thread_that_asked_last_are_counted(void) {
+    pthread_t thread;
+    lose_and_touch();
+    CHECK_EQUAL(0, notifier_losses());
+    CHECK_OK(memmap_guard_notify(be_told_too, 8));
+    lose_and_touch();
+    CHECK_EQUAL(1, notifier_losses());
+    CHECK(pthread_create(&thread, NULL, lose_elsewhere, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_EQUAL(1, notifier_losses());
+    CHECK(pthread_create(&thread, NULL, ask_and_lose, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_EQUAL(2, notifier_losses());
 }
 
 static void the_last_to_ask_is_told_and_null_ends_it(void) {
     CHECK_OK(memmap_guard_notify(be_told, 7));
     CHECK_OK(memmap_guard_notify(be_told_too, 8));
     lose_and_touch();
-    CHECK_EQUAL(100, told);
+    CHECK_EQUAL(200, told);
     CHECK_EQUAL(8, argument_seen);
     CHECK_OK(memmap_guard_notify(be_told_too, 9));
     lose_and_touch();
-    CHECK_EQUAL(200, told);
+    CHECK_EQUAL(400, told);
     CHECK_EQUAL(9, argument_seen);
     CHECK_OK(memmap_guard_notify(NULL, 0));
     lose_and_touch();
-    CHECK_EQUAL(200, told);
+    CHECK_EQUAL(400, told);
 }
 
 static void a_loss_that_is_passed_on_is_not_told(void) {
@@ -710,7 +755,8 @@ int main(int argc, char **argv) {
         BEHAVIOUR(what_is_no_loss_is_no_hooks_affair),
         BEHAVIOUR(a_hook_may_have_zeros_put_there),
         BEHAVIOUR(there_are_eight_hooks_and_the_first_that_passes_on_is_the_last_asked),
-        BEHAVIOUR(a_loss_is_told_once_it_is_repaired),
+        BEHAVIOUR(a_loss_is_told_when_it_is_recorded_and_when_it_is_repaired),
+        BEHAVIOUR(losses_of_the_thread_that_asked_last_are_counted),
         BEHAVIOUR(the_last_to_ask_is_told_and_null_ends_it),
         BEHAVIOUR(a_loss_that_is_passed_on_is_not_told),
         BEHAVIOUR(function_and_argument_are_always_a_pair),
