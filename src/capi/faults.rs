@@ -3,10 +3,10 @@
 use super::types::{FaultHook, RawFault, RawMapped};
 use crate::capi::boundary::{Out, status};
 use crate::capi::growing::SizedOut;
+use crate::fault::foreign::{self, Mapped};
 use crate::fault::handler;
 use crate::fault::hooks;
 use crate::fault::recover;
-use crate::fault::recover::Mapped;
 use crate::handles::table::Handle;
 use crate::memory::poison;
 use crate::operations::access;
@@ -185,7 +185,7 @@ pub unsafe extern "C" fn memmap_guard_region(
     status(|| {
         // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         let out = unsafe { Out::new(out)? };
-        out.set(recover::guard_region(data.cast(), len, descriptor(fd)?)?);
+        out.set(foreign::guard_region(data.cast(), len, descriptor(fd)?)?);
         Ok(())
     })
 }
@@ -230,7 +230,7 @@ pub unsafe extern "C" fn memmap_adopt(
             fd: descriptor(fd)?,
             offset: mapped.offset,
         };
-        let handle = recover::adopt(mapped.data.cast(), mapped.length, how)?;
+        let handle = foreign::adopt(mapped.data.cast(), mapped.length, how)?;
         if let Some(counter) = counter {
             counter.set(live::pin(handle)?.slot().faults_at().cast());
         }

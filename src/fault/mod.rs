@@ -2,6 +2,7 @@
 //!
 //! It knows `registry` and what is below. What runs in the handler takes no lock and allocates nothing.
 
+pub mod foreign;
 pub mod handler;
 pub mod hooks;
 pub mod recover;

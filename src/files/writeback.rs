@@ -132,7 +132,7 @@ fn is_of_the_call(errno: i32) -> bool {
 }
 
 /// All that is known, for a process that forks: whole, and by nobody else's hand.
-pub struct Frozen(Vec<Entered<Known>>);
+pub struct Frozen(Vec<Entered<'static, Known>>);
 
 /// Waits until nothing of it is being changed, and keeps it so until the answer is dropped.
 pub fn freeze() -> Frozen {

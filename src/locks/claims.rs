@@ -110,11 +110,6 @@ impl Claims {
         )
     }
 
-    /// Whether anybody has not got its range so far.
-    pub fn anybody_waits(&self) -> bool {
-        self.all.iter().any(|claim| !claim.held)
-    }
-
     fn place_of(&self, ticket: u64) -> usize {
         let place = self.all.iter().position(|claim| claim.ticket == ticket);
         place.expect("only who has joined has a ticket")
@@ -183,7 +178,6 @@ mod tests {
         assert!(claims.withdraw(writer), "the late one waited for it");
         assert_eq!(claims.next(late), Some((&(5..15), Lock::Shared)));
         assert!(!claims.withdraw(elsewhere), "nobody waited for it");
-        assert!(claims.anybody_waits());
         assert_eq!(claims.held(&(0..10)), Some(reader));
         assert_eq!(claims.held(&(5..15)), None, "it was not given it so far");
     }
@@ -200,6 +194,5 @@ mod tests {
         assert!(!claims.withdraw(reader), "nobody waited for it");
         assert_eq!(claims.held(&(0..10)), None);
         assert_eq!(claims.parts_of_its_own(waiting), ranges(&[(5, 15)]));
-        assert!(!claims.anybody_waits());
     }
 }

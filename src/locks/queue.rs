@@ -6,9 +6,10 @@ use crate::locks::claims::Claims;
 use crate::locks::ofd::{self, Deadline, Lock, Locker, Pace, left, still_looking};
 use crate::status::{Error, Result};
 use crate::threads::fork;
+use crate::threads::monitor::{Entered, Monitor};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Handles share these by their number.
@@ -28,9 +29,8 @@ pub struct Queue {
     file: Locker,
     /// What the file was opened for: O_RDONLY or O_RDWR.
     pub access: i32,
-    line: Mutex<Line>,
-    /// Somebody has left whom another one waits for, or the handle is closed.
-    moved: Condvar,
+    /// It changes for those who wait when somebody leaves whom they wait for, and when the handle is closed.
+    line: Monitor<Line>,
 }
 
 /// Who stands in a queue. The system is asked while nobody else can look at it: so what it has locked is what
@@ -85,23 +85,17 @@ impl Queue {
             handle,
             file,
             access,
-            line: Mutex::new(Line {
+            line: Monitor::new(Line {
                 claims,
                 open: true,
                 run: Run::default(),
             }),
-            moved: Condvar::new(),
         }
-    }
-
-    fn line(&self) -> MutexGuard<'_, Line> {
-        // Nothing here panics between two changes that belong together.
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Locks a range as soon as nobody is in the way who came before, and the system gives it.
     pub fn lock(&self, range: &Range<u64>, how: Lock, deadline: Deadline) -> Result<()> {
-        let mut line = self.line();
+        let mut line = self.line.enter();
         let ticket = line.claims.join(range.clone(), how);
         let (mut line, answer) = self.wait(line, ticket, deadline);
         let shown = line.claims.take_back(ticket);
@@ -118,10 +112,10 @@ impl Queue {
     /// Waits until the system has locked what is claimed.
     fn wait<'l>(
         &'l self,
-        mut line: MutexGuard<'l, Line>,
+        mut line: Entered<'l, Line>,
         ticket: u64,
         deadline: Deadline,
-    ) -> (MutexGuard<'l, Line>, Result<()>) {
+    ) -> (Entered<'l, Line>, Result<()>) {
         let mut pace: Option<Pace> = None;
         let mut gap = end_of_gap(&mut line, deadline);
         loop {
@@ -144,7 +138,10 @@ impl Queue {
                 Err(error) => return (line, Err(error)),
             };
             line = match deadline.map(left).transpose() {
-                Ok(left) => self.wait_for_a_move(line, pause.into_iter().chain(left).min()),
+                Ok(left) => match pause.into_iter().chain(left).min() {
+                    None => self.line.wait(line),
+                    Some(most) => self.line.wait_up_to(line, most),
+                },
                 Err(error) => return (line, Err(error)),
             };
         }
@@ -182,32 +179,16 @@ impl Queue {
         }
     }
 
-    /// Waits to be told, so long at the most.
-    fn wait_for_a_move<'l>(
-        &self,
-        line: MutexGuard<'l, Line>,
-        most: Option<Duration>,
-    ) -> MutexGuard<'l, Line> {
-        let told = match most {
-            None => self.moved.wait(line),
-            Some(most) => match self.moved.wait_timeout(line, most) {
-                Ok((line, _)) => Ok(line),
-                Err(poisoned) => return poisoned.into_inner().0,
-            },
-        };
-        told.unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Takes a claim back, and tells those who have waited for that.
     fn withdraw(&self, line: &mut Line, ticket: u64) {
         if line.claims.withdraw(ticket) {
-            self.moved.notify_all();
+            self.line.tell();
         }
     }
 
     /// Lets a range go that is held.
     pub fn unlock(&self, range: &Range<u64>) -> Result<()> {
-        let mut line = self.line();
+        let mut line = self.line.enter();
         let ticket = line.claims.held(range).ok_or(Error::Invalid)?;
         self.release(line.claims.parts_of_its_own(ticket))?;
         self.withdraw(&mut line, ticket);
@@ -223,13 +204,11 @@ impl Queue {
 
     /// Lets everything go, and sends away who waits.
     fn close(&self) {
-        let mut line = self.line();
+        let mut line = self.line.enter();
         line.open = false;
         // Who waits keeps the description open until it is awake; what was locked goes now.
         self.file.release_all();
-        if line.claims.anybody_waits() {
-            self.moved.notify_all();
-        }
+        self.line.tell();
     }
 }
 
@@ -434,14 +413,14 @@ mod tests {
             since: Instant::now().checked_sub(Run::LONGEST),
         };
         let takes = |deadline| {
-            second.line().run = long();
+            second.line.enter().run = long();
             let before = Instant::now();
             assert_eq!(second.lock(&(5..6), Lock::Exclusive, deadline), Ok(()));
             assert_eq!(second.unlock(&(5..6)), Ok(()));
             before.elapsed()
         };
         assert!(takes(None) >= GAP, "nobody came, so it is all of it");
-        assert_eq!(second.line().run.count, 1);
+        assert_eq!(second.line.enter().run.count, 1);
         // Who tries is not refused what is free.
         takes(Some(Instant::now()));
         takes(Some(Instant::now() + GAP / 2));
@@ -451,7 +430,7 @@ mod tests {
     fn a_fork_and_other_handles_wait_for_nobody_whom_the_system_does_not_answer() {
         let [(map, queue)] = queues();
         let handle = map.handle();
-        let asks = queue.line();
+        let asks = queue.line.enter();
         let closer = thread::spawn(move || close(handle));
         let (told, tells) = mpsc::channel();
         thread::spawn(move || {

@@ -75,8 +75,7 @@ fn resize_with_file(mapping: &mut Pinned, new: usize) -> Result<()> {
             .resize(new, |mapping| growth.finish(mapping), |_| Ok(()))
             .inspect_err(|_| growth.abandon(alone.get()));
     }
-    let size = alone.get().resizable_file()?.size()?;
-    refuse_what_was_cut(size, new_end)?;
+    let size = size_of_file(alone.get(), new_end)?;
     let ours_to_cut = size <= old_end && new_end < size;
     alone.resize(
         new,
@@ -113,7 +112,19 @@ pub fn refresh(handle: Handle) -> Result<u64> {
 }
 
 fn length_in_file(mapping: &Mapping) -> Result<usize> {
-    addressable(mapping.file()?.size()?.saturating_sub(mapping.offset))
+    addressable(size_of_file(mapping, 0)?.saturating_sub(mapping.offset))
+}
+
+/// The size that the file has now. Others may change it at any time, so it is asked for here alone, and by each when
+/// nothing is waited for any more.
+///
+/// [`Error::Fault`] when the file ends before `kept`: bytes of the mapping that somebody has cut off would be zeros
+/// that nobody is told of.
+fn size_of_file(mapping: &Mapping, kept: u64) -> Result<u64> {
+    match mapping.file()?.size()? {
+        size if size < kept => Err(Error::Fault),
+        size => Ok(size),
+    }
 }
 
 /// Memory that somebody else has mapped is theirs to cut, and to lengthen.
@@ -127,14 +138,6 @@ fn refuse_what_is_lent(mapping: &Pinned) -> Result<()> {
 /// A mapping whose length changes over stand-in pages would look whole.
 fn refuse_to_hide_losses(mapping: &Pinned) -> Result<()> {
     mapping.slot().refuse_faults()
-}
-
-/// Bytes of the mapping, up to `end` in the file, that somebody has cut off would be zeros that nobody is told of.
-fn refuse_what_was_cut(size: u64, end: u64) -> Result<()> {
-    match size < end {
-        true => Err(Error::Fault),
-        false => Ok(()),
-    }
 }
 
 /// Whether nothing that anybody sees is moved or cut.
@@ -159,13 +162,13 @@ struct Growth {
 impl Growth {
     /// For a mapping that will be `new` bytes long and so reach to `end` in the file.
     fn begin(mapping: &Mapping, new: usize, end: u64) -> Result<Growth> {
-        let file = mapping.resizable_file()?;
-        let size = file.size()?;
-        refuse_what_was_cut(size, end - (new - mapping.len()) as u64)?;
+        let size = size_of_file(mapping, end - (new - mapping.len()) as u64)?;
         if end <= size {
             return Ok(Growth { missing: None });
         }
-        file.reserve(size, end, mapping.flags)?;
+        mapping
+            .resizable_file()?
+            .reserve(size, end, mapping.flags)?;
         Ok(Growth {
             missing: Some((size, end)),
         })

@@ -105,7 +105,7 @@ fn shard_of(handle: Handle) -> &'static Monitor<Vec<Taken>> {
 }
 
 /// All lists of turns, for a process that forks: whole, and by nobody else's hand.
-pub struct Frozen(Vec<Entered<Vec<Taken>>>);
+pub struct Frozen(Vec<Entered<'static, Vec<Taken>>>);
 
 /// Waits until no list is being changed, and keeps it so until the answer is dropped.
 pub fn freeze() -> Frozen {

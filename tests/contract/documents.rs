@@ -1,69 +1,61 @@
-//! What the documents show, compiled and run as a reader would: every program in C and Go. Those in Rust
-//! are run by rustdoc (src/lib.rs); pieces in other languages are parts of programs that tests/languages/ffi runs.
+//! What the documents show, compiled, run and typed as a reader does it: in empty folders, twice, and as another user.
+//! Every program in C and Go is run here. Those in Rust are run by rustdoc (src/lib.rs); pieces in other languages
+//! are parts of programs that tests/languages/ffi runs.
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "documents/links.rs"]
+mod links;
+#[path = "documents/reading.rs"]
+mod reading;
+#[path = "documents/typing.rs"]
+mod typing;
 
 use common::c::{Library, how_it_ended, link};
+use common::typed::Reader;
 use common::{go, root};
+use reading::{Block, blocks, of};
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-
-/// A piece of code in a document.
-struct Block {
-    language: String,
-    code: String,
-    /// For a person: the document and its line.
-    place: String,
-}
-
-fn documents() -> Vec<PathBuf> {
-    let mut found = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
-        .map(|name| root().join(name))
-        .to_vec();
-    let docs = fs::read_dir(root().join("docs")).expect("it is there");
-    found.extend(docs.map(|entry| entry.expect("it can be listed").path()));
-    found
-}
-
-fn blocks() -> Vec<Block> {
-    let mut blocks = Vec::new();
-    for document in documents() {
-        let text = fs::read_to_string(&document).expect("it is text");
-        let mut open: Option<Block> = None;
-        for (i, line) in text.lines().enumerate() {
-            match (line.strip_prefix("```"), &mut open) {
-                (Some(language), None) => {
-                    open = Some(Block {
-                        language: language.to_owned(),
-                        code: String::new(),
-                        place: format!("{}:{}", document.display(), i + 1),
-                    });
-                }
-                (Some(_), Some(_)) => blocks.extend(open.take()),
-                (None, Some(block)) => block.code += &format!("{line}\n"),
-                (None, None) => {}
-            }
-        }
-        assert!(open.is_none(), "{} ends inside a block", document.display());
-    }
-    blocks
-}
 
 fn succeeded(place: &str, output: Output) -> String {
     assert!(output.status.success(), "{place} {}", how_it_ended(&output));
     String::from_utf8(output.stdout).expect("it is text")
 }
 
+/// Runs a program as its readers do: under any name that it mentions, twice, by this user and by one without rights. It
+/// says the same each time.
+fn run(program: &Path, block: &Block) -> String {
+    let mut said = Vec::new();
+    for reader in [Some(Reader::new()), Reader::without_rights()]
+        .into_iter()
+        .flatten()
+    {
+        for name in block.words().chain(["program"]) {
+            let folder = reader.new_folder(&format!("as-{name}"));
+            let copy = folder.join(name);
+            fs::copy(program, &copy).expect("the folder is ours");
+            for _ in 0..2 {
+                let output = reader.command(&copy).current_dir(&folder).output();
+                let place = format!("{} as {name}", block.place);
+                said.push(succeeded(&place, output.expect("it can be run")));
+            }
+        }
+    }
+    said.dedup();
+    let [said] = &said[..] else {
+        panic!("{} says one time {said:?}", block.place);
+    };
+    said.clone()
+}
+
 fn run_c(block: &Block) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let source = folder.path().join("program.c");
     fs::write(&source, &block.code).expect("the folder is ours");
-    let program = link(&folder, &source, Library::Static, &[]);
-    let output = Command::new(program).current_dir(folder.path()).output();
-    succeeded(&block.place, output.expect("it can be run"))
+    run(&link(&folder, &source, Library::Static, &[]), block)
 }
 
 /// A module as a user makes it, with what the README says about finding the package.
@@ -94,16 +86,11 @@ fn run_go(go: &Path, block: &Block) -> String {
     new_module(go, folder.path());
     fs::write(folder.path().join("main.go"), &block.code).expect("the folder is ours");
     let output = Command::new(go)
-        .args(["run", "."])
+        .args(["build", "-o", "program", "."])
         .current_dir(folder.path())
         .output();
-    succeeded(&block.place, output.expect("it can be run"))
-}
-
-fn of<'a>(blocks: &'a [Block], language: &'static str) -> impl Iterator<Item = &'a Block> {
-    blocks
-        .iter()
-        .filter(move |block| block.language == language)
+    succeeded(&block.place, output.expect("it can be run"));
+    run(&folder.path().join("program"), block)
 }
 
 /// The programs of examples/ffi of which the blocks in a language are parts; tests/languages/ffi runs them.
@@ -170,16 +157,19 @@ fn every_block_is_in_a_language_that_is_tested_or_is_not_code() {
 fn the_programs_in_c_run() {
     let blocks = blocks();
     let said: Vec<_> = of(&blocks, "c").map(run_c).collect();
-    assert_eq!(said[0], "Hello, mmap\n");
+    assert!(said.contains(&"Hello, mmap\n".to_owned()));
 }
 
 #[test]
 fn the_programs_in_go_run() {
     let (go, blocks) = (go(), blocks());
     let said: Vec<_> = of(&blocks, "go").map(|block| run_go(&go, block)).collect();
-    assert_eq!(said[0], "Hello, mmap\n");
-    assert_eq!(said[1], "Hello, mmap\n<nil>\ntrue\n");
-    for words in ["false\n", "mmap, 11 bytes\n"] {
+    for words in [
+        "Hello, mmap <nil> <nil>\n",
+        "Hello, mmap\n",
+        "false\n",
+        "mmap, 11 bytes\n",
+    ] {
         assert!(said.iter().any(|text| text == words), "nobody says {words}");
     }
 }
@@ -205,7 +195,14 @@ fn what_the_documents_have_make_do_is_in_the_makefiles() {
         let Some(target) = line.strip_prefix("make ") else {
             continue;
         };
-        let target = target.split(' ').next().expect("it has a first word");
+        let mut words = target.split(' ');
+        let first = words.next().expect("it has a first word");
+        let target = if first == "-C" {
+            words.nth(1)
+        } else {
+            Some(first)
+        };
+        let target = target.expect("it names a target");
         assert!(makefiles.contains(&format!("\n{target}:")), "make {target}");
     }
 }

@@ -1,0 +1,185 @@
+//! What a page has people type, typed: in an empty folder, twice, and once more by a user without rights.
+
+use crate::common::c::how_it_ended;
+use crate::common::root;
+use crate::common::skip::skipped;
+use crate::common::typed::{Reader, commands_of};
+use crate::reading::{Block, blocks_of, documents, of};
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+/// Pages whose commands are typed elsewhere, or are not, and where or why.
+const ELSEWHERE: [(&str, &str); 7] = [
+    ("CONTRIBUTING.md", "`make test` is what runs this"),
+    ("docs/coming-from.md", "typed by tests/languages/compat"),
+    (
+        "docs/ffi.md",
+        "tests/languages/ffi types the head of each program",
+    ),
+    ("docs/packaging.md", "typed by tests/packaging/install"),
+    ("docs/platforms.md", "typed by `make test-aarch64`"),
+    (
+        "examples/README.md",
+        "typed below, as the head of copy.c says it",
+    ),
+    (
+        "examples/sharing/README.md",
+        "typed by tests/languages/sharing.rs",
+    ),
+];
+
+fn page(name: &str) -> Vec<Block> {
+    blocks_of(&root().join(name))
+}
+
+fn succeeded(what: &str, output: Output) -> String {
+    assert!(output.status.success(), "{what} {}", how_it_ended(&output));
+    String::from_utf8(output.stdout).expect("it is text")
+}
+
+#[test]
+fn every_page_with_commands_is_typed_somewhere() {
+    for document in documents() {
+        let name = document
+            .strip_prefix(root())
+            .expect("it is below")
+            .to_string_lossy();
+        let has_commands = of(&blocks_of(&document), "sh").next().is_some();
+        let known = name == "README.md" || ELSEWHERE.iter().any(|(page, _)| *page == name);
+        assert_eq!(has_commands, known, "{name}");
+    }
+}
+
+/// Saves the first program in each language under the name that the page says.
+fn save_programs(reader: &Reader) {
+    let text = fs::read_to_string(root().join("README.md")).expect("it is there");
+    let folder = reader.new_folder("hello");
+    reader.new_folder("hello/src");
+    for (language, name) in [
+        ("go", "hello.go"),
+        ("c", "hello.c"),
+        ("python", "hello.py"),
+        ("rust", "src/main.rs"),
+    ] {
+        assert!(text.contains(&format!("`{name}`")), "{name}");
+        let blocks = page("README.md");
+        let program = of(&blocks, language).next().expect("there is one");
+        fs::write(folder.join(name), &program.code).expect("the folder is ours");
+    }
+}
+
+/// The commands of the front page, without those of the languages that can't be had here.
+fn commands(without: &[&str]) -> String {
+    let blocks = page("README.md");
+    let lines = of(&blocks, "sh").flat_map(|block| block.code.lines());
+    let kept = lines.filter(|line| !without.iter().any(|word| line.contains(word)));
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn the_commands_of_the_front_page_work() {
+    let mut without = vec!["wheel"]; // Python's own tests make it.
+    let wheel = root()
+        .join("target/wheel")
+        .read_dir()
+        .into_iter()
+        .flatten()
+        .flatten();
+    let wheel = wheel.map(|entry| entry.file_name()).any(|name| {
+        name.to_string_lossy()
+            .starts_with(concat!("memmap-", env!("CARGO_PKG_VERSION")))
+    });
+    if wheel {
+        without = vec!["make -C"];
+    } else {
+        skipped("the front page's commands for Python: `make wheel` was not run");
+    }
+    let reader = Reader::new();
+    save_programs(&reader);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents");
+    let settings = format!(
+        "export CARGO_TARGET_DIR='{}' CARGO_NET_OFFLINE=true\n",
+        target.display()
+    );
+    for _ in 0..2 {
+        let said = succeeded(
+            "README.md",
+            reader.types(&(settings.clone() + &commands(&without))),
+        );
+        let greetings = said.matches("Hello, mmap").count();
+        assert_eq!(greetings, if wheel { 4 } else { 3 }, "{said}");
+    }
+}
+
+/// Cargo, which is somebody's own, and the wheel that it makes are left out.
+#[test]
+fn the_commands_of_the_front_page_work_for_somebody_without_rights() {
+    let Some(reader) = Reader::without_rights() else {
+        return;
+    };
+    save_programs(&reader);
+    let said = succeeded("README.md", reader.types(&commands(&["wheel", "cargo"])));
+    assert_eq!(said.matches("Hello, mmap").count(), 2, "{said}");
+}
+
+#[test]
+fn the_head_of_copy_is_what_the_examples_page_says_and_works() {
+    let head = commands_of(&root().join("examples/copy.c"));
+    let blocks = page("examples/README.md");
+    let shown = &of(&blocks, "sh").next().expect("there is one").code;
+    assert_eq!(head, format!("make build\n{shown}"));
+    for reader in [Some(Reader::new()), Reader::without_rights()]
+        .into_iter()
+        .flatten()
+    {
+        for _ in 0..2 {
+            let said = succeeded("copy", reader.types(&head));
+            assert!(said.starts_with("target/README.copy: "), "{said}");
+        }
+    }
+}
+
+/// The front page is short, and its figures are those of the benchmark as it was run.
+#[test]
+fn the_front_page_is_short_and_its_figures_are_measured() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("it is there");
+    let results = fs::read_to_string(root().join("bench/RESULTS.md")).expect("it is there");
+    assert!(
+        readme.lines().count() <= 150,
+        "{} lines",
+        readme.lines().count()
+    );
+    let cells = |line: &str| -> Vec<String> {
+        line.trim_matches('|')
+            .split(" | ")
+            .map(|cell| cell.trim().to_owned())
+            .collect()
+    };
+    // Rows of figures, in which each machine has a cell.
+    let measured: Vec<_> = results
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .map(cells)
+        .collect();
+    let (_, table) = readme
+        .split_once("| work | against | ours | theirs | ratio |\n")
+        .expect("there is one");
+    let rows: Vec<_> = table
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with('|'))
+        .map(cells)
+        .collect();
+    assert!(
+        rows.len() > 5 && rows.iter().any(|row| row[4] < "**1".to_owned()),
+        "{rows:?}"
+    );
+    for row in rows {
+        let figures = format!("{} : {} = {}", row[2], row[3], row[4]);
+        let same = |line: &&Vec<String>| {
+            line[..2] == row[..2] && line[3..].iter().any(|cell| cell.starts_with(&figures))
+        };
+        assert!(measured.iter().any(|line| same(&line)), "{row:?}");
+    }
+}
