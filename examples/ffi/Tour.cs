@@ -1,5 +1,5 @@
-// Tour FILE: makes a file and maps it, and meets what a mapping meets: writing, flushing, finding, a file
-// that somebody cuts, a handle that is closed.
+// Tour FILE: creates and maps a file, writes, flushes and searches it, reads it while it is truncated, and
+// uses a closed handle.
 //
 //     make build ffi-deps
 //     mcs -unsafe -out:target/Tour.exe examples/ffi/Tour.cs
@@ -139,8 +139,8 @@ sealed class Map : IDisposable
         return offset == Native.NotFound ? (ulong?)null : offset;
     }
 
-    /// Lends the bytes as a stream, which ends with the call. What was lost meanwhile is thrown
-    /// afterwards: a load can't answer.
+    /// Lends the bytes as a stream, which ends with the call. Throws afterwards if bytes were
+    /// lost meanwhile: a load reports nothing.
     public unsafe void Pinned(Action<UnmanagedMemoryStream> use)
     {
         Native.View view;
@@ -197,7 +197,7 @@ static class Tour
 
             Expect(MemmapException.Fault, "the file was cut", () => map.Pinned(bytes => {
                 using (var file = File.OpenWrite(path))
-                    file.SetLength(size / 16); // As somebody else might do it.
+                    file.SetLength(size / 16); // As another process might do it.
                 bytes.Position = size / 2;
                 Console.WriteLine($"read behind the cut: {bytes.ReadByte()}");
             }));

@@ -15,8 +15,8 @@ import java.util.OptionalLong;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 /**
- * Tour FILE: makes a file and maps it, and meets what a mapping meets: writing, flushing, finding, a file
- * that somebody cuts, a handle that is closed.
+ * Tour FILE: creates and maps a file, writes, flushes and searches it, reads it while it is truncated, and
+ * uses a closed handle.
  *
  * <pre>
  *     make build ffi-deps
@@ -163,12 +163,12 @@ public class Tour {
             check(Memmap.C.memmap_pin(handle, view));
         }
 
-        /** At most 2 GiB of them, as ever with a ByteBuffer. */
+        /** At most 2 GiB of them, as with every ByteBuffer. */
         public ByteBuffer bytes() {
             return view.data.getByteBuffer(0, Math.min(view.len, Integer.MAX_VALUE));
         }
 
-        /** Throws what was lost meanwhile: a load can't answer. */
+        /** Throws if bytes were lost meanwhile: a load reports nothing. */
         @Override
         public void close() throws MemmapException {
             check(Memmap.C.memmap_unpin(handle));
@@ -207,7 +207,7 @@ public class Tour {
 
             expect(Memmap.ERR_FAULT, "the file was cut", () -> {
                 try (Pin pin = map.pin(); RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
-                    file.setLength(size / 16); // As somebody else might do it.
+                    file.setLength(size / 16); // As another process might do it.
                     System.out.println("read behind the cut: " + pin.bytes().get(size / 2));
                 }
             });

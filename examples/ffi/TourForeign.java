@@ -94,7 +94,7 @@ public class TourForeign {
             }
         }
 
-        /** Calls a function that answers a status. */
+        /** Calls a function that returns a status. */
         static void check(MethodHandle function, Object... arguments) throws MemmapException {
             int status = (int) call(function, arguments);
             if (status != 0) {
@@ -208,7 +208,7 @@ public class TourForeign {
             return bytes;
         }
 
-        /** Throws what was lost meanwhile: a load can't answer. */
+        /** Throws if bytes were lost meanwhile: a load reports nothing. */
         @Override
         public void close() throws MemmapException {
             arena.close();
@@ -248,7 +248,7 @@ public class TourForeign {
 
             expect(C.ERR_FAULT, "the file was cut", () -> {
                 try (Pin pin = map.pin(); RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
-                    file.setLength(size / 16); // As somebody else might do it.
+                    file.setLength(size / 16); // As another process might do it.
                     System.out.println("read behind the cut: " + pin.bytes().get(JAVA_BYTE, size / 2));
                 }
             });

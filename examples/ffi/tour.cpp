@@ -1,5 +1,5 @@
-// tour FILE: makes a file and maps it, and meets what a mapping meets: writing, flushing, finding, a file
-// that somebody cuts, a handle that is closed.
+// tour FILE: creates and maps a file, writes, flushes and searches it, reads it while it is truncated, and
+// uses a closed handle.
 //
 //     make build
 //     c++ -std=c++17 -I include examples/ffi/tour.cpp target/release/libmemmap.a -lpthread -ldl -lm -o target/tour
@@ -75,7 +75,7 @@ public:
         return offset == MEMMAP_NPOS ? std::nullopt : std::optional(offset);
     }
 
-    // Lends the bytes to `use`. What was lost meanwhile is thrown afterwards: a load can't answer.
+    // Lends the bytes to `use`. Throws afterwards if bytes were lost: a load reports nothing.
     template <typename Use> void pinned(Use use) const {
         memmap_view view;
         check(memmap_pin(handle_, &view));
@@ -123,7 +123,7 @@ void tour(const std::string &path) {
 
     expect(MEMMAP_ERR_FAULT, "the file was cut", [&] {
         map.pinned([&](const uint8_t *bytes, uint64_t length) {
-            std::filesystem::resize_file(path, cut); // As somebody else might do it.
+            std::filesystem::resize_file(path, cut); // As another process might do it.
             std::cout << "read behind the cut: " << int(bytes[length / 2]) << '\n';
         });
     });

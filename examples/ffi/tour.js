@@ -1,5 +1,5 @@
-// tour FILE: makes a file and maps it, and meets what a mapping meets: writing, flushing, finding, a file
-// that somebody cuts, a handle that is closed.
+// tour FILE: creates and maps a file, writes, flushes and searches it, reads it while it is truncated, and
+// uses a closed handle.
 //
 //     make build ffi-deps
 //     rm -f target/greeting.txt
@@ -125,8 +125,8 @@ class Map {
     return found[0] === NPOS ? -1 : found[0];
   }
 
-  // Lends the bytes to `use`, which must not keep the buffer. What was lost meanwhile is thrown
-  // afterwards: a load can't answer.
+  // Lends the bytes to `use`, which must not keep the buffer. Throws afterwards if bytes were
+  // lost meanwhile: a load reports nothing.
   pinned(use) {
     const view = {};
     check(c.memmap_pin(this.#handle, view));
@@ -170,7 +170,7 @@ async function tour(path) {
 
   expect(ERR_FAULT, 'the file was cut', () =>
     map.pinned((bytes) => {
-      fs.truncateSync(path, size / 16); // As somebody else might do it.
+      fs.truncateSync(path, size / 16); // As another process might do it.
       console.log(`read behind the cut: ${bytes[size / 2]}`);
     }),
   );

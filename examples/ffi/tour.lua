@@ -1,5 +1,5 @@
--- tour FILE: makes a file and maps it, and meets what a mapping meets: writing, flushing, finding, a file
--- that somebody cuts, a handle that is closed.
+-- tour FILE: creates and maps a file, writes, flushes and searches it, reads it while it is truncated, and
+-- uses a closed handle.
 --
 --     make build ffi-deps
 --     rm -f target/greeting.txt
@@ -76,8 +76,8 @@ function Map:find(needle)
     return found[0] ~= NPOS and tonumber(found[0]) or nil
 end
 
--- Lends the bytes to `use`, which must not keep the pointer. What was lost meanwhile is an error
--- afterwards: a load can't answer.
+-- Lends the bytes to `use`, which must not keep the pointer. Fails afterwards if bytes were
+-- lost meanwhile: a load reports nothing.
 function Map:pinned(use)
     local view = ffi.new "memmap_view"
     check(C.memmap_pin(self.handle, view))
@@ -127,7 +127,7 @@ local function tour(path)
 
     expect(C.MEMMAP_ERR_FAULT, "the file was cut", function()
         map:pinned(function(bytes)
-            assert(ffi.C.truncate(path, size / 16) == 0) -- As somebody else might do it.
+            assert(ffi.C.truncate(path, size / 16) == 0) -- As another process might do it.
             print("read behind the cut: " .. bytes[size / 2])
         end)
     end)

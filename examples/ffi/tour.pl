@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# tour FILE: makes a file and maps it, and meets what a mapping meets: writing, flushing, finding, a file
-# that somebody cuts, a handle that is closed.
+# tour FILE: creates and maps a file, writes, flushes and searches it, reads it while it is truncated, and
+# uses a closed handle.
 #
 #     make build ffi-deps
 #     rm -f target/greeting.txt
@@ -124,8 +124,8 @@ package Memmap::Map {
         return $found == Memmap::NPOS ? -1 : $found;
     }
 
-    # Lends the bytes to $use, without a copy. What was lost meanwhile is thrown afterwards: a load
-    # can't answer.
+    # Lends the bytes to $use, without a copy. Throws afterwards if bytes were lost: a load
+    # reports nothing.
     sub pinned ($self, $use) {
         my $view = Memmap::View->new;
         Memmap::check(Memmap::memmap_pin($self->{handle}, $view));
@@ -167,7 +167,7 @@ sub tour ($path) {
         sub {
             $map->pinned(
                 sub ($bytes) {
-                    truncate $path, $size / 16 or die "$path: $!";    # As somebody else might do it.
+                    truncate $path, $size / 16 or die "$path: $!";    # As another process might do it.
                     say 'read behind the cut: ', ord substr $$bytes, $size / 2, 1;
                 }
             );

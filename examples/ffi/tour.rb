@@ -1,8 +1,8 @@
 #!/usr/bin/env ruby
 # frozen_string_literal: true
 
-# tour FILE: makes a file and maps it, and meets what a mapping meets: writing, flushing, finding, a file
-# that somebody cuts, a handle that is closed.
+# tour FILE: creates and maps a file, writes, flushes and searches it, reads it while it is truncated, and
+# uses a closed handle.
 #
 #     make build ffi-deps
 #     rm -f target/greeting.txt
@@ -91,7 +91,7 @@ module Memmap
       offset unless offset == NPOS
     end
 
-    # Lends the bytes to the block. What was lost meanwhile is raised afterwards: a load can't answer.
+    # Lends the bytes to the block. Raises afterwards if bytes were lost: a load reports nothing.
     def pinned
       view = View.malloc(Fiddle::RUBY_FREE)
       Memmap.check Memmap.memmap_pin(@handle, view)
@@ -127,7 +127,7 @@ def tour(path)
 
   begin
     map.pinned do |bytes|
-      File.truncate(path, SIZE / 16) # As somebody else might do it.
+      File.truncate(path, SIZE / 16) # As another process might do it.
       puts "read behind the cut: #{bytes[SIZE / 2]}"
     end
   rescue Memmap::FaultError => e
