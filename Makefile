@@ -16,7 +16,7 @@ PYTHON   = MEMMAP_LIBRARY=$(RELEASE)/libmemmap.so $(VENV)/bin/python
 
 .PHONY: build demo mapview tools clean help
 .PHONY: test test-rust test-go test-bench test-python test-compat run-python-tests check-python check-format
-.PHONY: header wheel bench bench-python bench-instructions kills powercut inject survival ffi-deps test-deps
+.PHONY: header drawing wheel bench bench-python bench-instructions kills powercut inject survival ffi-deps test-deps
 
 build: tools ## Build: the library, shared and static, below target/release
 	cargo build --release --lib
@@ -93,6 +93,9 @@ check-format: tools ## Test: rustfmt, clippy, rustdoc and gofmt
 	cargo clippy --quiet --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
 	test -z "$$($(dir $(GO))gofmt -l go bench examples tests/languages/compat tests/packaging/go | tee /dev/stderr)"
+
+drawing: ## Generate: the drawing of the rooms of src in ARCHITECTURE.md, from its use lines
+	MEMMAP_DRAW=1 cargo test --quiet --test rooms the_drawing
 
 header: tools ## Generate: include/memmap.h from the sources, and the manual pages
 	cargo build --lib

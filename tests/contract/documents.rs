@@ -146,7 +146,7 @@ fn the_pieces_in_other_languages_are_parts_of_the_examples() {
 #[test]
 fn every_block_is_in_a_language_that_is_tested_or_is_not_code() {
     // Those in Python are run by python/tests/test_readme.py.
-    const KNOWN: [&str; 6] = ["c", "go", "python", "rust", "sh", "text"];
+    const KNOWN: [&str; 7] = ["c", "go", "mermaid", "python", "rust", "sh", "text"];
     for block in blocks() {
         let known = KNOWN.contains(&&*block.language) || examples_in(&block.language).is_some();
         assert!(known, "{}: {:?}", block.place, block.language);
