@@ -11,8 +11,8 @@ use crate::threads::fork;
 use std::cell::UnsafeCell;
 use std::sync::RwLockWriteGuard;
 
-/// Registers the hooks before main, or before dlopen answers. Any later, a fork could come between a
-/// thread's first turn and the hooks, and its child would wait for ever.
+/// Registers the hooks before main, or before dlopen returns. Any later, a fork could come between a
+/// thread's first turn and the hooks, and its child would wait without end.
 ///
 /// What every user of the library is linked with refers to it, [`boundary`](crate::capi::boundary) and
 /// [`Map`](crate::map::Map): of a static library that is not one object a linker takes only what is referred to.
@@ -72,7 +72,7 @@ extern "C" fn in_parent() {
 }
 
 extern "C" fn in_child() {
-    // SAFETY: as in the parent.
+    // SAFETY: every lock is held until this line is through, see `Held`.
     if let Some(all) = unsafe { (*HELD.0.get()).take() } {
         all.flushes.in_child();
         all.queues.in_child();

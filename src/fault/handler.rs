@@ -27,7 +27,7 @@ static NOTIFIER_LOSSES: AtomicU64 = AtomicU64::new(0);
 
 /// A page that faults although it can be had is believed this often until the mapping is recovered: its
 /// file was cut and grown again in between, or another thread has repaired it. After that it counts as
-/// lost, so that no fault comes back for ever.
+/// lost, so that no fault comes back for good.
 const SECOND_TRIES: u32 = 64;
 
 /// Installs the guard, or puts it in front again where another handler was installed since.
@@ -98,7 +98,7 @@ fn handle(mapping: &Pinned, address: usize, code: c_int, context: *mut c_void) -
 const BUS_MCEERR_AR: c_int = 4;
 
 /// Whether the signal speaks of a page that can't be had. A misaligned access (BUS_ADRALN) to a page that
-/// is there would fail for ever, whatever is put there.
+/// is there would fail for good, whatever is put there.
 fn is_loss(code: c_int) -> bool {
     const BUS_ADRERR: c_int = 2;
     matches!(code, BUS_ADRERR | BUS_MCEERR_AR)

@@ -76,7 +76,7 @@ impl File {
             return;
         };
         if self.size() == Ok(size) {
-            // The failure that is being answered is the one to tell; these need no space.
+            // The error that is being returned is that of the failure; these calls need no space.
             let _ = self.truncate(to).and_then(|()| self.truncate(size));
         }
     }

@@ -25,7 +25,7 @@ impl Descriptor {
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        // SAFETY: nobody uses it through this any more. What it answers changes nothing: it is closed in any case.
+        // SAFETY: nobody uses it through this any more. Its result changes nothing: it is closed in any case.
         unsafe { libc::close(self.0) };
     }
 }
@@ -36,7 +36,7 @@ impl From<OwnedFd> for Descriptor {
     }
 }
 
-/// O_NONBLOCK, so that a FIFO without a writer answers at once; it means nothing to the files that
+/// O_NONBLOCK, so that a FIFO without a writer is opened at once; it means nothing to the files that
 /// are kept. O_NOCTTY, so that a terminal is refused without becoming ours.
 pub const ALWAYS: i32 = libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
 
@@ -53,14 +53,14 @@ pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
 /// How often a file is opened again that somebody has a lease on: after 1 ms, 2 ms and so on, a second in all.
 const TIMES: u32 = 10;
 
-/// Opens `path` from a folder on. A lease is waited for, but not for long: by O_NONBLOCK the system answers
-/// EWOULDBLOCK at once and has told its holder, who may keep it for /proc/sys/fs/lease-break-time (fcntl(2)). Who
+/// Opens `path` from a folder on. A lease is waited for, but not for long: by O_NONBLOCK the system returns
+/// EWOULDBLOCK at once and has notified its holder, who may keep it for /proc/sys/fs/lease-break-time (fcntl(2)). Who
 /// heeds it gives it up in a moment; this library itself has some for a moment.
 pub fn open_at(folder: RawFd, path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
     for time in 0..TIMES {
         match open_once(folder, path, flags, mode) {
             Err(Error::System(libc::EWOULDBLOCK)) => pause(1 << time),
-            answer => return answer,
+            result => return result,
         }
     }
     open_once(folder, path, flags, mode)
@@ -137,7 +137,7 @@ pub fn give_name(fd: RawFd, folder: RawFd, name: &CStr) -> Result<()> {
         Err(Error::System(libc::ENOENT)) => {
             link(libc::AT_FDCWD, &link_of(fd), libc::AT_SYMLINK_FOLLOW).map(drop)
         }
-        answer => answer.map(drop),
+        result => result.map(drop),
     }
 }
 
@@ -150,7 +150,7 @@ pub fn seals_of(fd: RawFd) -> Result<i32> {
 /// What the system says of a descriptor.
 pub fn status_of(fd: RawFd) -> Result<libc::stat64> {
     let mut status = MaybeUninit::uninit();
-    // SAFETY: fstat fills the struct when it answers 0, and reads nothing of ours.
+    // SAFETY: fstat fills the struct when it returns 0, and reads nothing of ours.
     system(|| unsafe { fstat(fd, status.as_mut_ptr()) })?;
     // SAFETY: it did.
     Ok(unsafe { status.assume_init() })
@@ -159,7 +159,7 @@ pub fn status_of(fd: RawFd) -> Result<libc::stat64> {
 /// What the system says of the file system that a file is on.
 pub fn file_system_of(fd: RawFd) -> Result<libc::statfs64> {
     let mut fs = MaybeUninit::uninit();
-    // SAFETY: fstatfs fills the struct when it answers 0.
+    // SAFETY: fstatfs fills the struct when it returns 0.
     system(|| unsafe { libc::fstatfs64(fd, fs.as_mut_ptr()) })?;
     // SAFETY: it did.
     Ok(unsafe { fs.assume_init() })
@@ -169,7 +169,7 @@ pub fn file_system_of(fd: RawFd) -> Result<libc::statfs64> {
 /// slower, and every opening asks once. Here its struct is the kernel's.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 unsafe fn fstat(fd: RawFd, status: *mut libc::stat64) -> i32 {
-    // SAFETY: the caller's.
+    // SAFETY: `status` can be written for one struct.
     unsafe { libc::syscall(libc::SYS_fstat, fd, status) as i32 }
 }
 

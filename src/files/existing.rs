@@ -28,7 +28,7 @@ pub fn open(path: &CStr, options: &Options) -> Result<(File, u64)> {
 
 /// Doubles how far the kernel reads ahead, which MADV_SEQUENTIAL leaves as it is: the mapping faults
 /// through the open file description that it was made with (mm/filemap.c, page_cache_sync_ra). Only for
-/// one that is ours alone. Nobody depends on it, so an error is not told.
+/// one that is ours alone. Nothing depends on it, so an error is not reported.
 fn read_further_ahead(file: &File) {
     // SAFETY: it takes numbers.
     unsafe { libc::posix_fadvise(file.fd(), 0, 0, libc::POSIX_FADV_SEQUENTIAL) };

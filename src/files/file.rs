@@ -105,7 +105,7 @@ impl File {
         let fd = system(|| unsafe { libc::memfd_create(name.as_ptr(), flags) })?;
         // SAFETY: memfd_create has just given it to us.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        // It comes with 0777: whoever is handed a read-only descriptor could open it again for writing.
+        // It comes with 0777: who is handed a read-only descriptor could open it again for writing.
         // SAFETY: no memory is handed over.
         system(|| unsafe { libc::fchmod(fd.as_raw_fd(), mode) })?;
         File::validated(fd).map(|(file, _)| file)
@@ -207,7 +207,7 @@ impl File {
     /// Whether the file is on tmpfs: shared memory, a memfd, or a file that was put there. Where the system doesn't
     /// say it counts as on a device.
     pub fn is_memory(&self) -> bool {
-        // Relaxed, both: a number, the same for whoever asks at the same time.
+        // Relaxed, both: a number, the same for every thread that asks at the same time.
         let known = self.memory.load(Ordering::Relaxed);
         if known != 0 {
             return known == 2;
@@ -304,7 +304,7 @@ impl File {
         // SAFETY: no memory is handed over.
         match system(|| unsafe { libc::fcntl(self.fd(), libc::F_ADD_SEALS, seals) }) {
             Err(Error::System(libc::EINVAL)) => Err(Error::Unsupported),
-            answer => answer.map(drop),
+            result => result.map(drop),
         }
     }
 
@@ -313,14 +313,14 @@ impl File {
         self.still_ours()?;
         match seals_of(self.fd()) {
             Err(Error::System(libc::EINVAL)) => Ok(0),
-            answer => answer,
+            result => result,
         }
     }
 
     /// Has the page cache drop what it has of a range and nobody maps (posix_fadvise(2)).
     pub fn drop_cache(&self, from: u64, len: u64) -> Result<()> {
         let (from, len) = (offset(from)?, offset(len)?);
-        // SAFETY: no memory is handed over. The call answers its errno itself.
+        // SAFETY: no memory is handed over. The call returns its errno itself.
         match unsafe { libc::posix_fadvise64(self.fd(), from, len, libc::POSIX_FADV_DONTNEED) } {
             0 => Ok(()),
             errno => Err(Error::System(errno)),

@@ -30,7 +30,7 @@ impl<'f> Lease<'f> {
         // SAFETY: no memory is handed over, here and below.
         system(|| unsafe { libc::fcntl(file.fd(), F_SETSIG, libc::SIGURG) })?;
         let lease = Lease(file); // Also to take the choice of the signal back.
-        // SAFETY: as above.
+        // SAFETY: no memory is handed over.
         system(|| unsafe { libc::fcntl(file.fd(), libc::F_SETLEASE, libc::F_WRLCK) })?;
         Ok(lease)
     }

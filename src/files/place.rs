@@ -61,7 +61,7 @@ impl Place {
     pub fn status(&self, flags: i32) -> Result<Option<libc::stat64>> {
         let mut status = MaybeUninit::uninit();
         let (folder, name) = (self.folder(), self.name.as_ptr());
-        // SAFETY: the name is terminated, and fstatat fills the struct when it answers 0.
+        // SAFETY: the name is terminated, and fstatat fills the struct when it returns 0.
         match system(|| unsafe { libc::fstatat64(folder, name, status.as_mut_ptr(), flags) }) {
             // SAFETY: it did.
             Ok(_) => Ok(Some(unsafe { status.assume_init() })),
@@ -97,7 +97,7 @@ impl Place {
         match descriptor::sync(folder.as_raw_fd()) {
             // Some file systems cannot sync a folder, and have nothing to sync there.
             Err(Error::System(libc::EINVAL)) => Ok(()),
-            answer => answer,
+            result => result,
         }
     }
 

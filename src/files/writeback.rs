@@ -1,4 +1,4 @@
-//! Failures: which files could not be written back, and who has not been told.
+//! Failures: which files could not be written back, and which mappings have not reported it.
 //!
 //! The kernel tells of an error of write-back once for each open file description (errseq_t, lib/errseq.c), to
 //! whichever flush comes first; the pages may be gone by then. Mappings made from one descriptor share its
@@ -74,7 +74,7 @@ impl Known {
 
 /// How often the file has failed.
 pub fn count(file: Identity) -> u32 {
-    // Relaxed: a failure that nobody was told of yet has not happened yet.
+    // Relaxed: a failure that was not reported to anyone has not happened yet.
     match EVER.load(Ordering::Relaxed) {
         0 => 0,
         _ => shard_of(file)
@@ -106,10 +106,10 @@ pub fn watched(file: Identity, flush: impl FnOnce() -> Result<()>) -> Result<()>
         known.under_way.push(UnderWay { file, ticket });
         ticket
     };
-    let answer = flush();
+    let result = flush();
     let mut known = shard.enter();
     known.under_way.retain(|other| other.ticket != ticket);
-    if let Err(Error::System(errno)) = answer
+    if let Err(Error::System(errno)) = result
         && !is_of_the_call(errno)
     {
         known.note(file, errno);
@@ -120,10 +120,10 @@ pub fn watched(file: Identity, flush: impl FnOnce() -> Result<()>) -> Result<()>
         let mut all = known.under_way.iter();
         all.any(|other| other.file == file && other.ticket <= last)
     };
-    while answer.is_ok() && others(&known) {
+    while result.is_ok() && others(&known) {
         known = shard.wait(known);
     }
-    answer
+    result
 }
 
 /// Whether the error speaks of the call, and not of the device (msync(2), fsync(2)).
@@ -134,7 +134,7 @@ fn is_of_the_call(errno: i32) -> bool {
 /// All that is known, for a process that forks: whole, and by nobody else's hand.
 pub struct Frozen(Vec<Entered<'static, Known>>);
 
-/// Waits until nothing of it is being changed, and keeps it so until the answer is dropped.
+/// Waits until nothing of it is being changed, and keeps it so until the result is dropped.
 pub fn freeze() -> Frozen {
     Frozen(ALL.iter().map(Monitor::enter).collect())
 }

@@ -4,7 +4,7 @@
 //!   as long as a caller likes. They are counted apart so that an unpin too many cannot take the pin
 //!   of a running operation, and so that who needs the value alone can tell one that will soon be
 //!   done from one that may last.
-//! * Closing clears OPEN, after which nothing new is pinned; the value is dropped by whoever brings
+//! * Closing clears OPEN, after which nothing new is pinned; the value is dropped by who brings
 //!   both counts to zero, which happens once.
 //! * GATE keeps newcomers waiting while one operation waits to have the value alone; CHANGING says
 //!   that it has it. The fault handler may run in the middle of an operation that is being waited
@@ -90,13 +90,13 @@ impl<T> Slot<T> {
         // Relaxed, both: the taker of a free slot sees its last generation through the free list.
         self.faults.store(0, Ordering::Relaxed);
         let generation = generation(self.state.load(Ordering::Relaxed)) + 1;
-        // Release: whoever pins by this state sees the value.
+        // Release: who pins by this state sees the value.
         self.state
             .store((generation << GENERATION_SHIFT) | OPEN, Ordering::Release);
         generation
     }
 
-    /// Drops the value of a closed slot, for who was told [`Last::Yes`].
+    /// Drops the value of a closed slot, for the caller that got [`Last::Yes`].
     pub fn empty(&self) {
         // Acquire: pairs with every Release that gave a pin back or closed, since each is followed by exchanges
         // only. A fence would do; ThreadSanitizer sees none.
@@ -144,7 +144,7 @@ impl<T> Slot<T> {
             } else if state & (GATE | CHANGING) == 0 {
                 return Err(Error::Limit);
             } else {
-                // Whoever holds the gate lets go in bounded time, so patience is not asked.
+                // Who holds the gate lets go in bounded time, so patience is not asked.
                 backoff.wait();
             }
         }
@@ -387,14 +387,14 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Where the number of faults stands: readable for ever, of this value while it is pinned.
+    /// Where the number of faults stands: readable for good, of this value while it is pinned.
     pub fn faults_at(&self) -> *const AtomicU32 {
         &raw const self.faults
     }
 
     /// Takes what was lost away from those who read it, for a handler that has pinned the value: `record` says
-    /// what that is, and `replace` puts something else in its place. Whoever reads the latter finds the fault
-    /// counted, and whoever finds it counted finds the record.
+    /// what that is, and `replace` puts something else in its place. Who reads the latter finds the fault
+    /// counted, and who finds it counted finds the record.
     pub fn lose<R>(&self, record: impl FnOnce(), replace: impl FnOnce() -> R) -> R {
         record();
         // Release: pairs with `faults`. That `replace` comes afterwards for others too is the system's doing.
@@ -410,7 +410,7 @@ impl<T> Slot<T> {
 
     /// The memory that the value spans now; nothing of it may be there if the value is not pinned.
     pub fn span(&self) -> Span {
-        // Relaxed, both: a pin orders them; without one the answer is a hint.
+        // Relaxed, both: a pin orders them; without one the result is a hint.
         Span {
             start: self.start.load(Ordering::Relaxed),
             end: self.end.load(Ordering::Relaxed),

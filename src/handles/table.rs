@@ -123,7 +123,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
         Ok(Handle::new(index, slot.fill(value, span)))
     }
 
-    /// Pins the value for one operation, until the answer is dropped.
+    /// Pins the value for one operation, until the result is dropped.
     #[inline]
     pub fn pin(&self, handle: Handle) -> Result<Pinned<'_, T, CHUNKS, CHUNK_BITS>> {
         let slot = self.slot(handle)?;
@@ -184,7 +184,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
         self.chunks()
             .flat_map(|(number, _)| self.slots_of(number))
             .filter(|(_, slot)| slot.is_alive())
-            // SAFETY: the caller's: nobody drops it meanwhile.
+            // SAFETY: no other thread exists, so nobody drops the value meanwhile.
             .for_each(|(_, slot)| unsafe { slot.with(|value| look(value, slot)) });
     }
 
@@ -203,7 +203,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
         if !slot.enter_at_once(handle.generation(), Pin::View) {
             return None;
         }
-        // SAFETY: as above.
+        // SAFETY: the view just taken keeps the value in place.
         Some(unsafe { slot.with(look) })
     }
 
@@ -424,7 +424,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Pinned<'_, T, CHUNKS, CHUNK_
     }
 
     /// Has the value for this operation alone, to change it in place: newcomers wait until the
-    /// answer is dropped, and no signal handler runs on this thread meanwhile.
+    /// result is dropped, and no signal handler runs on this thread meanwhile.
     ///
     /// [`Error::Busy`] as [`Slot::isolate`] has it.
     pub fn alone(&mut self, others: Views) -> Result<Alone<'_, T, CHUNKS, CHUNK_BITS>> {

@@ -23,7 +23,7 @@ pub const COUNTS: u64 = CHANGING - 1;
 /// Where the generation begins.
 pub const GENERATION_SHIFT: u32 = OPERATION_BITS + VIEW_BITS + 3;
 
-/// A slot that has seen this generation rests for ever, so that no handle is ever issued twice.
+/// A slot that has seen this generation rests for good, so that no handle is ever issued twice.
 pub const LAST_GENERATION: u64 = (1 << GENERATION_BITS) - 1;
 
 /// The generation of the handle that the slot has now, or had last.
@@ -72,7 +72,7 @@ impl Pin {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Last {
-    /// The value is to be dropped now, by who got this answer.
+    /// The value is to be dropped now, by the caller that got this result.
     Yes,
     /// Others still keep it.
     No,

@@ -1,7 +1,7 @@
 //! Claims to byte ranges: who among the threads of this process comes before whom.
 //!
 //! First come, first served: a claim waits for every earlier one that it can't be had together with,
-//! also for those that are waiting themselves. So nobody waits for ever because others keep coming.
+//! also for those that are waiting themselves. So nobody waits for good because others keep coming.
 
 use crate::locks::ofd::Lock;
 use std::ops::Range;
@@ -34,7 +34,7 @@ impl Claim {
 }
 
 impl Claims {
-    /// Joins the queue; the answer names the claim.
+    /// Joins the queue; the result names the claim.
     pub fn join(&mut self, range: Range<u64>, how: Lock) -> u64 {
         self.tickets += 1;
         self.all.push(Claim {

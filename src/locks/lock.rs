@@ -41,7 +41,7 @@ fn in_file(mapping: &Pinned, offset: u64, len: u64) -> Option<Range<u64>> {
 }
 
 /// Locks a range, against other processes and against everyone else who locks by this handle, as soon
-/// as it is free, or answers [`Error::Timeout`].
+/// as it is free, or fails with [`Error::Timeout`].
 pub fn lock(
     handle: Handle,
     offset: u64,

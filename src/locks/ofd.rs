@@ -22,7 +22,7 @@ pub enum Lock {
     Exclusive,
 }
 
-/// Until when to wait; None is for ever.
+/// Until when to wait; None waits without limit.
 pub type Deadline = Option<Instant>;
 
 /// The deadline that is `timeout` away; one that no clock will ever show is none.
@@ -168,7 +168,7 @@ pub fn lock(file: &Locker, range: &Range<u64>, how: Lock) -> Result<bool> {
     };
     match set(file, kind, range) {
         Err(Error::System(libc::EAGAIN | libc::EACCES)) => Ok(false),
-        answer => answer.map(|()| true),
+        result => result.map(|()| true),
     }
 }
 
@@ -240,7 +240,7 @@ fn call(file: &Locker, command: i32, kind: i32, range: &Range<u64>) -> Result<i3
 /// The command takes such a struct.
 #[cfg(target_pointer_width = "64")]
 unsafe fn fcntl_of_64_bits(fd: i32, command: i32, lock: &mut libc::flock64) -> i32 {
-    // SAFETY: the caller's.
+    // SAFETY: the command takes such a struct.
     unsafe { libc::fcntl(fd, command, lock) }
 }
 
@@ -252,6 +252,6 @@ unsafe fn fcntl_of_64_bits(fd: i32, command: i32, lock: &mut libc::flock64) -> i
 /// As above.
 #[cfg(target_pointer_width = "32")]
 unsafe fn fcntl_of_64_bits(fd: i32, command: i32, lock: &mut libc::flock64) -> i32 {
-    // SAFETY: the caller's.
+    // SAFETY: the command takes such a struct.
     unsafe { libc::syscall(libc::SYS_fcntl64, fd, command, lock) as i32 }
 }

@@ -97,16 +97,16 @@ impl Queue {
     pub fn lock(&self, range: &Range<u64>, how: Lock, deadline: Deadline) -> Result<()> {
         let mut line = self.line.enter();
         let ticket = line.claims.join(range.clone(), how);
-        let (mut line, answer) = self.wait(line, ticket, deadline);
+        let (mut line, result) = self.wait(line, ticket, deadline);
         let shown = line.claims.take_back(ticket);
         shown
             .iter()
             .for_each(|part| ofd::take_back(&self.file, part));
-        match answer {
+        match result {
             Ok(()) => line.claims.hold(ticket),
             Err(_) => self.withdraw(&mut line, ticket),
         }
-        answer
+        result
     }
 
     /// Waits until the system has locked what is claimed.
@@ -317,7 +317,7 @@ pub fn forget(handle: Handle) {
     let shard = shard_of(handle);
     if let Some(queue) = shard.queue_of(handle) {
         // While it still stands there, for a child to find. Nobody else waits for it: a file system that doesn't
-        // answer keeps who asks it, and so who closes, and no others.
+        // respond keeps the caller waiting that asks it, and so the one that closes, and no others.
         queue.close();
         shard.remove(handle);
     }
@@ -326,7 +326,7 @@ pub fn forget(handle: Handle) {
 /// All queues, for a process that forks: whole, and by nobody else's hand.
 pub struct Frozen(Vec<MutexGuard<'static, Vec<Arc<Queue>>>>);
 
-/// Waits until no queue comes or goes, and keeps it so until the answer is dropped. Who stands in one goes on, also
+/// Waits until no queue comes or goes, and keeps it so until the result is dropped. Who stands in one goes on, also
 /// in the system: of that the child takes nothing over.
 pub fn freeze() -> Frozen {
     Frozen(ALL.iter().map(Shard::queues).collect())
@@ -445,10 +445,10 @@ mod tests {
             }
             told.send(()).expect("somebody hears it");
         });
-        let answer = tells.recv_timeout(Duration::from_secs(10));
+        let result = tells.recv_timeout(Duration::from_secs(10));
         drop(asks);
         assert_eq!(closer.join().expect("it ends"), Ok(()));
-        assert_eq!(answer, Ok(()), "they waited for who asks");
+        assert_eq!(result, Ok(()), "they waited for who asks");
         assert_eq!(queue.lock(&(5..6), Lock::Shared, None), Err(Error::Handle));
         assert!(shard_of(handle).queue_of(handle).is_none());
     }

@@ -55,7 +55,7 @@ impl Aside {
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
         let (start, len) = self.memory();
         let place = place.start as *mut c_void;
-        // SAFETY: the caller's for the place, and nobody else knows of the pages.
+        // SAFETY: the place may be mapped anew, and nobody else knows of the pages.
         match unsafe { libc::mremap(start, len, len, flags, place) } {
             libc::MAP_FAILED => Err(Error::last()),
             _ => {

@@ -49,7 +49,7 @@ impl Mapping {
             self.msync(range, libc::MS_SYNC)?;
             file.map_or(Ok(()), File::sync_data)
         })?;
-        // The failure may have been told to another flush of the file, and not to this one.
+        // The kernel may have reported the failure to another flush of the file, and not to this one.
         self.refuse_failure()?;
         self.refuse_what_was_cut(end)
     }

@@ -46,15 +46,15 @@ pub struct Mapping {
     pub lost: Lost,
     /// Of which file it is.
     pub(super) file: Identity,
-    /// How many failures of the file's write-back it does not answer for: those before it was made, and those that
+    /// How many failures of the file's write-back it does not report: those before it was made, and those that
     /// were acknowledged. The kernel tells each once and may drop the pages, so that the next flush would succeed
     /// without them.
     pub(super) acknowledged: AtomicU32,
 }
 
-// SAFETY: who lends memory answers for it from any thread, as for memory of our own.
+// SAFETY: who lends memory guarantees that it may be used from any thread, as for memory of our own.
 unsafe impl Send for Mapping {}
-// SAFETY: as above; what is behind the pointer is only copied, or handed out as a pointer.
+// SAFETY: the memory may be used from any thread; it is only copied, or handed out as a pointer.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
@@ -149,7 +149,7 @@ impl Mapping {
         self.memory.data()
     }
 
-    /// The pages of the length, which are those that the fault guard answers for: a fault behind them
+    /// The pages of the length, which are those that the fault guard handles: a fault behind them
     /// is a stray access of the program's own.
     pub fn span(&self) -> Span {
         self.span_of(self.len())

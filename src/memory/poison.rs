@@ -66,17 +66,17 @@ impl Entry {
         }
     }
 
-    /// Calls `touch` with the entry if its state is `wanted`, and leaves it in the state that it answers.
+    /// Calls `touch` with the entry if its state is `wanted`, and leaves it in the state that `touch` returns.
     fn at<R>(&self, wanted: u32, touch: impl FnOnce(&mut Closed) -> (u32, R)) -> Option<R> {
         // Acquire: what the last to be here wrote is seen. Relaxed: a failure looks at nothing.
         self.state
             .compare_exchange(wanted, BUSY, Ordering::Acquire, Ordering::Relaxed)
             .ok()?;
         // SAFETY: the state is BUSY by us.
-        let (state, answer) = touch(unsafe { &mut *self.closed.get() });
+        let (state, result) = touch(unsafe { &mut *self.closed.get() });
         // Release: the next to be here sees what was written.
         self.state.store(state, Ordering::Release);
-        Some(answer)
+        Some(result)
     }
 
     /// Releases what is kept there, unless somebody is at it.
@@ -138,7 +138,7 @@ pub fn keep(pages: Span, file: Option<&File>) -> bool {
         }
         (FULL, before)
     };
-    HELD.fetch_add(len, Ordering::Relaxed); // First, since whoever releases it takes it off again.
+    HELD.fetch_add(len, Ordering::Relaxed); // First, since who releases it takes it off again.
     for _ in 0..ENTRIES {
         let oldest = OLDEST.load(Ordering::Relaxed);
         if NEWEST.load(Ordering::Relaxed).saturating_sub(oldest) >= ENTRIES {
@@ -267,7 +267,7 @@ impl<const N: usize> fmt::Write for Text<N> {
     }
 }
 
-/// As a name that whoever made it may have made to be taken for something else on a terminal or in a log: in
+/// As a name that who made it may have made to be taken for something else on a terminal or in a log: in
 /// quotation marks, and byte by byte what is no ASCII character with a shape of its own.
 impl<const N: usize> fmt::Display for Text<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

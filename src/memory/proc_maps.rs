@@ -23,7 +23,7 @@ impl Region {
     /// [`Error::Invalid`] when it is not one file, or piece of memory, mapped in one way.
     pub fn around(span: Span) -> Result<Region> {
         let maps = list("maps")?;
-        let mut answer: Option<Region> = None;
+        let mut result: Option<Region> = None;
         let mut reached = span.start;
         for line in maps.lines() {
             let (there, mut region) = parse(line).ok_or(Error::Unsupported)?;
@@ -36,8 +36,8 @@ impl Region {
             } else {
                 0
             };
-            match answer {
-                None => answer = Some(region),
+            match result {
+                None => result = Some(region),
                 Some(first) if !first.continues(&region, reached - span.start) => {
                     return Err(Error::Invalid);
                 }
@@ -46,7 +46,7 @@ impl Region {
             reached = there.end;
         }
         match reached >= span.end {
-            true => answer.ok_or(Error::Range),
+            true => result.ok_or(Error::Range),
             false => Err(Error::Range),
         }
     }

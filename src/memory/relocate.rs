@@ -12,7 +12,7 @@ use crate::status::{Error, Result};
 ///
 /// [`Error::Unsupported`] for memory of files before Linux 5.13, and for other memory before 5.7.
 pub fn move_to(from: Span, to: usize, locks: bool) -> Result<()> {
-    // The kernel counts locked memory that is moved so twice, for ever: it is moved unlocked.
+    // The kernel counts locked memory that is moved so twice, for good: it is moved unlocked.
     let locked = match locks {
         true => locked_areas_of(from)?,
         false => Vec::new(),
@@ -27,7 +27,7 @@ pub fn move_to(from: Span, to: usize, locks: bool) -> Result<()> {
         lock_all(&locked, from.start, to).or_else(|error| move_back(&all, from.start, to, error))
     });
     if done.is_err() {
-        // Where they were before they can be again; if not, the error that is being answered is the one to tell.
+        // Where they were before they can be again; if not, the error that is being returned is the one to report.
         let _ = lock_all(&locked, from.start, from.start);
     }
     done
@@ -52,7 +52,7 @@ fn move_all(all: &[Span], from: usize, to: usize) -> Result<()> {
     Ok(())
 }
 
-/// Moves areas back to where there is room for them, and answers why.
+/// Moves areas back to where there is room for them, and returns the reason.
 fn move_back(moved: &[Span], from: usize, to: usize, why: Error) -> Result<()> {
     for area in moved {
         let there = at(*area, from, to);

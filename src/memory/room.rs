@@ -23,7 +23,7 @@ impl Mapping {
             // The kernel makes no more than one area longer (mremap(2)), and what was advised, locked or protected
             // of a part has made several of it.
             Err(Error::System(libc::EFAULT)) if room > self.capacity() => self.remap_areas(room),
-            answer => answer,
+            result => result,
         }
     }
 

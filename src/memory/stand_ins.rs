@@ -84,7 +84,7 @@ impl Mapping {
         let (fd, offset) = self.source(run)?;
         let (allowed, flags) = (self.pages.protection, self.pages.sharing | libc::MAP_FIXED);
         let start = place.start as *mut libc::c_void;
-        // SAFETY: as above.
+        // SAFETY: the run lies in the pinned mapping, and what it replaces is documented as gone.
         match unsafe { libc::mmap64(start, run.len(), allowed, flags, fd, offset) } {
             libc::MAP_FAILED => Err(Error::of_mapping(std::io::Error::last_os_error())),
             _ => self.wishes.apply(place),

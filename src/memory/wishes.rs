@@ -79,7 +79,7 @@ impl Wishes {
         if self.flags.has(Flags::HUGE_PAGES) {
             match advise(pages, Advice::HugePage) {
                 Err(Error::Unsupported) => {} // Then there are none.
-                answer => answer?,
+                result => result?,
             }
         }
         if self.flags.has(Flags::NO_DUMP) {
@@ -96,8 +96,8 @@ impl Wishes {
             .zip(LATER)
             .filter(|(bit, _)| later & 1 << bit != 0)
             .try_for_each(|(_, advice)| match advise(pages, advice) {
-                Err(Error::Unsupported) => Ok(()), // Which was told when it was given.
-                answer => answer,
+                Err(Error::Unsupported) => Ok(()), // Which was reported when it was given.
+                result => result,
             })
     }
 
@@ -118,14 +118,14 @@ pub fn advise(pages: Span, advice: Advice) -> Result<()> {
     match system(|| unsafe { libc::madvise(first, len, advice.number()) }) {
         // Advice that means nothing for this kind of memory, or that the kernel is too old for.
         Err(Error::System(libc::EINVAL)) => Err(Error::Unsupported),
-        answer => answer.map(drop),
+        result => result.map(drop),
     }
 }
 
 /// Keeps pages in memory, and brings them in.
 pub fn lock(pages: Span) -> Result<()> {
     let (first, len) = memory(pages);
-    // SAFETY: they are a mapping's own, and hold afterwards what they hold, here and below.
+    // SAFETY: the pages are those of a mapping, and locking changes no byte of them.
     locked(system(|| unsafe { libc::mlock(first, len) }))
 }
 
@@ -135,23 +135,23 @@ pub fn lock_on_fault(pages: Span) -> Result<()> {
     const MLOCK_ONFAULT: libc::c_uint = 1;
     let (first, len) = memory(pages);
     // By its number, since older C libraries don't have it.
-    // SAFETY: as above.
+    // SAFETY: the pages are those of a mapping, and locking changes no byte of them.
     let lock = || unsafe { libc::syscall(libc::SYS_mlock2, first, len, MLOCK_ONFAULT) as i32 };
     locked(system(lock))
 }
 
-fn locked(answer: Result<i32>) -> Result<()> {
-    match answer {
+fn locked(result: Result<i32>) -> Result<()> {
+    match result {
         // RLIMIT_MEMLOCK, or no memory (mlock(2)).
         Err(Error::System(libc::ENOMEM | libc::EAGAIN | libc::EPERM)) => Err(Error::Limit),
-        answer => answer.map(drop),
+        result => result.map(drop),
     }
 }
 
 /// Lets pages go that were kept.
 pub fn unlock(pages: Span) -> Result<()> {
     let (first, len) = memory(pages);
-    // SAFETY: as above.
+    // SAFETY: the pages are those of a mapping, and locking changes no byte of them.
     system(|| unsafe { libc::munlock(first, len) }).map(drop)
 }
 

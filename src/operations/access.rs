@@ -21,9 +21,9 @@ pub fn copying<const N: usize, R>(
     copy: impl FnOnce(*mut u8) -> R,
 ) -> Result<R> {
     intact(mapping, &ranges)?;
-    let answer = copy(mapping.data());
+    let result = copy(mapping.data());
     still_intact(mapping, &ranges)?;
-    Ok(answer)
+    Ok(result)
 }
 
 /// [`Error::Fault`] when any byte of the ranges was lost. They are asked for where anything was.
@@ -84,7 +84,7 @@ pub unsafe fn read(handle: Handle, offset: u64, to: *mut u8, len: u64) -> Result
         &mapping,
         || [range.clone()],
         |data| {
-            // SAFETY: the range lies in the pinned mapping, and the caller answers for `to`.
+            // SAFETY: the range lies in the pinned mapping, and `to` can be written for as many bytes.
             unsafe { to.copy_from(data.add(range.start), range.len()) }
         },
     )
@@ -104,7 +104,7 @@ pub unsafe fn write(handle: Handle, offset: u64, from: *const u8, len: u64) -> R
         &mapping,
         || [range.clone()],
         |data| {
-            // SAFETY: the range lies in the pinned, writable mapping, and the caller answers for `from`.
+            // SAFETY: the range lies in the pinned, writable mapping, and `from` can be read for as many bytes.
             unsafe { data.add(range.start).copy_from(from, range.len()) }
         },
     )
@@ -158,7 +158,7 @@ pub fn find_last(handle: Handle, from: u64, to: u64, needle: &[u8]) -> Result<Op
     })
 }
 
-/// Calls `search` with the bytes between two offsets; it answers what it found, and which bytes it
+/// Calls `search` with the bytes between two offsets; it returns what it found, and which bytes it
 /// has looked at.
 fn searched(
     handle: Handle,

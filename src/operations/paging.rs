@@ -1,4 +1,4 @@
-//! Paging: what the kernel is told of a mapping's pages, and what it tells of them.
+//! Paging: advice to the kernel about a mapping's pages, and what the kernel reports of them.
 
 use crate::handles::slot::{Span, Views};
 use crate::handles::table::Handle;

@@ -145,7 +145,7 @@ fn stays_in_place(mapping: &Mapping, new: usize) -> bool {
     (mapping.len()..=mapping.capacity()).contains(&new)
 }
 
-/// Answers what a move or a cut would answer, before anything is done for it.
+/// Returns the error that a move or a cut would return, before anything is changed.
 fn refuse_to_move_views(mapping: &Pinned, new: usize) -> Result<()> {
     match !stays_in_place(mapping, new) && mapping.slot().views() > 0 {
         true => Err(Error::Busy),
@@ -279,11 +279,11 @@ impl Sole<'_> {
 
     fn remap(&mut self, room: usize) -> Result<()> {
         let _change = fork::hold_off();
-        let (answer, span) = self
+        let (result, span) = self
             .0
             .change(|mapping| (mapping.remap(room), mapping.span()));
         self.0.set_span(span);
-        answer
+        result
     }
 
     fn publish(&mut self, new: usize) {

@@ -1,4 +1,4 @@
-//! Variables of the environment, by the rules of secure_getenv(3): whoever starts a program that runs with more rights
+//! Variables of the environment, by the rules of secure_getenv(3): who starts a program that runs with more rights
 //! than they have says nothing there.
 
 /// What the variable is, None where it isn't set, isn't text, or isn't to be heeded.

@@ -55,7 +55,7 @@ fn map_count() -> Result<u64> {
 /// A limit of this process (getrlimit(2)); u64::MAX for none, which is what RLIM_INFINITY is.
 pub fn limit(resource: libc::__rlimit_resource_t) -> Result<u64> {
     let mut limit = MaybeUninit::<libc::rlimit64>::uninit();
-    // SAFETY: getrlimit fills the struct when it answers 0.
+    // SAFETY: getrlimit fills the struct when it returns 0.
     system(|| unsafe { libc::getrlimit64(resource, limit.as_mut_ptr()) })?;
     // SAFETY: it did.
     Ok(unsafe { limit.assume_init() }.rlim_cur)

@@ -4,7 +4,7 @@
 pub fn page_size() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     static PAGE_SIZE: AtomicUsize = AtomicUsize::new(0);
-    // Relaxed, both: a number, and the same one whoever asks.
+    // Relaxed, both: a number, and the same one for every caller.
     match PAGE_SIZE.load(Relaxed) {
         0 => {
             // SAFETY: sysconf takes any name and touches no memory of ours.

@@ -65,7 +65,7 @@ pub fn pin_past_gate(handle: Handle) -> Result<Pinned> {
     TABLE.pin_past_gate(handle)
 }
 
-/// Keeps the mapping in place until [`unview`], and answers where it is and how long.
+/// Keeps the mapping in place until [`unview`], and returns its address and length.
 pub fn view(handle: Handle) -> Result<(*mut u8, usize)> {
     TABLE.view(handle, |mapping| (mapping.data(), mapping.len()))
 }
@@ -91,7 +91,7 @@ pub fn unview_at_once(handle: Handle) -> bool {
 }
 
 /// The mapping that holds `address`, pinned, for the fault handler. One of our own comes before one
-/// that was lent: whoever lent it may have unmapped it without a word.
+/// that was lent: who lent it may have unmapped it without a word.
 pub fn pin_at(address: usize) -> Option<Pinned> {
     let mut lent = None;
     for mapping in TABLE.pin_at(address) {

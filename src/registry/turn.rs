@@ -29,7 +29,7 @@ static ALL: [Monitor<Vec<Taken>>; SHARDS] = [const { Monitor::new(Vec::new()) };
 #[derive(Debug)]
 pub struct Turn(Handle);
 
-/// Waits until no other thread changes the mapping, and keeps it so until the answer is dropped.
+/// Waits until no other thread changes the mapping, and keeps it so until the result is dropped.
 pub fn turn(handle: Handle) -> Turn {
     let shard = shard_of(handle);
     let mut taken = shard.enter();
@@ -107,7 +107,7 @@ fn shard_of(handle: Handle) -> &'static Monitor<Vec<Taken>> {
 /// All lists of turns, for a process that forks: whole, and by nobody else's hand.
 pub struct Frozen(Vec<Entered<'static, Vec<Taken>>>);
 
-/// Waits until no list is being changed, and keeps it so until the answer is dropped.
+/// Waits until no list is being changed, and keeps it so until the result is dropped.
 pub fn freeze() -> Frozen {
     Frozen(ALL.iter().map(Monitor::enter).collect())
 }

@@ -21,15 +21,14 @@ pub trait Word: Sized {
     ///
     /// # Safety
     ///
-    /// The address is aligned for it and stays mapped as long as the answer lives.
+    /// The address is aligned for it and stays mapped as long as the result lives.
     unsafe fn at<'a>(address: *mut u8) -> &'a Self;
 }
 
 impl Word for AtomicU32 {
     #[inline]
     unsafe fn at<'a>(address: *mut u8) -> &'a AtomicU32 {
-        // SAFETY: the caller's. Of an atomic, and of nothing else, there may be a reference where others
-        // write.
+        // SAFETY: the address is aligned and stays mapped. A reference to an atomic is sound where others write.
         unsafe { AtomicU32::from_ptr(address.cast()) }
     }
 }
@@ -37,7 +36,7 @@ impl Word for AtomicU32 {
 impl Word for AtomicU64 {
     #[inline]
     unsafe fn at<'a>(address: *mut u8) -> &'a AtomicU64 {
-        // SAFETY: as above.
+        // SAFETY: the address is aligned and stays mapped. A reference to an atomic is sound where others write.
         unsafe { AtomicU64::from_ptr(address.cast()) }
     }
 }

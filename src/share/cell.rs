@@ -58,7 +58,7 @@ fn header(mapping: &Pinned, offset: u64) -> Result<&[AtomicU64]> {
 /// The capacity of the cell there, None where none is.
 #[inline]
 fn capacity_of(header: &[AtomicU64]) -> Option<u64> {
-    // Acquire: whoever made it has made all of it.
+    // Acquire: who made it has made all of it.
     let made = header[0].load(Ordering::Acquire) == MAGIC;
     // Relaxed: never changes.
     made.then(|| header[1].load(Ordering::Relaxed))
@@ -142,7 +142,7 @@ pub unsafe fn publish(handle: Handle, offset: u64, from: *const u8, len: u64) ->
         if len > capacity {
             return Err(Error::Range);
         }
-        // SAFETY: the caller's; it fits into a slot.
+        // SAFETY: `from` can be read for `len` bytes, and they fit into a slot.
         match unsafe { cell.publish(from, len as usize) } {
             true => Ok(()),
             false => Err(Error::Corrupt),
@@ -159,7 +159,7 @@ pub unsafe fn read(handle: Handle, offset: u64, to: *mut u8, room: u64) -> Resul
     let mapping = pin(handle)?;
     with(&mapping, offset, |cell, _| {
         let room = usize::try_from(room).unwrap_or(usize::MAX);
-        // SAFETY: the caller's.
+        // SAFETY: `to` can be written for `room` bytes.
         match unsafe { cell.read(to, room) } {
             Found::Value { len, number } => Ok((len as u64, number)),
             Found::Nothing => Ok((0, 0)),

@@ -14,7 +14,7 @@ struct Viewed(Handle);
 
 impl Drop for Viewed {
     fn drop(&mut self) {
-        // What was lost of the mapping is told by who reads it.
+        // What was lost of the mapping is reported to who reads it.
         let _ = live::unview(self.0);
     }
 }
@@ -34,8 +34,8 @@ pub fn wait(handle: Handle, offset: u64, expected: u32, timeout: Option<Duration
     let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
     let wait = libc::FUTEX_WAIT | place.kind;
     // SAFETY: the number is mapped as long as it is viewed; if its page is gone, that is EFAULT.
-    let answer = unsafe { libc::syscall(libc::SYS_futex, place.word, wait, expected, time) };
-    match answer {
+    let result = unsafe { libc::syscall(libc::SYS_futex, place.word, wait, expected, time) };
+    match result {
         -1 => match Error::last() {
             // It was another number already, or a signal came: the caller looks again in any case.
             Error::System(libc::EAGAIN | libc::EINTR) => Ok(()),
@@ -57,8 +57,8 @@ pub fn wake(handle: Handle, offset: u64, count: u32) -> Result<()> {
     let count = i32::try_from(count).unwrap_or(i32::MAX);
     let wake = libc::FUTEX_WAKE | place.kind;
     // SAFETY: the number is mapped as long as the mapping is pinned; if its page is gone, that is EFAULT.
-    let answer = unsafe { libc::syscall(libc::SYS_futex, place.word, wake, count) };
-    match answer {
+    let result = unsafe { libc::syscall(libc::SYS_futex, place.word, wake, count) };
+    match result {
         -1 => match Error::last() {
             Error::System(libc::EFAULT) => Err(Error::Fault),
             error => Err(error),

@@ -1,4 +1,4 @@
-//! Seals: what can be done to a memory file no more, by nobody and for ever (fcntl(2), File Sealing).
+//! Seals: what can be done to a memory file no more, by nobody and for good (fcntl(2), File Sealing).
 
 use crate::handles::table::Handle;
 use crate::registry::live::pin;

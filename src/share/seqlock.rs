@@ -85,11 +85,11 @@ impl<const SLOTS: usize> Cell<'_, SLOTS> {
             return false;
         };
         let slot = self.slot(number);
-        // Release: who sees that the stamp is gone sees which was the newest. The fence: whoever sees a word
+        // Release: who sees that the stamp is gone sees which was the newest. The fence: who sees a word
         // of the new value sees that the stamp is gone.
         slot.0[0].store(0, Ordering::Release);
         fence(Ordering::Release);
-        // SAFETY: the caller's.
+        // SAFETY: `from` can be read for `len` bytes.
         let sum = unsafe { slot.fill(from, len, number) };
         // Relaxed, both: published by the stamp.
         slot.0[1].store(len as u64, Ordering::Relaxed);
@@ -112,14 +112,14 @@ impl<const SLOTS: usize> Cell<'_, SLOTS> {
     }
 
     /// Copies the newest whole value to `to`, which has room for `room` bytes. What was there is gone
-    /// whatever the answer is.
+    /// whatever the result is.
     ///
     /// # Safety
     ///
     /// `to` can be written for `room` bytes.
     #[inline]
     pub unsafe fn read(&self, to: *mut u8, room: usize) -> Found {
-        // SAFETY: the caller's.
+        // SAFETY: `to` can be written for `room` bytes.
         self.find(|slot, number| unsafe { slot.copy(number, to, room) })
     }
 
@@ -165,15 +165,15 @@ impl<const SLOTS: usize> Cell<'_, SLOTS> {
     fn find_whole(&self, copy: &impl Fn(Slot<'_>, u64) -> Copy) -> Option<Found> {
         let mut stamps = self.stamps();
         stamps.sort_unstable_by(|a, b| b.cmp(a));
-        let mut answer = Some(Found::Nothing);
+        let mut result = Some(Found::Nothing);
         for stamp in stamps.into_iter().filter(|stamp| *stamp != 0) {
             match copy(self.slot(stamp), stamp) {
                 Copy::Done(found) => return Some(found),
-                Copy::Torn => answer = answer.and(Some(Found::Torn)),
-                Copy::Other => answer = None,
+                Copy::Torn => result = result.and(Some(Found::Torn)),
+                Copy::Other => result = None,
             }
         }
-        answer
+        result
     }
 }
 
@@ -198,7 +198,7 @@ impl Slot<'_> {
         sum.over(&words[..whole], &mut put);
         if rest != 0 {
             let mut bytes = [0; WORD];
-            // SAFETY: as above, for the last bytes.
+            // SAFETY: `from` can be read for `len` bytes, and `rest` is at most `len`.
             unsafe { from.add(len - rest).copy_to(bytes.as_mut_ptr(), rest) };
             let value = u64::from_ne_bytes(bytes);
             words[whole].store(value, Ordering::Relaxed); // Published by the stamp, like the other words.
@@ -219,7 +219,7 @@ impl Slot<'_> {
         self.look_through(number, most, |len| self.sum(len, number))
     }
 
-    /// Has `take` look at the bytes of the value, if they are no more than `room`, and answer the sum that they
+    /// Has `take` look at the bytes of the value, if they are no more than `room`, and return the sum that they
     /// have.
     #[inline(always)]
     fn look_through(&self, number: u64, room: usize, take: impl FnOnce(usize) -> u64) -> Copy {
@@ -279,7 +279,7 @@ impl Slot<'_> {
             let value = words[whole].load(Ordering::Relaxed); // As the other words.
             sum.last(value);
             let bytes = value.to_ne_bytes();
-            // SAFETY: as above, for the last bytes.
+            // SAFETY: `to` can be written for `len` bytes, and `rest` is at most `len`.
             unsafe { to.add(len - rest).copy_from(bytes.as_ptr(), rest) };
         }
         sum.end()
@@ -322,7 +322,7 @@ impl Sum {
         }
     }
 
-    /// Adds what `each` answers for the words, one after the other.
+    /// Adds what `each` returns for the words, one after the other.
     #[inline(always)]
     fn over(&mut self, words: &[AtomicU64], each: &mut impl FnMut(usize, &AtomicU64) -> u64) {
         const ROW: usize = 2 * LANES;

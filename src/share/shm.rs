@@ -30,13 +30,13 @@ pub fn open(name: &CStr, size: u64, options: &Options) -> Result<Handle> {
         if !options.flags.has(Flags::EXCLUSIVE) {
             match open_existing(&path, size, &options) {
                 Err(Error::System(libc::ENOENT)) if size != 0 => {}
-                answer => return answer,
+                result => return result,
             }
         }
         match create(&path, size, &options) {
             // Somebody has made it just now.
             Err(Error::System(libc::EEXIST)) if !options.flags.has(Flags::EXCLUSIVE) => {}
-            answer => return answer,
+            result => return result,
         }
     }
     Err(Error::System(libc::EEXIST))
@@ -108,7 +108,7 @@ fn path_of(name: &CStr) -> Result<CString> {
     CString::new(path).map_err(|_| Error::Invalid)
 }
 
-/// Maps `size` zero bytes that whoever has a descriptor of them shares.
+/// Maps `size` zero bytes that who has a descriptor of them shares.
 pub fn memfd(name: &CStr, size: u64, options: &Options) -> Result<Handle> {
     let options = options.checked(Call::Memfd)?;
     refuse_too_much(size, &options)?;

@@ -210,7 +210,7 @@ impl Signal {
         // SAFETY: all zero is SIG_DFL with no flags.
         unsafe { libc::sigaction(self.number, default.as_ptr(), ptr::null_mut()) };
         if raised_by_fault {
-            return; // The instruction runs again, and this time the fault is the kernel's to answer.
+            return; // The instruction runs again, and this time the kernel handles the fault.
         }
         // What was sent is sent again; it is delivered when the handler has returned.
         // SAFETY: a thread may queue any signal for itself (rt_tgsigqueueinfo(2)).
@@ -274,7 +274,7 @@ impl Signal {
     }
 }
 
-/// Whether the signal is the answer to what the thread has just done, and not sent by someone.
+/// Whether the signal was caused by what the thread has just done, and not sent by someone.
 pub fn is_fault(code: c_int) -> bool {
     const BUS_MCEERR_AO: c_int = 5; // Memory went bad that nobody was touching.
     code > 0 && code != BUS_MCEERR_AO

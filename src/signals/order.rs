@@ -71,7 +71,7 @@ mod tests {
     enum Event {
         /// It is installed, and ours is put in front.
         Installs(usize),
-        /// It puts back what it has found, whoever was installed since.
+        /// It puts back what it has found, who was installed since.
         Goes(usize),
         /// Ours is asked for again.
         Looks,

@@ -163,24 +163,24 @@ unsafe fn move_registers(_: *mut ucontext_t, _: impl FnOnce(usize) -> usize) {}
 
 #[cfg(target_arch = "x86_64")]
 unsafe fn stack_pointer(context: *const ucontext_t) -> usize {
-    // SAFETY: the caller's.
+    // SAFETY: `context` points to the context of a signal handler that runs.
     unsafe { (*context).uc_mcontext.gregs[libc::REG_RSP as usize] as usize }
 }
 
 #[cfg(target_arch = "x86")]
 unsafe fn stack_pointer(context: *const ucontext_t) -> usize {
-    // SAFETY: the caller's.
+    // SAFETY: `context` points to the context of a signal handler that runs.
     unsafe { (*context).uc_mcontext.gregs[libc::REG_ESP as usize] as usize }
 }
 
 #[cfg(target_arch = "arm")]
 unsafe fn stack_pointer(context: *const ucontext_t) -> usize {
-    // SAFETY: the caller's.
+    // SAFETY: `context` points to the context of a signal handler that runs.
     unsafe { (*context).uc_mcontext.arm_sp as usize }
 }
 
 #[cfg(target_arch = "aarch64")]
 unsafe fn stack_pointer(context: *const ucontext_t) -> usize {
-    // SAFETY: the caller's.
+    // SAFETY: `context` points to the context of a signal handler that runs.
     unsafe { (*context).uc_mcontext.sp as usize }
 }

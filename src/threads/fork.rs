@@ -22,7 +22,7 @@ pub fn hold_off() -> Change {
     UNDER_WAY.read().unwrap_or_else(PoisonError::into_inner) // It guards no data.
 }
 
-/// Waits until nothing is being changed, and keeps it so until the answer is dropped.
+/// Waits until nothing is being changed, and keeps it so until the result is dropped.
 pub fn none_under_way() -> RwLockWriteGuard<'static, ()> {
     UNDER_WAY.write().unwrap_or_else(PoisonError::into_inner)
 }

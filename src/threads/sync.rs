@@ -41,7 +41,7 @@ pub struct Backoff {
 }
 
 impl Default for Backoff {
-    /// An operation that doesn't end in this time waits for a device that doesn't answer, or for the very
+    /// An operation that doesn't end in this time waits for a device that doesn't respond, or for the very
     /// thread that waits here; a thread of a loaded machine may well be off its processor for a while.
     fn default() -> Backoff {
         Backoff::with(Duration::from_secs(10))

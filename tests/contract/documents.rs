@@ -17,7 +17,7 @@ use common::{go, root};
 use reading::{Block, blocks, of};
 use std::collections::HashSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 fn succeeded(place: &str, output: Output) -> String {

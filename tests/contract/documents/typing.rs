@@ -172,7 +172,7 @@ fn the_front_page_is_short_and_its_figures_are_measured() {
         .map(cells)
         .collect();
     assert!(
-        rows.len() > 5 && rows.iter().any(|row| row[4] < "**1".to_owned()),
+        rows.len() > 5 && rows.iter().any(|row| *row[4] < *"**1"),
         "{rows:?}"
     );
     for row in rows {
