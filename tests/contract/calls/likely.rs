@@ -1,8 +1,8 @@
-//! Scripts by chance in which most calls succeed: a few mappings of a few files, which others write to meanwhile.
+//! Random scripts in which most calls succeed: a few mappings of a few files, which other writers change meanwhile.
 
 use crate::script::{Call, FILES, How, Number, PAGE, Range, SLOTS, Script};
 
-/// A generator of Knuth's (MMIX), its upper bits.
+/// A linear congruential generator (Knuth, MMIX), of which the upper bits are used.
 pub struct Chance(u64);
 
 impl Chance {
@@ -30,7 +30,7 @@ impl Chance {
         self.below(n) == 0
     }
 
-    /// Any place in six pages, half of them around the beginning of a page.
+    /// Returns a place in six pages. Half of the results are near the beginning of a page.
     fn number(&mut self) -> Number {
         match self.below(8) {
             0 => Number::Few(self.byte()),
@@ -39,7 +39,7 @@ impl Chance {
         }
     }
 
-    /// Short, or to the end.
+    /// Returns a short length, or that to the end.
     fn range(&mut self) -> Range {
         let len = match self.below(6) {
             0 => Number::Huge(0),
@@ -80,7 +80,7 @@ impl Chance {
         self.below(FILES.into()) as u8
     }
 
-    /// Whose file somebody else writes to.
+    /// Returns the mapping whose file another writer changes.
     fn target(&mut self) -> u8 {
         self.below(u64::from(FILES) + u64::from(SLOTS)) as u8
     }
@@ -139,7 +139,7 @@ impl Chance {
         }
     }
 
-    /// So many calls by one thread; first of all there are files.
+    /// Returns so many calls of one thread. The first ones create files.
     pub fn script(&mut self, calls: usize) -> Script {
         let mut all: Vec<Call> = Vec::new();
         for file in 0..FILES {

@@ -1,6 +1,6 @@
-//! Sequences of calls of the C ABI, over several handles, files and threads, against a model in plain
-//! memory. `make fuzz` has libFuzzer look for scripts under AddressSanitizer (fuzz/); here those that it
-//! has kept are run again, and some that chance makes.
+//! Sequences of calls of the C ABI, with several handles, files and threads, compared with a model in plain memory.
+//! `make fuzz` searches for scripts with libFuzzer under AddressSanitizer (fuzz/). This test runs the scripts that
+//! fuzz/kept has, and random ones.
 
 mod abi;
 mod likely;
@@ -19,7 +19,7 @@ fn script(bytes: &[u8]) -> Script {
     Script::arbitrary(&mut Unstructured::new(bytes)).expect("any bytes are a script")
 }
 
-/// Runs what a fuzzer has found, by the name of its file.
+/// Runs a script that the fuzzer found, given the name of its file.
 #[test]
 fn scripts_that_were_kept_still_do_as_the_model_says() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/kept");
@@ -52,7 +52,7 @@ fn scripts_in_which_others_write_do_as_the_model_says() {
     }
 }
 
-/// From MEMMAP_SEED on, as many as MEMMAP_SCRIPTS says. What fails has printed the seed that makes it fail at once.
+/// Runs MEMMAP_SCRIPTS scripts, with seeds from MEMMAP_SEED on. A failure prints the seed that reproduces it.
 fn seeds(many: u64) -> std::ops::Range<u64> {
     let number = |name: &str, default: u64| match std::env::var(name) {
         Ok(text) => text
@@ -64,7 +64,7 @@ fn seeds(many: u64) -> std::ops::Range<u64> {
     first..first + number("MEMMAP_SCRIPTS", many)
 }
 
-/// Bytes of a script.
+/// Random bytes for a script.
 fn chance(seed: u64) -> Vec<u8> {
     let mut chance = Chance::new(seed);
     let bytes = std::iter::repeat_with(move || chance.byte());

@@ -1,5 +1,5 @@
-//! What the header says of mappings and files, in plain memory. A file is what pread(2) finds in it; what it must
-//! hold is what its writers wrote, whoever they are.
+//! The mappings and files of the header, modelled in plain memory. The contents of a file are what pread(2) returns.
+//! They must be what all its writers wrote.
 
 use crate::abi::*;
 use crate::script::PAGE;
@@ -16,14 +16,14 @@ pub const READ_ONLY: u32 = 1;
 pub const READ_WRITE: u32 = 2;
 pub const COPY_ON_WRITE: u32 = 3;
 
-/// A file; anonymous memory is one that nobody else has.
+/// A file. Anonymous memory is modelled as a file without other users.
 pub struct File {
-    /// What it must hold.
+    /// The bytes that it must have.
     pub bytes: Vec<u8>,
-    /// The plain file, by a descriptor that the library knows nothing of; None where nobody can have one.
+    /// The file, by a descriptor that the library does not have; None for anonymous memory.
     pub plain: Option<std::fs::File>,
     pub anonymous: bool,
-    /// Where mappings wrote behind its end, in its last page. On tmpfs such bytes come back when it grows.
+    /// The places behind its end, in its last page, that mappings wrote to. On tmpfs they reappear when it grows.
     strays: BTreeSet<u64>,
 }
 
@@ -41,12 +41,12 @@ impl File {
         self.bytes.len() as u64
     }
 
-    /// Behind its last page: from there on its pages can't be had.
+    /// The end of its last page. A mapping has no pages of it from there on.
     pub fn pages_end(&self) -> u64 {
         self.size().next_multiple_of(PAGE)
     }
 
-    /// What pread(2) finds.
+    /// Returns what pread(2) reads.
     fn look(plain: &std::fs::File) -> Vec<u8> {
         let size = plain.metadata().expect("it is open").len();
         let mut bytes = vec![0; size as usize];
@@ -54,7 +54,7 @@ impl File {
         bytes
     }
 
-    /// The plain file holds what it must.
+    /// Asserts that the file has the bytes that it must have.
     pub fn check(&self) {
         let Some(plain) = &self.plain else { return };
         let there = File::look(plain);
@@ -67,7 +67,7 @@ impl File {
         }
     }
 
-    /// Nobody can say what these bytes are by now: takes what the file has.
+    /// Takes bytes that cannot be predicted from the file.
     fn learn(&mut self, places: impl Iterator<Item = u64>) {
         let places: Vec<u64> = places.filter(|place| *place < self.size()).collect();
         let Some(plain) = self.plain.as_ref().filter(|_| !places.is_empty()) else {
@@ -81,7 +81,7 @@ impl File {
         }
     }
 
-    /// It has got another size. What is new is zero, but for what a mapping wrote there before.
+    /// Sets the size. New bytes are zero, except those that a mapping wrote there before.
     pub fn set_size(&mut self, size: u64) {
         let before = self.size();
         self.bytes.resize(size as usize, 0);
@@ -95,25 +95,25 @@ impl File {
         }
     }
 
-    /// Whether it is on tmpfs, as memfds are.
+    /// Returns whether it is on tmpfs, as memfds are.
     fn keeps_strays(&self) -> bool {
         const TMPFS: i64 = 0x0102_1994;
         self.plain.as_ref().is_some_and(|plain| {
-            // SAFETY: all zero is a valid one.
+            // SAFETY: a zeroed statfs is valid.
             let mut told: libc::statfs = unsafe { std::mem::zeroed() };
-            // SAFETY: it is filled where it is stored.
+            // SAFETY: the output points to a statfs.
             let status = unsafe { libc::fstatfs(plain.as_raw_fd(), &mut told) };
             status == 0 && told.f_type as i64 == TMPFS
         })
     }
 
-    /// It has been emptied, and filled with zeros.
+    /// Empties it and fills it with zeros.
     pub fn renew(&mut self, size: u64) {
         self.bytes = vec![0; size as usize];
         self.strays.clear();
     }
 
-    /// A mapping has written at a place, None where nobody knows what.
+    /// Notes that a mapping has written at a place; None are bytes that cannot be predicted.
     fn written(&mut self, place: u64, byte: Option<u8>) {
         match (self.bytes.get_mut(place as usize), byte) {
             (Some(there), Some(byte)) => *there = byte,
@@ -122,7 +122,7 @@ impl File {
         }
     }
 
-    /// Somebody else appends, knowing nothing of mappings.
+    /// Appends as another writer does.
     pub fn append(&mut self, bytes: &[u8]) {
         let plain = self.plain.as_ref().expect("it can be opened");
         let link = format!("/proc/self/fd/{}", plain.as_raw_fd());
@@ -134,7 +134,7 @@ impl File {
         self.bytes[start..].copy_from_slice(bytes);
     }
 
-    /// Somebody else writes at a place, which may be behind the end.
+    /// Writes as another writer does, at a place that may be behind the end.
     pub fn overwrite(&mut self, at: u64, bytes: &[u8]) {
         let plain = self.plain.as_ref().expect("it can be opened");
         plain.write_all_at(bytes, at).expect("there is room");
@@ -148,12 +148,12 @@ impl File {
         self.bytes[at as usize..end as usize].copy_from_slice(bytes);
     }
 
-    /// Somebody else makes a hole, where the file system has holes.
+    /// Punches a hole as another writer does, if the file system has holes.
     pub fn punch(&mut self, range: Range<u64>) {
         let plain = self.plain.as_ref().expect("it can be opened");
         let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
         let (start, len) = (range.start as i64, (range.end - range.start) as i64);
-        // SAFETY: it takes numbers.
+        // SAFETY: its arguments are numbers.
         if len == 0 || unsafe { libc::fallocate(plain.as_raw_fd(), mode, start, len) } != 0 {
             return;
         }
@@ -162,7 +162,7 @@ impl File {
         self.strays.retain(|place| !range.contains(place));
     }
 
-    /// Somebody else gives it another size.
+    /// Sets its size as another writer does.
     pub fn cut(&mut self, size: u64) {
         let plain = self.plain.as_ref().expect("it can be opened");
         plain.set_len(size).expect("it can be sized");
@@ -180,15 +180,15 @@ pub struct Mapping {
     pub opened: u32,
     pub access: u32,
     pub flags: u32,
-    /// Whether its descriptor allows writing.
+    /// Whether its descriptor can be written to.
     pub writes: bool,
     pub pins: u32,
     pub open: bool,
-    /// Pages of the file that a copy-on-write mapping has of its own; None where nobody can say.
+    /// The private pages of a copy-on-write mapping; None are bytes that cannot be predicted.
     own: BTreeMap<u64, Vec<Option<u8>>>,
-    /// What it reads isn't known any more.
+    /// The bytes that it reads can no longer be predicted.
     pub vague: bool,
-    /// What was lost, from the beginning of the mapping on, as the library tells it.
+    /// The lost bytes, from the beginning of the mapping, as the library reports them.
     pub lost: Vec<Range<u64>>,
 }
 
@@ -223,13 +223,13 @@ impl Mapping {
         !self.lost.is_empty()
     }
 
-    /// Whether a byte of the range counts as lost.
+    /// Returns whether a byte of the range is reported as lost.
     pub fn lost(&self, range: &Range<u64>) -> bool {
         let overlap = |lost: &Range<u64>| lost.start < range.end && range.start < lost.end;
         !range.is_empty() && self.lost.iter().any(overlap)
     }
 
-    /// The pages of the file that hold a range.
+    /// Returns the pages of the file that contain a range.
     pub fn pages_of(&self, range: &Range<u64>) -> impl Iterator<Item = u64> + use<> {
         let (start, end) = (range.start + self.offset, range.end + self.offset);
         start / PAGE..if range.is_empty() {
@@ -239,7 +239,7 @@ impl Mapping {
         }
     }
 
-    /// What the mapping has of a page of the file.
+    /// Returns the bytes of a page of the file that the mapping contains.
     pub fn part_of(&self, page: u64) -> Range<u64> {
         let start = (page * PAGE).saturating_sub(self.offset);
         start
@@ -248,7 +248,7 @@ impl Mapping {
                 .min(self.len)
     }
 
-    /// The pages of a range that the file doesn't have, and that aren't lost as a whole.
+    /// Returns the pages of a range that the file does not have and that are not reported as lost yet.
     pub fn missing(&self, range: &Range<u64>) -> Vec<u64> {
         let end = self.file.borrow().pages_end() / PAGE;
         let whole = |page: u64| {
@@ -260,13 +260,13 @@ impl Mapping {
         pages.filter(|page| *page >= end && !whole(*page)).collect()
     }
 
-    /// The bytes that the mapping must show and the file has.
+    /// Returns the bytes of the mapping that the file has.
     pub fn there(&self) -> Range<u64> {
         let size = self.file.borrow().size();
         0..size.saturating_sub(self.offset).min(self.len)
     }
 
-    /// The byte at a place, None where nobody can say: behind the end of the file, in its last page.
+    /// Returns the byte at a place, None if it cannot be predicted: behind the end of the file, in its last page.
     pub fn byte(&self, at: u64) -> Option<u8> {
         let place = self.offset + at;
         if self.vague {
@@ -282,7 +282,7 @@ impl Mapping {
         range.clone().map(|at| self.byte(at)).collect()
     }
 
-    /// Writes bytes, None for those that nobody can say.
+    /// Writes bytes; None are those that cannot be predicted.
     pub fn write(&mut self, at: u64, bytes: &[Option<u8>]) {
         let range = at..at + bytes.len() as u64;
         if self.opened == COPY_ON_WRITE {
@@ -298,7 +298,7 @@ impl Mapping {
         }
     }
 
-    /// The pages that hold a range become this mapping's own.
+    /// Makes the pages that contain a range private to this mapping.
     pub fn copy(&mut self, range: &Range<u64>) {
         let pages: Vec<u64> = self.pages_of(range).collect();
         for page in pages {
@@ -310,14 +310,14 @@ impl Mapping {
         }
     }
 
-    /// The file has got another size: a truncation takes the copies away with their pages (mm/truncate.c,
-    /// truncate_pagecache).
+    /// Notes another size of the file. A truncation drops private copies with their pages (truncate_pagecache in
+    /// mm/truncate.c).
     pub fn file_was_cut(&mut self) {
         let end = self.file.borrow().pages_end() / PAGE;
         self.own.retain(|page, _| *page < end);
     }
 
-    /// Its length is another. Whether copies behind it are kept depends on the capacity.
+    /// Sets its length. Whether private copies behind it remain depends on the capacity.
     pub fn set_len(&mut self, len: u64) {
         if len < self.len && !self.own.is_empty() {
             self.vague = true;

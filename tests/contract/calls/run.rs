@@ -1,4 +1,4 @@
-//! Runs a script against the library and the model at once, and compares each answer.
+//! Runs a script with the library and with the model, and compares each result.
 
 use crate::abi::*;
 use crate::model::{COPY_ON_WRITE, File, Mapping, READ_ONLY, READ_WRITE, Shared};
@@ -12,10 +12,10 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::Mutex;
 
-/// Runs the calls of each thread beside those of the others; a thread has files and mappings of its own,
-/// so that every answer is known.
+/// Runs the calls of each thread concurrently. A thread has its own files and mappings, so that every result can be
+/// predicted.
 pub fn run(script: &Script) {
-    // SAFETY: it takes nothing.
+    // SAFETY: it has no arguments.
     assert_eq!(unsafe { memmap_guard_install() }, 0);
     let trace = std::env::var_os("MEMMAP_TRACE").is_some();
     let handles = Mutex::new(Vec::new());
@@ -46,7 +46,7 @@ pub fn run(script: &Script) {
     });
 }
 
-/// Where files are: on the file system of temporary files, and on tmpfs where there is one.
+/// The folders of the files: one on the file system of temporary files, and one on tmpfs if there is a tmpfs.
 struct Folders([tempfile::TempDir; 2]);
 
 impl Folders {
@@ -56,13 +56,13 @@ impl Folders {
         Folders([folder(), memory])
     }
 
-    /// That of a named file.
+    /// The path of a named file.
     fn of(&self, file: usize) -> PathBuf {
         self.0[file % 2].path().join(file.to_string())
     }
 }
 
-/// A lock that is held: by which handle, of which file, which bytes.
+/// A lock that is held: the handle, the file and the bytes.
 struct Held {
     handle: u64,
     file: Shared,
@@ -70,7 +70,7 @@ struct Held {
     exclusive: bool,
 }
 
-/// What one thread has.
+/// The state of one thread.
 pub struct State<'s> {
     pub slots: Vec<Option<Mapping>>,
     stale: Vec<u64>,
@@ -78,12 +78,12 @@ pub struct State<'s> {
     folders: &'s Folders,
     steps: u64,
     held: Vec<Held>,
-    /// Nobody else may be at its mappings, not even for a look.
+    /// No other thread uses its mappings, not even to read them.
     alone: bool,
     all: &'s Mutex<Vec<u64>>,
 }
 
-/// What is wrong with a call, as far as the model knows: it must answer one of these, or 0 if there is none.
+/// The errors of a call that the model expects: the call must return one of these statuses, or 0 if there is none.
 #[derive(Default)]
 struct Wrong(BTreeSet<i32>);
 
@@ -95,7 +95,7 @@ impl Wrong {
         self
     }
 
-    /// Whether the call had to succeed; asserts that it has, or has failed for one of the reasons.
+    /// Returns whether the call had to succeed. Asserts that it did, or failed with one of the statuses.
     #[track_caller]
     fn met(&self, status: i32) -> bool {
         match self.0.is_empty() {
@@ -110,7 +110,7 @@ fn path_of(path: &Path) -> CString {
     CString::new(path.as_os_str().as_bytes()).expect("there is no NUL in it")
 }
 
-/// The bytes that a range means, None outside.
+/// Returns the bytes of a range, None if it is outside.
 fn inside(mapping: &Mapping, offset: u64, len: u64) -> Option<std::ops::Range<u64>> {
     let len = match len {
         TO_END => mapping.len.checked_sub(offset)?,
@@ -134,7 +134,7 @@ impl<'s> State<'s> {
         }
     }
 
-    /// The handle of a slot, or one that was: stale.
+    /// Returns the handle of a slot, or a stale one if the slot is empty.
     fn handle(&self, slot: u8) -> u64 {
         let slot = usize::from(slot % SLOTS);
         self.slots[slot]
@@ -170,7 +170,7 @@ impl<'s> State<'s> {
         }
     }
 
-    /// A slot for a new mapping: what is in it is closed first.
+    /// Returns a slot for a new mapping, after closing the mapping in it.
     fn free(&mut self, slot: u8) -> usize {
         let slot = usize::from(slot % SLOTS);
         while let Some(mapping) = &self.slots[slot] {
@@ -192,7 +192,7 @@ impl<'s> State<'s> {
             size: size_of::<Info>() as u32,
             ..Info::default()
         };
-        // SAFETY: the struct is as long as it says.
+        // SAFETY: the member size is the size of the struct.
         assert_eq!(unsafe { memmap_get_info(mapping.handle, &mut info) }, 0);
         assert_eq!((info.offset, info.length), (mapping.offset, mapping.len));
         assert_eq!((info.access, info.pins), (mapping.opened, 0));
@@ -213,7 +213,7 @@ impl<'s> State<'s> {
             .when(huge, libc::ENOSPC);
         let wrong = wrong_window(wrong, &options, size);
         let mut handle = 0;
-        // SAFETY: the path is terminated, the options as long as they say.
+        // SAFETY: the path is terminated, and options.size is the size of the options.
         let status =
             unsafe { memmap_create(path_of(&path).as_ptr().cast(), size, &options, &mut handle) };
         if !wrong.met(status) {
@@ -240,7 +240,7 @@ impl<'s> State<'s> {
         let wrong = wrong_options(&options, how, 0).when(shared.is_none(), libc::ENOENT);
         let wrong = wrong_window(wrong, &options, size);
         let mut handle = 0;
-        // SAFETY: as above.
+        // SAFETY: the path is terminated, and options.size is the size of the options.
         let status = unsafe { memmap_open(path_of(&path).as_ptr().cast(), &options, &mut handle) };
         if wrong.met(status) {
             let shared = shared.expect("it was opened");
@@ -251,11 +251,11 @@ impl<'s> State<'s> {
 
     fn by_descriptor(&mut self, slot: u8, of: u8, how: &How) {
         if slot % SLOTS == of % SLOTS {
-            return; // What it would be made from goes.
+            return; // Its source would be closed first.
         }
         let slot = self.free(slot);
         let mut fd = -1;
-        // SAFETY: it is handed out where it is stored.
+        // SAFETY: the output points to an i32.
         let status = unsafe { memmap_fd(self.handle(of), &mut fd) };
         let Some(source) = self.mapping(of) else {
             return assert_eq!(status, HANDLE);
@@ -272,9 +272,9 @@ impl<'s> State<'s> {
             .when(options.access == READ_WRITE && !writes, libc::EACCES);
         let wrong = wrong_window(wrong, &options, file.borrow().size());
         let mut handle = 0;
-        // SAFETY: as above; the descriptor is ours to close.
+        // SAFETY: options.size is the size of the options.
         let status = unsafe { memmap_from_fd(fd, &options, &mut handle) };
-        // SAFETY: as above.
+        // SAFETY: memmap_fd gave this thread the descriptor, and nothing else uses it.
         unsafe { libc::close(fd) };
         if wrong.met(status) {
             self.put(slot, Mapping::new(handle, file, &options, writes));
@@ -309,7 +309,7 @@ impl<'s> State<'s> {
         let huge = size > 6 * PAGE;
         let wrong = wrong.when(huge, LIMIT).when(huge, libc::EFBIG);
         let mut handle = 0;
-        // SAFETY: as above.
+        // SAFETY: the name is terminated, and options.size is the size of the options.
         let status = unsafe {
             match anonymous {
                 true => memmap_anonymous(size, &options, &mut handle),
@@ -330,7 +330,7 @@ impl<'s> State<'s> {
 
     fn close(&mut self, slot: u8) {
         let handle = self.handle(slot);
-        // SAFETY: any number may be closed.
+        // SAFETY: memmap_close accepts any number.
         let status = unsafe { memmap_close(handle) };
         let Some(mapping) = self.mapping(slot) else {
             return assert_eq!(status, HANDLE);
@@ -351,7 +351,7 @@ impl<'s> State<'s> {
             data: ptr::null_mut(),
             len: 0,
         };
-        // SAFETY: it is filled where it is stored.
+        // SAFETY: the output points to a value of its type.
         let status = unsafe { memmap_pin(self.handle(slot), &mut view) };
         let Some(mapping) = self.mapping(slot) else {
             return assert_eq!(status, HANDLE);
@@ -363,7 +363,7 @@ impl<'s> State<'s> {
     }
 
     fn unpin(&mut self, slot: u8) {
-        // SAFETY: any number will do.
+        // SAFETY: the function accepts any number.
         let status = unsafe { memmap_unpin(self.handle(slot)) };
         let slot = usize::from(slot % SLOTS);
         let Some(mapping) = &mut self.slots[slot] else {
@@ -379,7 +379,7 @@ impl<'s> State<'s> {
         }
     }
 
-    /// The file that somebody else writes to: one that has a name, or that of a mapping.
+    /// Returns the file that another writer changes: one with a name, or that of a mapping.
     fn written_by_others(&self, which: u8) -> Option<Shared> {
         let which = which % (FILES + SLOTS);
         let file = match which.checked_sub(FILES) {
@@ -391,7 +391,7 @@ impl<'s> State<'s> {
         file.filter(|file| file.borrow().plain.is_some())
     }
 
-    /// What a program does to a file that knows nothing of mappings.
+    /// Changes a file as a program without mappings does.
     fn by_somebody_else(&mut self, call: &Call) {
         const MOST: u64 = 6 * PAGE;
         let (Call::Cut(which, _)
@@ -428,7 +428,7 @@ impl<'s> State<'s> {
         self.was_cut(&shared);
     }
 
-    /// Tells every mapping of a file.
+    /// Notes in the model of every mapping of a file that the file was cut.
     pub fn was_cut(&mut self, file: &Shared) {
         for mapping in self.slots.iter_mut().flatten() {
             if Rc::ptr_eq(&mapping.file, file) {
@@ -440,7 +440,7 @@ impl<'s> State<'s> {
     fn lock(&mut self, slot: u8, offset: u64, len: u64, mode: u8) {
         let handle = self.handle(slot);
         let mode = u32::from(mode % 3);
-        // SAFETY: it takes numbers.
+        // SAFETY: its arguments are numbers.
         let status = unsafe { memmap_lock(handle, offset, len, mode, 0) };
         let Some(mapping) = self.mapping(slot) else {
             return assert!(status == HANDLE || mode == 2 && status == INVALID);
@@ -470,7 +470,7 @@ impl<'s> State<'s> {
 
     fn unlock(&mut self, slot: u8, offset: u64, len: u64) {
         let handle = self.handle(slot);
-        // SAFETY: it takes numbers.
+        // SAFETY: its arguments are numbers.
         let status = unsafe { memmap_unlock(handle, offset, len) };
         let Some(mapping) = self.mapping(slot) else {
             return assert_eq!(status, HANDLE);
@@ -515,7 +515,7 @@ impl<'s> State<'s> {
             size: size_of::<Fault>() as u32,
             ..Fault::default()
         };
-        // SAFETY: each is filled where it is stored.
+        // SAFETY: each output points to a value of its type.
         let status = unsafe {
             match what % 3 {
                 0 => memmap_len(handle, &mut len),
@@ -529,7 +529,7 @@ impl<'s> State<'s> {
     fn invented(&mut self, slot: u8) {
         for handle in [0, u64::MAX, 1 << 63, u64::from(slot) << 40] {
             let mut len = 7;
-            // SAFETY: any number will do; the length is stored where it says.
+            // SAFETY: the function accepts any number, and the output points to a u64.
             unsafe {
                 assert_eq!(memmap_len(handle, &mut len), HANDLE);
                 assert_eq!(memmap_close(handle), HANDLE);
@@ -539,7 +539,7 @@ impl<'s> State<'s> {
         }
     }
 
-    /// Whether pins or others who look on may keep this thread from having a mapping alone.
+    /// Returns whether pins or reading threads may share a mapping with this thread.
     pub fn may_be_busy(&self) -> bool {
         !self.alone
     }
@@ -548,14 +548,14 @@ impl<'s> State<'s> {
         (self.handle(slot), self.mapping(slot))
     }
 
-    /// After each call every file holds what it must, and every mapping shows what its file holds.
+    /// Asserts that every file has its bytes, and every mapping those of its file.
     fn look(&mut self) {
         let mapped = self.slots.iter().flatten().map(|mapping| &mapping.file);
         let files = self.files.iter().flatten().chain(mapped);
         files.for_each(|file| file.borrow().check());
         self.steps += 1;
         let open = self.slots.iter().flatten().filter(|mapping| mapping.open);
-        // Not always: who has looked at a page has it in memory.
+        // Not after every call, since reading a page brings it into memory.
         for mapping in open.filter(|_| self.steps % 4 == 0) {
             crate::uses::shows(mapping, self.steps % 8 == 0);
         }
@@ -583,10 +583,10 @@ fn named(path: &Path) -> Shared {
     Rc::new(RefCell::new(file))
 }
 
-/// The file of a mapping that has no name, opened once more; None for what can't be.
+/// Opens the file of a mapping without a name once more; None if it cannot be opened.
 fn plain_of(handle: u64) -> Option<std::fs::File> {
     let mut fd = -1;
-    // SAFETY: it is handed out where it is stored.
+    // SAFETY: the output points to an i32.
     if unsafe { memmap_fd(handle, &mut fd) } != 0 {
         return None;
     }
@@ -595,7 +595,7 @@ fn plain_of(handle: u64) -> Option<std::fs::File> {
         .read(true)
         .write(true)
         .open(link);
-    // SAFETY: it is ours to close.
+    // SAFETY: nothing else uses the descriptor.
     unsafe { libc::close(fd) };
     Some(plain.expect("it is there"))
 }
@@ -608,7 +608,7 @@ fn in_file(mapping: &Mapping, offset: u64, len: u64) -> (u64, u64) {
     }
 }
 
-/// The options, with the default access of the call filled in by who passes them: it must be the same.
+/// Returns options in which the default access of the call is set explicitly, which must make no difference.
 fn options(how: &How, default: u32) -> Options {
     let access = u32::from(how.access % 8);
     let flags = [SPARSE, NO_DESCRIPTOR, PREFAULT, EXCLUSIVE];
@@ -647,7 +647,7 @@ fn wrong_window(wrong: Wrong, options: &Options, size: u64) -> Wrong {
 }
 
 impl State<'_> {
-    /// A call on one mapping, which changes what it or its file holds, or looks at it.
+    /// Makes a call on one mapping.
     fn use_one(&mut self, call: &Call) {
         let busy = self.may_be_busy();
         let (slot, cuts) = crate::uses::slot_of(call);

@@ -1,4 +1,4 @@
-//! Scripts: what a fuzzer's bytes mean. Numbers are mostly those around which code errs.
+//! Scripts, decoded from the bytes of a fuzzer. Most numbers are boundary values.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
@@ -6,7 +6,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 #[derive(Clone, Debug)]
 pub struct Script(pub Vec<(u8, Call)>);
 
-/// The first byte says whether there are threads at all; calls follow up to the last byte.
+/// The first byte decides whether there are threads; the other bytes are calls.
 impl<'a> Arbitrary<'a> for Script {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Script> {
         let threads = if bytes.arbitrary()? { THREADS } else { 1 };
@@ -19,26 +19,26 @@ impl<'a> Arbitrary<'a> for Script {
     }
 }
 
-/// More calls than this show nothing new, and take long.
+/// Limits the calls, since longer scripts take long and find nothing more.
 const MOST: usize = 400;
 
-/// How many threads a script has.
+/// The number of threads of a script.
 pub const THREADS: u8 = 3;
 
-/// How many mappings a thread has in hand, and how many files.
+/// The numbers of mappings and of files of a thread.
 pub const SLOTS: u8 = 5;
 pub const FILES: u8 = 3;
 
 pub const PAGE: u64 = 4096;
 
-/// A number of bytes, or a place.
+/// A length or an offset.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Number {
     Few(u8),
     Any(u16),
-    /// Around the beginning of a page.
+    /// Near the beginning of a page.
     Edge(u8, bool),
-    /// More than there ever is: up to u64::MAX, which is MEMMAP_TO_END.
+    /// Larger than any file: up to u64::MAX, which is MEMMAP_TO_END.
     Huge(u8),
 }
 
@@ -66,12 +66,12 @@ pub struct How {
     pub offset: Number,
     pub length: Number,
     pub capacity: Number,
-    /// Whether there is a window at all, and a capacity: most mappings have none.
+    /// Whether there is a window, and a capacity; most mappings have none.
     pub window: bool,
     pub room: bool,
 }
 
-/// One call. The first number says on which of the thread's mappings.
+/// One call. The first number selects the mapping of the thread.
 #[derive(Arbitrary, Clone, Debug)]
 pub enum Call {
     Create(u8, u8, Number, How),
@@ -100,14 +100,14 @@ pub enum Call {
     Add(u8, Number, u64, bool),
     Lock(u8, Range, u8),
     Unlock(u8, Range),
-    /// Somebody else gives a file another size. The first number says which: one that has a name, or that of a
+    /// Another writer sets the size of a file. The first number selects the file: one with a name, or that of a
     /// mapping.
     Cut(u8, Number),
-    /// A look at a mapping of another thread, which may close it meanwhile.
+    /// Reads a mapping of another thread, which may close it at the same time.
     Stray(u8, u8),
-    /// A call on a handle that nobody has.
+    /// A call with an invalid handle.
     Invented(u8),
-    /// Somebody else writes to a file, by no mapping: at its end, anywhere, or a hole.
+    /// Another writer appends to a file, writes to it, or punches a hole, without a mapping.
     Append(u8, u8, u8),
     Overwrite(u8, Range, u8),
     Punch(u8, Range),

@@ -1,4 +1,4 @@
-//! The calls that use one mapping, each beside what the model makes of it.
+//! The calls that use one mapping, and what the model expects of each.
 
 use crate::abi::*;
 use crate::model::{COPY_ON_WRITE, Mapping, READ_ONLY, READ_WRITE};
@@ -6,7 +6,7 @@ use crate::script::{Call, PAGE, Range as Place};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// On which mapping a call is, and whether it may cut the file.
+/// The mapping of a call, and whether the call may shorten the file.
 pub fn slot_of(call: &Call) -> (u8, bool) {
     match call {
         Call::Resize(slot, _) => (*slot, true),
@@ -29,11 +29,11 @@ pub fn slot_of(call: &Call) -> (u8, bool) {
     }
 }
 
-/// Makes the call by `handle`, which is that of `mapping`, or nobody's.
+/// Makes the call with `handle`, which is that of `mapping`, or of none.
 pub fn make(call: &Call, handle: u64, mapping: Option<&mut Mapping>, busy: bool) {
     let mut nobody = BTreeSet::from([HANDLE]);
     if let Call::Flush(_, _, 2..) | Call::Prefault(_, _, 2..) | Call::Protect(_, 2..) = call {
-        nobody.insert(INVALID); // Arguments may be looked at first.
+        nobody.insert(INVALID); // Arguments may be checked first.
     }
     if let Call::Advise(..) = call {
         nobody.insert(INVALID);
@@ -59,7 +59,7 @@ pub fn make(call: &Call, handle: u64, mapping: Option<&mut Mapping>, busy: bool)
     used.call(call);
 }
 
-/// A mapping that others may write to shows what its file holds, and what was lost of it is what was told.
+/// Asserts that a mapping has the bytes of its file, and that the lost pages are those reported.
 pub fn shows(mapping: &Mapping, by_pointer: bool) {
     assert_eq!(told(mapping), mapping.lost);
     let there = mapping.there();
@@ -68,7 +68,7 @@ pub fn shows(mapping: &Mapping, by_pointer: bool) {
     }
     let mut shown = vec![0; there.end as usize];
     let (mut data, mut len) = (std::ptr::null_mut(), 0);
-    // SAFETY: there is room for that many, and nobody else cuts the file or closes the mapping.
+    // SAFETY: the buffer has that length, and no other thread shortens the file or closes the mapping.
     unsafe {
         assert_eq!(memmap_data(mapping.handle, &mut data, &mut len), 0);
         assert_eq!(len, mapping.len);
@@ -93,12 +93,12 @@ fn fault_of(handle: u64) -> Fault {
         size: size_of::<Fault>() as u32,
         ..Fault::default()
     };
-    // SAFETY: the struct is as long as it says.
+    // SAFETY: the member size is the size of the struct.
     assert_eq!(unsafe { memmap_get_fault(handle, &mut fault) }, 0);
     fault
 }
 
-/// What is lost, as memmap_get_fault and memmap_check tell it, page by page.
+/// Returns the lost pages that memmap_get_fault and memmap_check report.
 fn told(mapping: &Mapping) -> Vec<Range<u64>> {
     let fault = fault_of(mapping.handle);
     if fault.count == 0 {
@@ -111,7 +111,7 @@ fn told(mapping: &Mapping) -> Vec<Range<u64>> {
     for page in mapping.pages_of(&all) {
         let part = mapping.part_of(page);
         let part = part.start.max(all.start)..part.end.min(all.end);
-        // SAFETY: it takes numbers.
+        // SAFETY: its arguments are numbers.
         let status = unsafe { memmap_check(mapping.handle, part.start, part.end - part.start) };
         match (status, lost.last_mut()) {
             (0, _) => {}
@@ -134,12 +134,12 @@ struct Used<'m> {
     handle: u64,
     mapping: &'m mut Mapping,
     busy: bool,
-    /// What the call has to touch, and what it may.
+    /// The pages that the call must touch, and those that it may.
     touched: Vec<Range<u64>>,
     looked: Vec<Range<u64>>,
 }
 
-/// More than any mapping has: a buffer for every range that can be right.
+/// The length of a buffer for every valid range: more than any mapping has.
 const ROOM: usize = 8 * PAGE as usize;
 
 fn room(len: u64) -> u64 {
@@ -149,7 +149,7 @@ fn room(len: u64) -> u64 {
 fn read(handle: u64, place: &Place) -> (i32, Vec<u8>) {
     let mut to = vec![0xA5; ROOM];
     let (offset, len) = (place.0.value(), room(place.1.value()));
-    // SAFETY: there is room for that many.
+    // SAFETY: the buffer has that length.
     let status = unsafe { memmap_read(handle, offset, to.as_mut_ptr(), len) };
     (status, to)
 }
@@ -162,13 +162,13 @@ fn written(seed: u8, len: u64) -> Vec<u8> {
 
 fn write(handle: u64, place: &Place, seed: u8) -> (i32, Vec<u8>) {
     let bytes = written(seed, room(place.1.value()));
-    // SAFETY: there are that many.
+    // SAFETY: the bytes have that length.
     let status =
         unsafe { memmap_write(handle, place.0.value(), bytes.as_ptr(), bytes.len() as u64) };
     (status, bytes)
 }
 
-/// The calls whose answer is a status and no more.
+/// The calls that return a status and have no output.
 fn bare(call: &Call, handle: u64) -> i32 {
     let mut out = (0u64, 0u32);
     let mut fault = Fault {
@@ -176,7 +176,7 @@ fn bare(call: &Call, handle: u64) -> i32 {
         ..Fault::default()
     };
     let span = |place: &Place| (place.0.value(), place.1.value());
-    // SAFETY: they take numbers, and store where there is room.
+    // SAFETY: their arguments are numbers, and pointers to values of the right type.
     unsafe {
         match call {
             Call::Fill(_, place, byte) => memmap_fill(handle, span(place).0, span(place).1, *byte),
@@ -228,7 +228,7 @@ fn bare(call: &Call, handle: u64) -> i32 {
     }
 }
 
-/// The bytes of a range as the model knows them; the statuses that the call may answer beside 0.
+/// The bytes of a range in the model, and the statuses that the call may return instead of 0.
 type Answers = Vec<i32>;
 
 impl Used<'_> {
@@ -260,8 +260,8 @@ impl Used<'_> {
         self.settle(size);
     }
 
-    /// What was lost is told: what was so stays so until it is recovered, and of the rest only what was touched and
-    /// what the file, which had that size, doesn't have.
+    /// Compares the reported loss. Lost pages stay lost until they are recovered. Other pages are lost only if they
+    /// were touched and are behind the size that the file had.
     fn settle(&mut self, size: u64) {
         let mapping = &*self.mapping;
         let (old, new) = (&mapping.lost, told(mapping));
@@ -324,7 +324,7 @@ impl Used<'_> {
                 self.check(call, bare(call, self.handle), &wrong);
             }
             Call::Recover(_) => self.recover(call),
-            Call::Fault(_) => drop(fault_of(self.handle)), // It is asked after each call.
+            Call::Fault(_) => drop(fault_of(self.handle)), // The result is compared after each call.
             Call::Protect(_, access) => self.protect(call, u32::from(access % 5)),
             Call::Advise(_, place, advice) => self.advise(place, u32::from(*advice % 14)),
             Call::Prefault(_, place, mode) => self.prefault(call, place, mode % 3),
@@ -337,7 +337,7 @@ impl Used<'_> {
         }
     }
 
-    /// Notes that a copy touches ranges, and whether that meets what is lost.
+    /// Notes that a copy touches ranges. Returns whether some of them are lost.
     fn touch(&mut self, ranges: &[Range<u64>]) -> Touched {
         if ranges.iter().any(|range| self.mapping.lost(range)) {
             return Touched::Refused;
@@ -348,7 +348,7 @@ impl Used<'_> {
             .all(|range| self.mapping.missing(range).is_empty())
         {
             true => Touched::Whole,
-            // The tail may begin behind what was asked for, in the last page.
+            // The tail may begin behind the requested range, in the last page.
             false => Touched::Missed,
         }
     }
@@ -380,7 +380,7 @@ impl Used<'_> {
         let wrong = fault_if(touched != Touched::Whole);
         match (self.check(call, status, &wrong), touched) {
             (true, _) => self.mapping.write(at, bytes),
-            // Nobody can say which part was copied.
+            // Which part was copied cannot be predicted.
             (false, Touched::Missed) => {
                 self.mapping.write(at, &vec![None; bytes.len()]);
                 self.mapping.vague |= self.mapping.opened == COPY_ON_WRITE;
@@ -455,7 +455,7 @@ impl Used<'_> {
     fn find(&mut self, place: &Place, needle: &[u8], last: bool) {
         let (from, to) = (place.0.value(), place.1.value());
         let (mut at, n) = (7, needle.len() as u64);
-        // SAFETY: the needle is that long.
+        // SAFETY: the needle has that length.
         let status = unsafe {
             match last {
                 true => memmap_rfind(self.handle, from, to, needle.as_ptr(), n, &mut at),
@@ -470,7 +470,7 @@ impl Used<'_> {
         let range = from..to.max(from);
         self.looked = vec![range.clone()];
         if self.mapping.lost(&range) || !self.mapping.missing(&range).is_empty() {
-            // How far it looked depends on what it found.
+            // How far it searched depends on where the needle was.
             return assert!(status == 0 || status == FAULT, "{status}");
         }
         assert_eq!(status, 0);
@@ -509,7 +509,7 @@ impl Used<'_> {
             size: size_of::<Info>() as u32,
             ..Info::default()
         };
-        // SAFETY: the struct is as long as it says.
+        // SAFETY: the member size is the size of the struct.
         assert_eq!(unsafe { memmap_get_info(self.handle, &mut info) }, 0);
         assert_eq!(
             (info.length, info.pins),
@@ -532,7 +532,7 @@ impl Used<'_> {
         let mut wrong = Answers::new();
         for (condition, status) in [
             (mapping.any_lost(), FAULT),
-            (size < stays, FAULT), // Somebody has cut it, which no length may hide.
+            (size < stays, FAULT), // Another writer has shortened it, and a new length must not hide that.
             (huge, LIMIT),
             (mapping.access != READ_WRITE, ACCESS),
             (!anonymous && !mapping.has_descriptor(), UNSUPPORTED),
@@ -547,7 +547,7 @@ impl Used<'_> {
         if !self.check(call, status, &wrong) {
             return;
         }
-        // A mapping that ends before its file does gets shorter alone, and longer by what the file has.
+        // If a mapping ends before its file, shrinking changes the mapping only, and growing maps bytes of the file.
         let (old_end, new_end) = (mapping.offset + mapping.len, mapping.offset + new);
         let cuts = new < mapping.len && size <= old_end && new_end < size;
         if cuts || new_end > size {
@@ -568,7 +568,7 @@ impl Used<'_> {
             wrong.extend(condition.then_some(status));
         }
         let mut len = 0;
-        // SAFETY: it is stored where it says.
+        // SAFETY: the output points to a value of its type.
         let status = unsafe { memmap_refresh(self.handle, &mut len) };
         if self.busy && wrong.is_empty() && status == BUSY {
             return;
@@ -620,12 +620,12 @@ impl Used<'_> {
     fn advise(&mut self, place: &Place, advice: u32) {
         const KEEPS: [u32; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
         if !KEEPS.contains(&advice) && advice < 12 {
-            return; // What children of a fork see, and core dumps, isn't seen here.
+            return; // The effects are on children of a fork and on core dumps.
         }
         let (offset, len) = (place.0.value(), place.1.value());
         let range = self.range(place, true);
         let anonymous = self.mapping.file.borrow().anonymous;
-        // SAFETY: it takes numbers.
+        // SAFETY: its arguments are numbers.
         let status = unsafe { memmap_advise(self.handle, offset, len, advice) };
         let private = anonymous || self.mapping.opened == COPY_ON_WRITE;
         if advice >= 12 {
@@ -638,7 +638,7 @@ impl Used<'_> {
         } else if advice == 4 && private {
             assert_eq!(status, ACCESS);
         } else {
-            // Huge pages are another kind of memory's.
+            // Only other kinds of memory have huge pages.
             assert!(
                 status == 0 || status == UNSUPPORTED && (5..=8).contains(&advice),
                 "{status}"
@@ -668,7 +668,7 @@ impl Used<'_> {
     fn add(&mut self, call: &Call, at: u64, value: u64, wide: bool) {
         let size = if wide { 8 } else { 4 };
         let (mut before, mut narrow) = (0, 0);
-        // SAFETY: they are stored where they say.
+        // SAFETY: each output points to a value of its type.
         let status = unsafe {
             match wide {
                 true => memmap_atomic_add64(self.handle, at, value, &mut before),
@@ -704,11 +704,11 @@ impl Used<'_> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Touched {
-    /// All of it is there.
+    /// No page is lost.
     Whole,
-    /// Something was lost already, so that nothing is touched.
+    /// A page was lost before, so that nothing is touched.
     Refused,
-    /// Something was lost now.
+    /// A page was lost by this call.
     Missed,
 }
 
@@ -723,7 +723,7 @@ fn fault_if(lost: bool) -> Answers {
     if lost { vec![FAULT] } else { Answers::new() }
 }
 
-/// Where a search has to find the needle between two places, by looking at each.
+/// Searches the needle between two places byte by byte.
 fn expected(bytes: &[u8], from: u64, to: u64, needle: &[u8], last: bool) -> u64 {
     if from > to {
         return u64::MAX;
