@@ -1,5 +1,5 @@
-//! The C ABI of the shared library as it is shipped, as a C program sees it. In a debug build Rust asks the
-//! system about each descriptor that it closes.
+//! The C ABI of the shared library of a release build. In a debug build Rust makes a system call for each descriptor
+//! that it closes.
 
 #[path = "../../common/header.rs"]
 mod header;
@@ -15,7 +15,7 @@ pub type Status = i32;
 
 pub type Hook = Option<extern "C" fn(*const c_void, *mut c_void) -> i32>;
 
-/// Any struct that a call fills: `size` first, and room for the rest.
+/// A struct that a call fills: `size`, and space for the other members.
 #[repr(C, align(8))]
 pub struct Filled {
     pub size: u32,
@@ -23,7 +23,7 @@ pub struct Filled {
 }
 
 impl Filled {
-    /// For a struct of so many bytes.
+    /// Returns space for a struct of so many bytes.
     pub fn of(size: u32) -> Filled {
         Filled {
             size,
@@ -32,7 +32,7 @@ impl Filled {
     }
 }
 
-/// What the library has under that name.
+/// Returns the symbol of that name in the library.
 pub fn symbol(name: &str) -> *mut c_void {
     static LIBRARY: LazyLock<usize> = LazyLock::new(|| {
         let path = CString::new(release_library().into_os_string().into_vec()).expect("no NUL");
@@ -50,9 +50,9 @@ macro_rules! of_the_library {
     ($(pub fn $name:ident($($argument:ident: $of:ty),* $(,)?) -> $answer:ty;)*) => {$(
         pub unsafe fn $name($($argument: $of),*) -> $answer {
             type Function = unsafe extern "C" fn($($of),*) -> $answer;
-            // SAFETY: the header declares it so.
+            // SAFETY: the type is that of the declaration in the header.
             let function = unsafe { std::mem::transmute::<*mut c_void, Function>(symbol(stringify!($name))) };
-            // SAFETY: the caller's.
+            // SAFETY: the arguments fulfil the contract of the function, which the caller of this one guarantees.
             unsafe { function($($argument),*) }
         }
     )*};

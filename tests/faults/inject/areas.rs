@@ -1,4 +1,4 @@
-//! The memory of a case: what its pages hold, and what the system was told of them.
+//! The memory of a case: the contents of its pages, and their flags in the kernel.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 
 const PAGE: usize = 4096;
 
-/// Areas of /proc/self/smaps in the order of their addresses, as far as they are the case's.
+/// The areas in /proc/self/smaps that belong to the case, in the order of their addresses.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Areas(Vec<Area>);
 
@@ -17,11 +17,11 @@ struct Area {
     range: Range<usize>,
     /// The line VmFlags.
     flags: String,
-    /// Each page's bytes, None where there are none to be had.
+    /// The bytes of each page, None if they cannot be read.
     pages: Vec<Option<Vec<u8>>>,
 }
 
-/// What there is in these ranges.
+/// Returns the areas in these ranges.
 pub fn of(ranges: &[Range<usize>]) -> Areas {
     if ranges.is_empty() {
         return Areas(Vec::new());
@@ -41,21 +41,21 @@ pub fn of(ranges: &[Range<usize>]) -> Areas {
     Areas(areas)
 }
 
-/// The addresses with which the first line of an area begins.
+/// Parses the addresses in the first line of an area.
 fn addresses(line: &str) -> Option<Range<usize>> {
     let (start, end) = line.split_once(' ')?.0.split_once('-')?;
     let address = |text| usize::from_str_radix(text, 16).ok();
     Some(address(start)?..address(end)?)
 }
 
-/// How much memory is locked, as text.
+/// Returns the amount of locked memory, as text.
 pub fn locked() -> String {
     let text = fs::read_to_string("/proc/self/status").expect("procfs is there");
     let line = text.lines().find(|line| line.starts_with("VmLck:"));
     line.expect("it is there").to_owned()
 }
 
-/// A number that differs where bytes do (FNV-1a).
+/// Returns a hash of the bytes (FNV-1a).
 pub fn sum(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
         (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
@@ -64,8 +64,8 @@ pub fn sum(bytes: &[u8]) -> u64 {
 
 impl Area {
     fn new(range: Range<usize>, flags: &str) -> Area {
-        // Whether somebody has written to it since it was last asked is nothing that a call does; and what is
-        // locked when it is touched is locked.
+        // The soft-dirty flag is left out, since no call of the library changes it. Memory that is locked on fault
+        // counts as locked.
         let flags: Vec<_> = flags
             .split_ascii_whitespace()
             .filter(|flag| !["sd", "lf"].contains(flag))
@@ -78,7 +78,7 @@ impl Area {
     }
 }
 
-/// By procfs, which answers an error where touching the memory would end the process.
+/// Reads memory through procfs, which returns an error where an access would end the process.
 fn pages(range: &Range<usize>) -> Vec<Option<Vec<u8>>> {
     let memory = File::open("/proc/self/mem").expect("procfs is there");
     let read = |from: usize, len: usize| -> io::Result<Vec<u8>> {
@@ -96,7 +96,7 @@ fn pages(range: &Range<usize>) -> Vec<Option<Vec<u8>>> {
 }
 
 impl Areas {
-    /// One line an area.
+    /// Returns one line for each area.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|area| {
             let sums = area.pages.iter().map(|page| match page {
@@ -108,8 +108,8 @@ impl Areas {
         })
     }
 
-    /// How many bytes have which flags and how many pages which contents: what is the same wherever it is
-    /// mapped, and in however many areas.
+    /// Returns how many bytes have which flags, and how many pages which contents. Neither depends on addresses or
+    /// on the number of areas.
     pub fn bytes_flagged(&self) -> BTreeMap<String, u64> {
         let mut bytes = BTreeMap::new();
         for area in &self.0 {

@@ -1,5 +1,4 @@
-//! A thread whose every system call another one looks at, and lets fail when told to
-//! (seccomp_unotify(2)).
+//! Runs code in a thread whose system calls another thread records, and makes fail if requested (seccomp_unotify(2)).
 
 use std::io;
 use std::os::fd::RawFd;
@@ -8,20 +7,20 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 
-/// A system call that is to fail: which of those that are made, from 0 on, and by which errno.
+/// A system call that is to fail: its index among those that are made, and its errno.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub place: usize,
     pub errno: i32,
 }
 
-/// More calls than any function makes, and more failures than any test wants.
+/// Limits for the calls that a function makes, and for the failures of a test.
 const MOST_CALLS: usize = 4096;
 const MOST_FAILURES: usize = 2;
 const NONE: usize = usize::MAX;
 
-// What the two threads tell each other. No allocation and no lock, since the thread that is looked at may
-// be stopped in the middle of either.
+// The state that the two threads share. It needs no allocation and no lock, since the supervised thread may be stopped
+// while it allocates or holds a lock.
 static LISTENER: AtomicI32 = AtomicI32::new(-1);
 static ARMED: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -29,24 +28,24 @@ static CALLS: [AtomicI32; MOST_CALLS] = [const { AtomicI32::new(0) }; MOST_CALLS
 static PLACES: [AtomicUsize; MOST_FAILURES] = [const { AtomicUsize::new(NONE) }; MOST_FAILURES];
 static ERRNOS: [AtomicI32; MOST_FAILURES] = [const { AtomicI32::new(0) }; MOST_FAILURES];
 
-/// What the last munmap(2) that failed was to unmap.
+/// The range of the last munmap(2) that was made to fail.
 static LEFT: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
 
-/// Unmaps what such a munmap left, as nobody else can: whoever asked has forgotten it.
+/// Unmaps the range of a munmap that was made to fail. The library no longer has its address.
 pub fn unmap_what_is_left() {
     let (start, len) = (LEFT[0].swap(0, SeqCst), LEFT[1].swap(0, SeqCst));
     if len != 0 {
-        // SAFETY: it was mapped, and nobody has it.
+        // SAFETY: the range is mapped, and no pointer to it is left.
         unsafe { libc::munmap(start as *mut libc::c_void, len) };
     }
 }
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// What is to be done by a thread that nobody looks at.
+/// The work that is to be done by a thread without supervision.
 static UNWATCHED: OnceLock<Mutex<Sender<Work>>> = OnceLock::new();
 
-/// What `work` answers in a thread whose system calls nobody looks at, which takes a fraction of the time.
+/// Runs `work` in a thread without supervision, in which system calls are faster, and returns its result.
 pub fn unwatched<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
     let (done, answer) = channel();
     let work = Box::new(move || done.send(work()).expect("somebody waits for it"));
@@ -56,7 +55,7 @@ pub fn unwatched<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -
     answer.recv().expect("it has been done")
 }
 
-/// Runs `work` in a thread whose system calls are looked at; the error says why that can't be.
+/// Runs `work` in a supervised thread. The error is the reason why there can be none.
 pub fn watch(work: impl FnOnce() + Send) -> io::Result<()> {
     let (queue, works) = channel::<Work>();
     UNWATCHED.get_or_init(|| Mutex::new(queue));
@@ -77,7 +76,7 @@ pub fn watch(work: impl FnOnce() + Send) -> io::Result<()> {
     })
 }
 
-/// What `act` answers, and the numbers of the system calls that it made, of which some failed.
+/// Runs `act`, and returns its result and the numbers of its system calls, of which some may have failed.
 pub fn observe<R>(failures: &[Failure], act: impl FnOnce() -> R) -> (R, Vec<i32>) {
     for at in 0..MOST_FAILURES {
         let failure = failures.get(at);
@@ -93,7 +92,7 @@ pub fn observe<R>(failures: &[Failure], act: impl FnOnce() -> R) -> (R, Vec<i32>
     (answer, calls.collect())
 }
 
-/// Has every system call of the calling thread wait for who listens.
+/// Installs a filter by which every system call of the calling thread waits for the supervisor.
 fn install() -> io::Result<()> {
     let mut all = libc::sock_filter {
         code: (libc::BPF_RET | libc::BPF_K) as u16,
@@ -105,7 +104,7 @@ fn install() -> io::Result<()> {
         len: 1,
         filter: &raw mut all,
     };
-    // SAFETY: the program is there for the call, and numbers are handed over else.
+    // SAFETY: the pointer to the filter program is valid during the call; the other arguments are numbers.
     let listener = unsafe {
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
         libc::syscall(
@@ -124,7 +123,7 @@ fn install() -> io::Result<()> {
     }
 }
 
-/// Answers every call until the thread that is looked at has ended.
+/// Replies to every call until the supervised thread has ended.
 fn answer_all(listener: RawFd) -> io::Result<()> {
     let receive = libc::_IOWR::<libc::seccomp_notif>(u32::from(b'!'), 0);
     let send = libc::_IOWR::<libc::seccomp_notif_resp>(u32::from(b'!'), 1);
@@ -134,19 +133,19 @@ fn answer_all(listener: RawFd) -> io::Result<()> {
             events: libc::POLLIN,
             revents: 0,
         };
-        // SAFETY: one struct is handed over.
+        // SAFETY: the array has one pollfd.
         unsafe { libc::poll(&mut ready, 1, -1) };
         if ready.revents & libc::POLLIN == 0 {
-            return Ok(()); // It hung up.
+            return Ok(()); // The thread has ended.
         }
-        // SAFETY: zero is a valid one, and what the kernel asks for.
+        // SAFETY: a zeroed struct is valid, and the kernel requires it.
         let mut asked: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-        // SAFETY: it is there for the call.
+        // SAFETY: the pointer is valid during the call.
         if unsafe { libc::ioctl(listener, receive, &mut asked) } != 0 {
-            continue; // The thread was killed meanwhile.
+            continue; // The thread was killed in between.
         }
         let mut response = answer_to(&asked);
-        // SAFETY: as above.
+        // SAFETY: the pointer is valid during the call.
         unsafe { libc::ioctl(listener, send, &mut response) };
     }
 }
@@ -167,7 +166,7 @@ fn answer_to(asked: &libc::seccomp_notif) -> libc::seccomp_notif_resp {
     }
 }
 
-/// Writes a call down; the errno by which it is to fail, if it is.
+/// Records a call. Returns the errno that it is to fail with, if any.
 fn failure_of(asked: &libc::seccomp_notif) -> Option<i32> {
     let place = COUNT.fetch_add(1, SeqCst);
     if let Some(call) = CALLS.get(place) {
@@ -179,8 +178,8 @@ fn failure_of(asked: &libc::seccomp_notif) -> Option<i32> {
         LEFT[1].store(asked.data.args[1] as usize, SeqCst);
     }
     if i64::from(asked.data.nr) == libc::SYS_close {
-        // A close that fails has closed all the same (close(2), NOTES).
-        // SAFETY: it takes any number.
+        // A close that fails has still closed the descriptor (close(2), NOTES).
+        // SAFETY: close accepts any number.
         unsafe { libc::close(asked.data.args[0] as i32) };
     }
     Some(ERRNOS[planned].load(SeqCst))

@@ -1,4 +1,4 @@
-//! Makes each call fail, and lists what was answered.
+//! Makes each call fail, and lists the results.
 
 use super::calls;
 use super::filter::{Failure, observe, unmap_what_is_left};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-/// A system call of a function, by name and by how many of that name there were, with it.
+/// A system call of a function: its name and its index among those of that name, from 1 on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Made {
     call: &'static str,
@@ -26,10 +26,10 @@ fn made(calls: &[i32]) -> Vec<Made> {
     all
 }
 
-/// What is said of a case that makes none.
+/// The text for a case without system calls.
 pub const NO_CALL: &str = "    no system call\n";
 
-/// The answers of all cases, as text.
+/// Returns the results of all cases, as text.
 pub fn of_all(folder: &Path) -> String {
     let mut text = String::new();
     for case in calls::all() {
@@ -42,10 +42,10 @@ pub fn of_all(folder: &Path) -> String {
     text
 }
 
-/// Those that make system calls the first time only.
+/// The cases that make system calls only the first time.
 const ONCE: [&str; 2] = ["memmap_guard_install", "memmap_poison_closed"];
 
-/// Has each call fail that is made the first time, until all are made.
+/// Makes each call fail that the first run makes, one after the other, until the case succeeds.
 fn list_first(case: &Case, folder: &Path, text: &mut String) {
     let fail = |place, errno| {
         let stage = &mut Stage::new(folder);
@@ -66,7 +66,7 @@ fn list_first(case: &Case, folder: &Path, text: &mut String) {
     for place in 0.. {
         let calls = fail(place, libc::EINVAL);
         let Some(Made { call, .. }) = calls.get(place) else {
-            return; // It went through.
+            return; // No call was left to fail.
         };
         let errnos = names::errnos_of(call);
         errnos
@@ -78,20 +78,20 @@ fn list_first(case: &Case, folder: &Path, text: &mut String) {
     }
 }
 
-/// After which failure, of which name, what call is made at what place.
+/// A call that is made only after a failure: that failure, the name of the failed call, and index and name of this one.
 type Instead = (Failure, &'static str, usize, Made);
 
 struct Player<'c> {
     case: &'c Case,
     folder: &'c Path,
-    /// The calls that are made when none fails, and what there is afterwards.
+    /// The calls of a run without failures, and the state after it.
     calls: Vec<Made>,
     outline: Outline,
     rows: Vec<Row>,
 }
 
-/// A system call, and what was answered when it failed, however often it is made: that depends on the
-/// machine, such as on how long the files of procfs are.
+/// A system call and the results of its failures. How often it is made is not part of it, since that depends on the
+/// machine, for example on the length of files of procfs.
 struct Row {
     call: String,
     answers: BTreeMap<String, Vec<&'static str>>,
@@ -108,7 +108,7 @@ impl<'c> Player<'c> {
             stage.clear();
             (made(&calls), outline)
         };
-        // The first makes what is made once a process, such as room for handles.
+        // The first run allocates what a process allocates once, such as the table of handles.
         let _ = play();
         let (calls, outline) = play();
         Player {
@@ -147,8 +147,8 @@ impl<'c> Player<'c> {
         }
     }
 
-    /// Has one call fail by each of its errnos, after another that has failed; and what is done in place
-    /// of one that failed too.
+    /// Makes one call fail with each of its errnos, after another failure, and then the calls that are made only
+    /// because it failed.
     fn fail_by_each(&mut self, before: &[Failure], after: &str, place: usize, made: Made) {
         let mut instead = Vec::new();
         for (name, errno) in names::errnos_of(made.call) {
@@ -156,7 +156,7 @@ impl<'c> Player<'c> {
             let (answer, calls) = self.fail(&[before, &[failure]].concat(), made, name);
             if before.is_empty() && answer == self.case.answer {
                 let other = self.calls_instead(failure, name, &calls);
-                // One errno after which it is made is enough.
+                // One errno that leads to this call is enough.
                 let new = |(.., made): &Instead| {
                     instead.iter().all(|(.., known): &Instead| known != made)
                 };
@@ -171,7 +171,7 @@ impl<'c> Player<'c> {
         }
     }
 
-    /// The calls that are made only where one has failed.
+    /// Returns the calls that are made only after a failure.
     fn calls_instead(&self, failure: Failure, name: &'static str, calls: &[Made]) -> Vec<Instead> {
         let places = calls.iter().enumerate().skip(failure.place);
         let new = places.filter(|(_, made)| self.calls.iter().all(|known| known.call != made.call));
@@ -187,7 +187,7 @@ impl<'c> Player<'c> {
         }
     }
 
-    /// Plays the case with failures, of which the last is of `call`; the answer, and the calls.
+    /// Runs the case with failures, the last of which is that of `call`. Returns the result and the calls.
     fn fail(&self, failures: &[Failure], call: Made, errno: &str) -> (i32, Vec<Made>) {
         let case = self.case;
         let failed = Failed {

@@ -1,10 +1,8 @@
-//! Every system call that the library makes fails once, by each errno that its manual page lists: the
-//! answer is that errno or what is documented instead, a failed call changes nothing, and the same call
-//! works afterwards.
+//! Every system call that the library makes is made to fail once, with each errno that its manual page lists. The
+//! function must return that errno or the documented status, must change nothing, and must succeed when called again.
 //!
-//! What was answered is kept in answers.txt; `make inject` writes it anew. A system call that isn't in
-//! there fails the test.
-#![cfg(target_arch = "x86_64")] // The names of the calls are those of this one.
+//! answers.txt lists the results; `make inject` writes it. The test fails at a system call that is not listed.
+#![cfg(target_arch = "x86_64")] // The numbers of system calls are those of x86_64.
 
 mod abi;
 mod areas;
@@ -28,11 +26,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
-/// Names a file for what was answered, for the process that makes the calls.
+/// The variable with the name of the file to which the process that makes the calls writes the results.
 const ANSWERS: &str = "MEMMAP_TEST_ANSWERS";
 
-/// Only in a process of its own are all descriptors and mappings those of the call. And its allocator has
-/// all that it needs from the start, so that every system call is the library's.
+/// The calls are made in a process of their own, so that all new descriptors and mappings are those of the call. Its
+/// allocator has all memory from the start, so that every system call is one of the library.
 #[test]
 fn every_system_call_fails_once_and_a_failed_call_changes_nothing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -72,7 +70,7 @@ fn count(answered: &str) -> String {
     format!("{failures} failures in {with} ways to call; in {without} more there is no system call")
 }
 
-/// The other process.
+/// What the other process runs.
 #[test]
 fn the_calls_of_the_other_test() {
     let Some(answers) = std::env::var_os(ANSWERS).map(PathBuf::from) else {
@@ -85,7 +83,7 @@ fn the_calls_of_the_other_test() {
     };
     let files = mounted.path().join("files");
     fs::create_dir(&files).expect("the file system is ours");
-    abi::symbol("memmap_version"); // Built and loaded now.
+    abi::symbol("memmap_version"); // Builds and loads the library.
     let mut answered = String::new();
     match filter::watch(|| answered = list::of_all(&files)) {
         Ok(()) => fs::write(answers, answered).expect("the test waits for it"),
@@ -93,7 +91,7 @@ fn the_calls_of_the_other_test() {
     }
 }
 
-/// A file system with a journal, whatever the machine has: which calls are made depends on it.
+/// A file system with a journal on a disk of the test, since the calls that are made depend on the file system.
 fn mounted(folder: &Path) -> io::Result<Mounted> {
     disk::own_mounts()?;
     let (image, at) = (folder.join("image"), folder.join("mount"));
@@ -116,7 +114,7 @@ fn every_function_has_a_case() {
     }
 }
 
-/// The function that a case is of.
+/// Returns the name of the function of a case.
 fn function_of(name: &str) -> &str {
     name.split_once(',').map_or(name, |(function, _)| function)
 }

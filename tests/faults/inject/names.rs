@@ -37,10 +37,9 @@ const STATUSES: [&str; 13] = [
     "MEMMAP_ERR_CORRUPT",
 ];
 
-/// What a system call is called. One that has no name here is new: what it answers has to be listed in
-/// errnos.txt, by errnos.py.
+/// Returns the name of a system call. A new one must be added here, and its errnos to errnos.txt by errnos.py.
 pub fn call(number: i32) -> &'static str {
-    // C libraries use one or the other; they answer the same.
+    // C libraries use one or the other; both have the same errnos.
     if [c::SYS_fstat, c::SYS_lstat, c::SYS_newfstatat].contains(&number.into()) {
         return "stat";
     }
@@ -50,10 +49,10 @@ pub fn call(number: i32) -> &'static str {
     &name["SYS_".len()..]
 }
 
-/// The errnos that the manual lists for a call.
+/// Returns the errnos that the manual lists for a call.
 pub fn errnos_of(call: &str) -> Vec<(&'static str, i32)> {
     if call == "rt_sigprocmask" {
-        return Vec::new(); // They speak of arguments alone, and a mask that can't be set back is fatal.
+        return Vec::new(); // Their errnos are about arguments only, and failing to restore a mask is fatal.
     }
     let mut lines = include_str!("errnos.txt").lines();
     let line = lines.find_map(|line| line.strip_prefix(call)?.strip_prefix(' '));
@@ -68,12 +67,12 @@ pub fn errnos_of(call: &str) -> Vec<(&'static str, i32)> {
     all
 }
 
-/// The errno by which the system call failed.
+/// Stands for the errno that the system call failed with.
 pub const THAT_ERRNO: &str = "that errno";
-/// What is answered when nothing fails.
+/// Stands for the result without a failure.
 pub const AS_EVER: &str = "as ever";
 
-/// What a status is called.
+/// Returns the name of a status.
 pub fn status(status: i32) -> String {
     match usize::try_from(-i64::from(status))
         .ok()

@@ -1,5 +1,5 @@
-//! What may be answered beside the errno itself, and what a call that failed may have changed: every
-//! exception, and where it is documented or why it is one.
+//! The statuses that a function may return instead of the errno itself, and what a failed call may have changed: every
+//! exception, with its documentation or its reason.
 
 use super::names::{AS_EVER, THAT_ERRNO};
 use super::state::Part;
@@ -11,7 +11,7 @@ pub struct Failed<'n> {
     pub errno: &'n str,
 }
 
-/// One exception: the call, its errnos, the answer, and why.
+/// One exception: the call, its errnos, the status, and the reason.
 type Exception = (
     &'static str,
     &'static [&'static str],
@@ -20,7 +20,7 @@ type Exception = (
 );
 
 const ANY: &[&str] = &[];
-/// Limits of the system, and the end of a range that no file has.
+/// Limits of the system, and ranges that end behind every file.
 const MAPPING_LIMITS: &[&str] = &["EAGAIN", "ENOMEM", "EOVERFLOW"];
 
 const EXCEPTIONS: &[Exception] = &[
@@ -218,7 +218,7 @@ const EXCEPTIONS: &[Exception] = &[
 ];
 
 impl Failed<'_> {
-    /// Whether the library may answer so.
+    /// Returns whether the function may return that status.
     pub fn may_answer(&self, answer: &str) -> bool {
         let again = self.errno == "EINTR" && answer == AS_EVER;
         let excepted = |(call, errnos, other, _): &Exception| {
@@ -226,34 +226,34 @@ impl Failed<'_> {
             *call == self.call && errno && *other == answer
         };
         let does_without = answer == AS_EVER && self.does_without();
-        // What mremap says of a mapping that is several areas by now, which is the library's to know. Where they are
-        // moved one by one, it has no cause to say so.
+        // mremap fails with this errno for a mapping that consists of several areas. The library moves those one by
+        // one, and then mremap cannot fail so.
         let each = self.case.ends_with("of several areas");
         let areas = self.call == "mremap" && self.errno == "EFAULT" && !each;
         let itself = answer == THAT_ERRNO && !areas;
         itself || again || does_without || EXCEPTIONS.iter().any(excepted)
     }
 
-    /// Whether the function has another way, or needs the call for nothing that it promises.
+    /// Returns whether the function has an alternative to the call, or does not need it for what it promises.
     fn does_without(&self) -> bool {
         let others = [
-            // Another file's descriptor is left alone: as far as anybody knows, it is none.
+            // A descriptor that cannot be identified is left open, since it may belong to another file.
             ("memmap_close, locked", "stat"),
-            // Pages that can't be given back are filled with zeros.
+            // Pages that cannot be released are filled with zeros.
             ("memmap_resize, shorter without a file", "madvise"),
-            // What doesn't say that it is tmpfs counts as on a device.
+            // A file system that is not reported as tmpfs counts as one on a device.
             ("memmap_create", "fstatfs"),
             ("memmap_resize, longer", "fstatfs"),
             ("memmap_memfd", "fstatfs"),
             ("memmap_shared_open", "fstatfs"),
-            // Whether the file was cut can't be asked by a descriptor that others have closed.
+            // A descriptor that other code has closed cannot be used to read the size of the file.
             ("memmap_flush", "stat"),
-            // A file that can't be made without a name, or given one then, is made by its name.
+            // If the file cannot be created without a name, or be linked to one, it is created by its name.
             ("memmap_create", "stat"),
             ("memmap_create", "linkat"),
-            // New pages of locked memory that can't be brought in are locked when they come.
+            // New pages of locked memory that cannot be populated are locked when they are touched.
             ("memmap_resize, longer", "mlock"),
-            // Pages that can't be made ready aside are mapped in their place.
+            // Pages that cannot be prepared elsewhere are mapped in place.
             ("memmap_recover, with what the options ask", "madvise"),
             ("memmap_recover, with what the options ask", "mremap"),
             ("memmap_recover, with what the options ask", "mmap"),
@@ -263,7 +263,7 @@ impl Failed<'_> {
             .any(|(case, call)| self.case.starts_with(case) && self.call == *call)
     }
 
-    /// Whether a part may be other than before although the call failed.
+    /// Returns whether a failed call may have changed a part of the state.
     pub fn may_change(&self, part: Part) -> bool {
         match self.case.split_once(',') {
             // "What an existing file held is kept when space or a limit is what was missing (on tmpfs, and
@@ -286,11 +286,10 @@ impl Failed<'_> {
         }
     }
 
-    /// Whether the address may be another one, and blocks may be left behind the end of the file, although the call
-    /// failed.
+    /// Returns whether a failed call may have moved the mapping, and may leave blocks behind the end of the file.
     pub fn may_move(&self) -> bool {
         // "A call that fails leaves size and contents as they were; the address may be another one. Blocks that it
-        // has reserved are given back if nobody else has the file open", which is what fcntl would have told.
+        // has reserved are given back if nobody else has the file open", which a successful fcntl would have shown.
         let late = [
             "mlock2",
             "fallocate",
@@ -299,17 +298,17 @@ impl Failed<'_> {
             "ftruncate",
             "stat",
         ];
-        // The areas are looked at, and moved, when the blocks are there.
+        // The areas are examined and moved after the blocks were reserved.
         let areas = self.case.ends_with("of several areas");
         self.case.starts_with("memmap_resize, longer") && (areas || late.contains(&self.call))
     }
 
-    /// Whether a part may be other than after a call that succeeded although this one did, too: addresses
-    /// that nobody has, and huge pages where the system has none.
+    /// Returns whether a part of the state may differ from that after a call without failures, although this call
+    /// succeeded as well: addresses, and huge pages if the system has none.
     pub fn may_differ(&self, part: Part) -> bool {
         let addresses = self.case == "memmap_close, poisoned" || self.call == "mremap";
         let huge = self.call == "madvise" && self.case.ends_with("in huge pages");
-        // A new file that can't be opened by its name goes on as what it was without one, which is how it is listed.
+        // A new file that cannot be opened by its name is listed as the file without a name that it was before.
         let unnamed =
             self.case.starts_with("memmap_create") && ["openat", "stat"].contains(&self.call);
         match part {
@@ -320,7 +319,7 @@ impl Failed<'_> {
         }
     }
 
-    /// Whether the same call may fail from then on: a flush that failed is remembered.
+    /// Returns whether later calls may fail too: a failed flush is remembered.
     pub fn is_remembered(&self) -> bool {
         let sync = ["fdatasync", "msync"].contains(&self.call);
         self.case.starts_with("memmap_flush") && sync

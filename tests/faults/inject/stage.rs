@@ -1,4 +1,4 @@
-//! What a case has to work with: a folder, a file, a mapping of it, and what the call hands out.
+//! The objects of a case: folders, a file, a mapping of it, and what the call returns.
 
 use super::abi::{self, Filled, Handle, Options, Status};
 use super::filter::unwatched;
@@ -12,30 +12,30 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 
 pub const PAGE: u64 = 4096;
-/// A file's bytes: no whole number of pages.
+/// The size of the file, no multiple of the page size.
 pub const SIZE: u64 = 3 * PAGE + 100;
-/// No handle, and what an output is that wasn't written.
+/// An invalid handle, and the value of an output that was not written.
 pub const NOTHING: Handle = 0;
 
-/// Made anew for every call.
+/// The objects, created for each call.
 pub struct Stage {
-    /// On a file system with a journal.
+    /// A folder on a file system with a journal.
     folder: PathBuf,
-    /// On tmpfs, and shared with others.
+    /// A folder on tmpfs, which other processes use too.
     memory: PathBuf,
-    /// A name there that no other process has.
+    /// A name there that no other process uses.
     shared: String,
-    /// The mapping that a call is about.
+    /// The mapping that the call uses.
     pub handle: Handle,
-    /// The mapping that a call hands out.
+    /// The mapping that the call returns.
     pub out: Handle,
-    /// A descriptor that a call hands out.
+    /// The descriptor that the call returns.
     pub out_fd: i32,
-    /// A descriptor that a call is given.
+    /// The descriptor that is passed to the call.
     pub fd: RawFd,
-    /// Memory that was mapped without the library.
+    /// Memory that is mapped without the library.
     pub foreign: *mut c_void,
-    /// Where the memory is that was there before the call.
+    /// The addresses of the memory before the call.
     regions: Vec<Range<usize>>,
 }
 
@@ -54,12 +54,12 @@ impl Stage {
         }
     }
 
-    /// What there is in the folders, and in the memory that was there before the call.
+    /// Returns the state of the folders, and of the memory that was mapped before the call.
     pub fn state(&self) -> State {
         self.state_of(&self.regions)
     }
 
-    /// What there is after a call that has succeeded, which may have moved the memory.
+    /// Returns the state after a successful call, which may have moved the memory.
     pub fn state_now(&self) -> State {
         self.state_of(&self.regions_now())
     }
@@ -73,10 +73,10 @@ impl Stage {
         })
     }
 
-    /// What the library says of the mapping, and how many it has.
+    /// Returns what the library reports about the mapping and about all mappings.
     fn told(&self) -> String {
         let (mut info, mut fault, mut stats) = (Filled::of(40), Filled::of(32), Filled::of(40));
-        // SAFETY: each has room for what it says.
+        // SAFETY: each struct has at least the size in its member size.
         let statuses = unsafe {
             [
                 abi::memmap_get_info(self.handle, &mut info),
@@ -85,17 +85,17 @@ impl Stage {
                 abi::memmap_check(self.handle, 0, abi::TO_END),
             ]
         };
-        // Of all, the number of mappings and of their bytes.
+        // Of the statistics, the number of mappings and the sum of their lengths.
         let (info, fault, stats) = (&info.rest[..9], &fault.rest[..7], &stats.rest[1..5]);
         format!("{statuses:?} info {info:?} fault {fault:?} stats {stats:?}")
     }
 
-    /// From here on it is looked at what becomes of the memory that there is now.
+    /// Records the memory that is mapped now, to be compared after the call.
     pub fn look_at_memory(&mut self) {
         self.regions = self.regions_now();
     }
 
-    /// The memory of the mappings and what was mapped without the library, in whole pages.
+    /// Returns the pages of the mappings and of the memory that is mapped without the library.
     fn regions_now(&self) -> Vec<Range<usize>> {
         let handles = [self.handle, self.out];
         let mut regions: Vec<_> = handles.into_iter().filter_map(region_of).collect();
@@ -119,13 +119,13 @@ impl Stage {
         CString::new(self.file().into_os_string().into_string().expect("text")).expect("no NUL")
     }
 
-    /// The path of a file on tmpfs.
+    /// Returns the path of the file on tmpfs.
     pub fn path_in_memory(&self) -> CString {
         let path = self.memory.join(&self.shared);
         CString::new(path.into_os_string().into_string().expect("text")).expect("no NUL")
     }
 
-    /// Makes the file.
+    /// Creates the file.
     pub fn make_file(&mut self) {
         fill(&self.file());
     }
@@ -134,18 +134,18 @@ impl Stage {
         fill(&self.memory.join(&self.shared));
     }
 
-    /// The file, cut or grown by somebody else.
+    /// Sets the size of the file as another process does.
     pub fn set_file_size(&self, size: u64) {
         let file = OpenOptions::new().write(true).open(self.file());
         file.and_then(|file| file.set_len(size))
             .expect("the file is ours");
     }
 
-    /// Makes the file and maps it.
+    /// Creates the file and maps it.
     pub fn map_file(&mut self, options: Options) {
         self.make_file();
         let path = self.path();
-        // SAFETY: the path is terminated, and the structs are there for the call.
+        // SAFETY: the path is terminated, and the pointers are valid during the call.
         let status = unsafe { abi::memmap_open(path.as_ptr(), &options, &mut self.handle) };
         assert_eq!(status, 0);
     }
@@ -154,49 +154,49 @@ impl Stage {
         self.map_memory_with(size, options(0, 0));
     }
 
-    /// Maps memory that has other bytes than zeros.
+    /// Maps anonymous memory and fills it with a byte other than zero.
     pub fn map_memory_with(&mut self, size: u64, options: Options) {
-        // SAFETY: as above.
+        // SAFETY: the pointers are valid during the call.
         let status = unsafe { abi::memmap_anonymous(size, &options, &mut self.handle) };
         assert_eq!(status, 0);
-        // SAFETY: it takes numbers.
+        // SAFETY: its arguments are numbers.
         let status = unsafe { abi::memmap_fill(self.handle, 0, abi::TO_END, b'y') };
         assert_eq!(status, 0);
     }
 
-    /// Makes several areas of the mapping, by advice for one of its pages.
+    /// Splits the mapping into several areas, by advice for one of its pages.
     pub fn split(&self) {
         const RANDOM: u32 = 2;
-        // SAFETY: it takes numbers.
+        // SAFETY: its arguments are numbers.
         let status = unsafe { abi::memmap_advise(self.handle, PAGE, PAGE, RANDOM) };
         assert_eq!(status, 0);
     }
 
     pub fn map_memfd(&mut self) {
-        // SAFETY: as above.
+        // SAFETY: the name is terminated, NULL options are the defaults, and the output is valid during the call.
         let status =
             unsafe { abi::memmap_memfd(c"inject".as_ptr(), SIZE, ptr::null(), &mut self.handle) };
         assert_eq!(status, 0);
     }
 
-    /// Gives the call a descriptor of the file.
+    /// Opens the file for the call.
     pub fn open_file(&mut self) {
         let file = OpenOptions::new().read(true).write(true).open(self.file());
         self.fd = file.expect("the file is ours").into_raw_fd();
     }
 
-    /// Locks the file by the descriptor.
+    /// Locks the file with the descriptor.
     pub fn lock_file(&self) {
-        // SAFETY: zero is a valid one.
+        // SAFETY: a zeroed struct is valid.
         let mut lock: libc::flock64 = unsafe { std::mem::zeroed() };
         lock.l_type = libc::F_WRLCK as i16;
-        // SAFETY: the struct is there for the call.
+        // SAFETY: the pointer is valid during the call.
         assert_eq!(unsafe { libc::fcntl(self.fd, libc::F_OFD_SETLK, &lock) }, 0);
     }
 
-    /// Gives the call a descriptor of the mapping's file.
+    /// Gets a descriptor of the file of the mapping for the call.
     pub fn open_handle(&mut self) {
-        // SAFETY: the number is there for the call.
+        // SAFETY: the output is valid during the call.
         assert_eq!(unsafe { abi::memmap_fd(self.handle, &mut self.fd) }, 0);
     }
 
@@ -205,7 +205,7 @@ impl Stage {
         self.make_file();
         self.open_file();
         let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
-        // SAFETY: a new mapping touches no other.
+        // SAFETY: without MAP_FIXED no other mapping is replaced.
         self.foreign = unsafe {
             libc::mmap(
                 ptr::null_mut(),
@@ -219,44 +219,44 @@ impl Stage {
         assert_ne!(self.foreign, libc::MAP_FAILED);
     }
 
-    /// Has pages of the mapping lost, and the file whole again.
+    /// Makes pages of the mapping lost, and restores the size of the file.
     pub fn lose_pages(&mut self) {
         self.lose_pages_of(read_write());
     }
 
-    /// The same of a mapping with these options.
+    /// Does the same for a mapping with these options.
     pub fn lose_pages_of(&mut self, options: Options) {
-        // SAFETY: it takes nothing.
+        // SAFETY: it has no arguments.
         assert_eq!(unsafe { abi::memmap_guard_install() }, 0);
         self.map_file(options);
         self.set_file_size(PAGE);
         let mut byte = 0u8;
         let to = (&raw mut byte).cast();
-        // SAFETY: there is room for one byte.
+        // SAFETY: the buffer has one byte.
         let status = unsafe { abi::memmap_read(self.handle, 2 * PAGE, to, 1) };
         assert_eq!(status, -6);
         self.set_file_size(SIZE);
     }
 
-    /// Whether the call that failed has handed anything out.
+    /// Returns whether the failed call has written an output.
     pub fn has_outputs(&self) -> bool {
         self.out != NOTHING || self.out_fd != -1
     }
 
-    /// Gives everything back.
+    /// Closes, unmaps and removes everything.
     pub fn clear(self) {
-        // SAFETY: it takes any number.
+        // SAFETY: it accepts any number.
         unsafe { abi::memmap_poison_closed(0) };
         for handle in [self.out, self.handle] {
-            // SAFETY: it takes any number.
+            // SAFETY: it accepts any number.
             unsafe { abi::memmap_close(handle) };
         }
         for fd in [self.out_fd, self.fd].into_iter().filter(|fd| *fd >= 0) {
-            // SAFETY: it is ours.
+            // SAFETY: nothing else uses the descriptor.
             drop(unsafe { OwnedFd::from_raw_fd(fd) });
         }
         if !self.foreign.is_null() {
-            // SAFETY: it was mapped so.
+            // SAFETY: the range was mapped with this length, and nothing points to it.
             unsafe { libc::munmap(self.foreign, SIZE as usize) };
         }
         let _ = fs::remove_file(self.file());
@@ -264,19 +264,19 @@ impl Stage {
     }
 }
 
-/// More memory than this only takes time.
+/// Limits the memory that is compared, which takes time.
 const MOST_LOOKED_AT: usize = 1 << 20;
 
-/// The pages of a mapping, with those that it may grow into.
+/// Returns the pages of a mapping, including those of its capacity.
 fn region_of(handle: Handle) -> Option<Range<usize>> {
     let (mut data, mut len) = (ptr::null_mut(), 0);
     let mut info = Filled::of(40);
-    // SAFETY: they are filled where they are.
+    // SAFETY: the outputs are valid during the call.
     let told = unsafe {
         abi::memmap_data(handle, &mut data, &mut len) == 0
             && abi::memmap_get_info(handle, &mut info) == 0
     };
-    // The last member, of 8 bytes, behind 32.
+    // The capacity is the last member: 8 bytes at offset 32.
     let capacity = u64::from(info.rest[7]) | u64::from(info.rest[8]) << 32;
     let page = PAGE as usize;
     let start = data as usize / page * page;
@@ -290,7 +290,7 @@ fn fill(path: &Path) {
         .expect("there is room");
 }
 
-/// Options of that access and those flags.
+/// Returns options with that access and those flags.
 pub fn options(access: u32, flags: u32) -> Options {
     Options {
         size: size_of::<Options>() as u32,
@@ -304,12 +304,12 @@ pub fn read_write() -> Options {
     options(abi::READ_WRITE, 0)
 }
 
-/// A call, and what has to be there for it.
+/// A call and its preparation.
 #[derive(Clone, Copy)]
 pub struct Case {
-    /// The function, and what is particular.
+    /// The name of the function, and what distinguishes the case.
     pub name: &'static str,
-    /// What it answers when nothing fails.
+    /// The status without failures.
     pub answer: Status,
     pub prepare: fn(&mut Stage),
     pub act: fn(&mut Stage) -> Status,

@@ -1,4 +1,4 @@
-//! All that a call might change: descriptors, mappings and what they hold, files, and locks on them.
+//! All that a call might change: descriptors, mappings and their contents, files, and locks on them.
 
 use super::areas::{self, Areas};
 use std::collections::BTreeMap;
@@ -7,26 +7,26 @@ use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What there is at a moment.
+/// The state at one moment.
 #[derive(Debug, PartialEq, Eq)]
 pub struct State {
-    /// Descriptors, and what they are of.
+    /// The descriptors and their files.
     pub descriptors: BTreeMap<String, String>,
-    /// Lines of /proc/self/maps, the heap's aside.
+    /// The lines of /proc/self/maps except that of the heap.
     pub mappings: Vec<String>,
-    /// What the library itself tells of the mapping, and of all.
+    /// What the library reports about the mapping and about all mappings.
     pub told: String,
-    /// The areas of the case's own memory.
+    /// The areas of the memory of the case.
     pub areas: Areas,
-    /// How much memory is locked in all, as /proc/self/status has it.
+    /// The total of locked memory in /proc/self/status.
     pub locked: String,
-    /// The files of the folders.
+    /// The files in the folders.
     pub files: BTreeMap<String, File>,
-    /// Who has locked which bytes of them, as every process sees it.
+    /// The locks on these files, as every process sees them.
     pub locks: Vec<String>,
 }
 
-/// What a call that failed may have changed, where it may.
+/// The parts of the state that a failed call may have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     Descriptors,
@@ -49,8 +49,7 @@ pub struct File {
 }
 
 impl File {
-    /// In units of 512 bytes: ext4 keeps a block of its own for a file whose extents have been many, whatever becomes
-    /// of them.
+    /// In units of 512 bytes. ext4 keeps a block of its own for a file that once had many extents.
     const BLOCK: u64 = 8;
 }
 
@@ -64,8 +63,8 @@ impl PartialEq for File {
 }
 
 impl State {
-    /// Now, in these folders, and of this memory. Of a folder that others use too, only what has the prefix
-    /// in its name.
+    /// Returns the current state of these folders and this memory. Of a folder that other processes use too, only names
+    /// with the prefix count.
     pub fn now(folders: &[(&Path, &str)], memory: &[Range<usize>], told: String) -> State {
         let files: BTreeMap<_, _> = folders.iter().flat_map(files).collect();
         State {
@@ -79,7 +78,7 @@ impl State {
         }
     }
 
-    /// What is other now than it was.
+    /// Returns the differences to an earlier state.
     pub fn changed(&self, now: &State) -> Vec<Part> {
         let memory = self.areas == now.areas && self.locked == now.locked;
         changed([
@@ -92,7 +91,7 @@ impl State {
         ])
     }
 
-    /// What there is now and wasn't before, and the other way round.
+    /// Returns what was added, and what was removed.
     pub fn difference(&self, now: &State) -> String {
         let lines = |state: &State| -> Vec<String> {
             let descriptors = state
@@ -113,7 +112,7 @@ impl State {
         difference(&lines(self), &lines(now))
     }
 
-    /// The same but for what may differ between two calls that did the same: addresses, and blocks.
+    /// Returns the state without what may differ between two calls that did the same: addresses and blocks.
     pub fn outline(&self) -> Outline {
         let files = self.files.iter();
         let files = files.map(|(name, file)| {
@@ -131,7 +130,7 @@ impl State {
         }
     }
 
-    /// How many bytes of what are mapped in which way. Neighbours may be one mapping or two.
+    /// Returns how many bytes of each file are mapped in which way. Adjacent areas may be one area or two.
     fn bytes_mapped(&self) -> BTreeMap<(String, String), u64> {
         let mut bytes = BTreeMap::new();
         for line in &self.mappings {
@@ -139,7 +138,7 @@ impl State {
             let (start, end) = words[0].split_once('-').expect("two addresses");
             let address = |text| u64::from_str_radix(text, 16).expect("an address");
             let name = words.get(5).copied().unwrap_or_default();
-            // A file without a name is called by its number, of which each has another.
+            // A file without a name is shown with its inode number, which differs from file to file.
             let name = name.split_once('#').map_or(name, |(folder, _)| folder);
             let kind = (words[1].to_owned(), name.to_owned());
             *bytes.entry(kind).or_default() += address(end) - address(start);
@@ -148,7 +147,7 @@ impl State {
     }
 }
 
-/// How many there are of each.
+/// The state without addresses: numbers and sums, which are the same after two calls that did the same.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outline {
     descriptors: usize,
@@ -161,7 +160,7 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// What is other in `now`.
+    /// Returns what differs in `now`.
     pub fn changed(&self, now: &Outline) -> Vec<Part> {
         let memory = self.memory == now.memory && self.locked == now.locked;
         changed([
@@ -174,7 +173,7 @@ impl Outline {
         ])
     }
 
-    /// The same as text.
+    /// Returns the differences as text.
     pub fn difference(&self, now: &Outline) -> String {
         let lines = |outline: &Outline| -> Vec<String> {
             let text = format!("{outline:#?}");
@@ -184,7 +183,7 @@ impl Outline {
     }
 }
 
-/// Those of which it doesn't hold that they are the same.
+/// Returns the parts that are not the same.
 fn changed(parts: [(Part, bool); 6]) -> Vec<Part> {
     let changed = parts.into_iter().filter(|(_, same)| !same);
     changed.map(|(part, _)| part).collect()
@@ -203,7 +202,7 @@ fn descriptors() -> BTreeMap<String, String> {
         let entry = entry.expect("it can be listed");
         let name = entry.file_name().into_string().expect("a number");
         match fs::read_link(entry.path()) {
-            // That of the listing itself.
+            // The descriptor of the listing itself is left out.
             Ok(target) if target.starts_with("/proc") => {}
             Ok(target) => drop(found.insert(name, target.display().to_string())),
             Err(_) => {}
@@ -240,7 +239,7 @@ fn files((folder, prefix): &(&Path, &str)) -> Vec<(String, File)> {
     described.collect()
 }
 
-/// The lines of /proc/locks that are of these files, but for the number with which each begins.
+/// Returns the lines of /proc/locks about these files, without the number at the beginning.
 fn locks(files: &BTreeMap<String, File>) -> Vec<String> {
     let text = fs::read_to_string("/proc/locks").expect("procfs is there");
     let words = |line: &str| -> Vec<String> {
@@ -259,7 +258,7 @@ fn locks(files: &BTreeMap<String, File>) -> Vec<String> {
 }
 
 impl File {
-    /// Device and number, as /proc/locks has them.
+    /// Returns device and inode number as they are written in /proc/locks.
     fn place(&self) -> String {
         let (major, minor) = (libc::major(self.device), libc::minor(self.device));
         format!("{major:02x}:{minor:02x}:{}", self.inode)

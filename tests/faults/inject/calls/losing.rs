@@ -1,4 +1,4 @@
-//! What was lost, and memory that others mapped.
+//! Lost pages, and memory that was mapped without the library.
 #![expect(
     clippy::undocumented_unsafe_blocks,
     reason = "each is one call of the C ABI, whose arguments are there for that line"

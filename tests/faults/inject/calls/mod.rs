@@ -1,4 +1,4 @@
-//! Every function of the C ABI, in the ways in which it makes system calls.
+//! Every function of the C ABI, with each set of system calls that it may make.
 
 mod losing;
 mod opening;
@@ -9,7 +9,7 @@ mod using;
 use super::abi::{self, Status};
 use super::stage::{Case, Stage};
 
-/// All of them. Those of the process come first: some make system calls only once.
+/// All cases. Those about the process come first: some make system calls only once.
 pub fn all() -> impl Iterator<Item = &'static Case> {
     let parts = [
         process::CASES,
@@ -37,6 +37,6 @@ const fn case(
 
 /// Tries to lock ten bytes.
 fn lock(stage: &mut Stage) -> Status {
-    // SAFETY: it takes numbers.
+    // SAFETY: its arguments are numbers.
     unsafe { abi::memmap_lock(stage.handle, 0, 10, 1, 0) }
 }

@@ -1,4 +1,4 @@
-//! What is asked of the library itself, and of the system.
+//! Functions about the library itself and the system.
 #![expect(
     clippy::undocumented_unsafe_blocks,
     reason = "each is one call of the C ABI, whose arguments are there for that line"
@@ -25,7 +25,7 @@ pub const CASES: &[Case] = &[
         0,
         |_| {},
         |_| {
-            unsafe { abi::memmap_guard_active() }; // It has no status.
+            unsafe { abi::memmap_guard_active() }; // It returns no status.
             0
         },
     ),

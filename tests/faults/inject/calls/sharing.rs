@@ -1,4 +1,4 @@
-//! What processes share: names, descriptors, seals, locks, numbers, cells.
+//! Functions for sharing between processes: names, descriptors, seals, locks, numbers, cells.
 #![expect(
     clippy::undocumented_unsafe_blocks,
     reason = "each is one call of the C ABI, whose arguments are there for that line"

@@ -1,4 +1,4 @@
-//! Looking, copying, flushing, resizing and paging.
+//! Reading, copying, flushing, resizing and paging.
 #![expect(
     clippy::undocumented_unsafe_blocks,
     reason = "each is one call of the C ABI, whose arguments are there for that line"
