@@ -2,13 +2,10 @@
 //! Every program in C and Go is run here. Those in Rust are run by rustdoc (src/lib.rs); pieces in other languages
 //! are parts of programs that tests/languages/ffi runs.
 
-#[path = "../common/mod.rs"]
+#[path = "../../common/mod.rs"]
 mod common;
-#[path = "documents/links.rs"]
 mod links;
-#[path = "documents/reading.rs"]
 mod reading;
-#[path = "documents/typing.rs"]
 mod typing;
 
 use common::c::{Library, how_it_ended, link};
