@@ -203,10 +203,33 @@ func TestWhatNoRowMatchesIsSaid(t *testing.T) {
 	}
 }
 
-func TestAGroupIsMadeBesideOrBelowTheOwn(t *testing.T) {
-	for own, controller := range map[string]string{"0::/nowhere/at/all\n": "", "4:cpu:/\n": "memory"} {
-		if folder, err := groupFolder(own, controller); err == nil {
-			t.Errorf("%q: %s", own, folder)
+func TestAGroupIsMadeWhereItCanHaveALimit(t *testing.T) {
+	root := t.TempDir()
+	for file, text := range map[string]string{
+		"slice/cgroup.subtree_control": "cpu memory\n", "cgroup.subtree_control": "cpu\n", "memory/own/tasks": "",
+	} {
+		path := filepath.Join(root, file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for own, wanted := range map[string][2]string{
+		"0::/slice/scope\n":                      {"slice", "there is no controller of memory of version 1"},
+		"0::/scope\n":                            {root + " doesn't pass on the controller of memory", "there is no controller"},
+		"5:cpu,memory:/own\n1:name=systemd:/a\n": {"the process is in no group of version 2", "memory/own"},
+		"4:memory:/elsewhere\n0::/\n":            {root + " doesn't pass on", "memory"},
+	} {
+		for i, parent := range []func(string, string) (string, error){parentInVersion2, parentInVersion1} {
+			folder, err := parent(root, own)
+			if err != nil && strings.HasPrefix(err.Error(), wanted[i]) {
+				continue
+			}
+			if err != nil || folder != filepath.Join(root, wanted[i]) {
+				t.Errorf("%q, version %d: %s, %v", own, 2-i, folder, err)
+			}
 		}
 	}
 }

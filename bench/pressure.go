@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/exp/mmap"
@@ -133,51 +133,70 @@ func newGroup(bytes int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name := fmt.Sprintf("memmap-bench-%d", os.Getpid())
-	var reasons []string
-	for _, version := range []struct{ of, limit string }{{"", "memory.max"}, {"memory", "memory.limit_in_bytes"}} {
-		parent, err := groupFolder(string(own), version.of)
-		if err != nil {
-			reasons = append(reasons, err.Error())
-			continue
-		}
-		group := filepath.Join(parent, name)
-		err = os.Mkdir(group, 0o755)
+	var reasons []error
+	for _, version := range []struct {
+		parent func(root, own string) (string, error)
+		limit  string
+	}{{parentInVersion2, "memory.max"}, {parentInVersion1, "memory.limit_in_bytes"}} {
+		parent, err := version.parent("/sys/fs/cgroup", string(own))
 		if err == nil {
-			if err = os.WriteFile(filepath.Join(group, version.limit), []byte(fmt.Sprint(bytes)), 0); err == nil {
-				removeAtEnd(group)
+			var group string
+			if group, err = limited(parent, version.limit, bytes); err == nil {
 				return group, nil
 			}
-			os.Remove(group)
 		}
-		reasons = append(reasons, err.Error())
+		reasons = append(reasons, err)
 	}
-	return "", fmt.Errorf("no control group of memory can be made: %s", strings.Join(reasons, "; "))
+	return "", fmt.Errorf("no control group of memory can be made: %w; %w", reasons[0], reasons[1])
 }
 
-// groupFolder finds where groups can be made: below this process's own in version 1, which knows memory as a
-// controller, and beside it in version 2, where a group with processes can't have such below it.
-func groupFolder(own, controller string) (string, error) {
+func limited(parent, limit string, bytes int) (group string, err error) {
+	group = filepath.Join(parent, fmt.Sprintf("memmap-bench-%d", os.Getpid()))
+	if err := os.Mkdir(group, 0o755); err != nil {
+		return "", err
+	}
+	removeAtEnd(group)
+	return group, os.WriteFile(filepath.Join(group, limit), []byte(fmt.Sprint(bytes)), 0)
+}
+
+// parentInVersion2 is the group above this process's own: one that has processes can't have groups with a limit of
+// memory below it.
+func parentInVersion2(root, own string) (string, error) {
+	path, ok := pathOf(own, "")
+	if !ok {
+		return "", errors.New("the process is in no group of version 2")
+	}
+	parent := filepath.Join(root, filepath.Dir(path))
+	text, err := os.ReadFile(filepath.Join(parent, "cgroup.subtree_control"))
+	if err != nil {
+		return "", err
+	}
+	if !slices.Contains(strings.Fields(string(text)), "memory") {
+		return "", fmt.Errorf("%s doesn't pass on the controller of memory", parent)
+	}
+	return parent, nil
+}
+
+// parentInVersion1 is the process's own group, or in a container, whose groups have other paths outside, the root.
+func parentInVersion1(root, own string) (string, error) {
+	path, ok := pathOf(own, "memory")
+	if !ok {
+		return "", errors.New("there is no controller of memory of version 1")
+	}
+	root = filepath.Join(root, "memory")
+	if info, err := os.Stat(filepath.Join(root, path)); err == nil && info.IsDir() {
+		return filepath.Join(root, path), nil
+	}
+	return root, nil
+}
+
+// pathOf finds the line of a controller in /proc/self/cgroup; that of version 2 has no name.
+func pathOf(own, controller string) (path string, found bool) {
 	for line := range strings.Lines(own) {
 		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(fields) != 3 || fields[1] != controller {
-			continue
-		}
-		candidates := []string{"/sys/fs/cgroup/memory" + fields[2], "/sys/fs/cgroup/memory"}
-		if controller == "" {
-			candidates = []string{"/sys/fs/cgroup" + filepath.Dir(fields[2])}
-		}
-		for _, folder := range candidates {
-			if info, err := os.Stat(folder); err == nil && info.IsDir() && (controller != "" || hasMemory(folder)) {
-				return folder, nil
-			}
+		if len(fields) == 3 && slices.Contains(strings.Split(fields[1], ","), controller) {
+			return fields[2], true
 		}
 	}
-	return "", &fs.PathError{Op: "control group of memory, version " + map[string]string{"": "2", "memory": "1"}[controller],
-		Path: "/sys/fs/cgroup", Err: fs.ErrNotExist}
-}
-
-func hasMemory(folder string) bool {
-	text, err := os.ReadFile(filepath.Join(folder, "cgroup.subtree_control"))
-	return err == nil && strings.Contains(string(text), "memory")
+	return "", false
 }

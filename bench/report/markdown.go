@@ -22,8 +22,9 @@ and the chart from all such files.
 | ` + "`make bench BENCH=-render`" + ` | generates this page and the chart again, and measures nothing |
 
 The machine must be quiet. A row during which other programs take processor time, the hypervisor takes it away, or a
-calibrating loop before or after the row is slower than at its best, is measured again, at most %d times. If a row is busy
-even then, no file is written. ` + "`-busy=skip`" + ` keeps the other rows, and ` + "`-busy=keep`" + ` keeps all and marks these *busy*.
+calibrating loop before or after the row is slower than at its best, is measured again, at most %d times; ` + "`-patience`" + `
+limits the time that this takes in all. If a row is busy even then, no file is written. ` + "`-busy=skip`" + ` keeps the other
+rows, and ` + "`-busy=keep`" + ` keeps all and marks these *busy*.
 
 The two ways of a row take turns, round after round, on one processor that the thread is pinned to; threads of rows with
 several have a processor each, as far as there are any. *Ratio* says how many times as fast libmemmap is: theirs divided by
