@@ -93,6 +93,15 @@ fn every_page_is_in_the_index() {
     let folder = root().join("docs");
     let index = fs::read_to_string(folder.join("README.md")).expect("it is there");
     let summary = fs::read_to_string(folder.join("SUMMARY.md")).expect("it is there");
+    let mut chapters = targets(&summary);
+    chapters.sort();
+    let count = chapters.len();
+    chapters.dedup();
+    assert_eq!(
+        chapters.len(),
+        count,
+        "mdBook takes no page twice: {summary}"
+    );
     for entry in fs::read_dir(&folder).expect("it is there") {
         let name = entry
             .expect("it can be listed")
