@@ -17,7 +17,7 @@ const TYPES: [&str; 8] = [
 ];
 
 /// The sections of the header, in its order; the first line of each file is the section's title.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "src/capi/about.rs",
     "src/capi/open.rs",
     "src/capi/look.rs",
@@ -30,6 +30,7 @@ const SECTIONS: [&str; 13] = [
     "src/capi/atomics.rs",
     "src/capi/cells.rs",
     "src/capi/faults.rs",
+    "src/capi/attempts.rs",
     "src/capi/system.rs",
 ];
 
@@ -40,6 +41,15 @@ fn main() {
         println!("cargo::rerun-if-changed={input}");
     }
     fs::write(out.join("memmap.h"), header(&root)).expect("OUT_DIR can be written");
+    cc::Build::new()
+        .file("src/threads/thread.c")
+        .std("gnu99")
+        .warnings(true)
+        .extra_warnings(true)
+        .warnings_into_errors(true)
+        .opt_level(2)
+        .flag("-fexceptions") // So that who unwinds through it gives back what it holds.
+        .compile("memmap_thread");
 
     // A signal handler and fork hooks of ours must outlive a dlclose, hence nodelete.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libmemmap.so.0,-z,nodelete");
@@ -75,13 +85,13 @@ fn with_title(header: &str, source: &str) -> String {
         .expect("a section begins with its title")
         .trim_end_matches('.');
     let function = source
-        .split("extern \"C\" fn ")
+        .split(" fn memmap_")
         .nth(1)
         .and_then(|rest| rest.split('(').next());
     let function = function.expect("a section has a function");
     // The last mention is the declaration; comments come before it.
     let declared = header
-        .rfind(&format!("{function}("))
+        .rfind(&format!("memmap_{function}("))
         .expect("it is in the header");
     let comment = header[..declared].rfind("/**");
     let (before, after) = header.split_at(comment.expect("it has a comment"));

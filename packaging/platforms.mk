@@ -10,7 +10,7 @@ test-aarch64: ## Other machines: the C and Go tests under qemu-user
 	$(call on,arm64,run-platform-tests)
 
 # Programs whose results may depend on how the library is linked: signal handlers, and a second copy of the library.
-GUARDS_PROGRAMS = faults guard handler region poison
+GUARDS_PROGRAMS = faults guard hooks attempts handler region poison
 
 run-platform-tests: build compare-abi
 	tests/packaging/platforms/c-tests $(LIBRARY)

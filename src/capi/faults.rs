@@ -54,8 +54,10 @@ pub extern "C" fn memmap_guard_active() -> c_int {
 
 /// `memmap_guard_hook` adds a function that decides what is done about a loss. It is meant for the runtime
 /// of a language that can raise an error at the instruction that met the loss. The guard's handler calls
-/// the hook for each fault in a guarded mapping that is a loss, before it maps zero pages, with the
-/// address that was touched and the ucontext_t of the code that touched it.
+/// the hook for each fault in a guarded mapping that is a loss, before it maps zero pages or leaves a
+/// function (memmap_try), with the address that was touched and the ucontext_t of the code that touched
+/// it. It does not call the hook for a fault inside a call of this library: that call fails with
+/// MEMMAP_ERR_FAULT.
 ///
 /// The hook returns MEMMAP_FAULT_STAND_IN to get zero pages. It returns MEMMAP_FAULT_PASS_ON to have the
 /// loss recorded, no page mapped, and the signal passed on to the handler that was there before the

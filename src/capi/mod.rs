@@ -29,4 +29,6 @@ mod cells;
 
 mod faults;
 
+mod attempts;
+
 mod system;

@@ -9,10 +9,12 @@ use crate::memory::losses::Causes;
 use crate::memory::mmap::Backing;
 use crate::os::errno::{errno, set_errno};
 use crate::os::page_size::page_size;
-use crate::registry::live::{self, Pinned};
+use crate::registry::live::{self, Held};
 use crate::signals::chain::{Fronts, Signal, fronts};
+use crate::signals::context;
 use crate::status::{Error, Result};
-use libc::{c_int, c_void, siginfo_t};
+use crate::threads::thread;
+use libc::{c_int, c_void, siginfo_t, ucontext_t};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 static LOST_PAGES: Signal = Signal::new(libc::SIGBUS, HANDLERS);
@@ -28,7 +30,7 @@ static NOTIFIER_LOSSES: AtomicU64 = AtomicU64::new(0);
 /// A page that faults although it can be had is believed this often until the mapping is recovered: its
 /// file was cut and grown again in between, or another thread has repaired it. After that it counts as
 /// lost, so that no fault comes back for good.
-const SECOND_TRIES: u32 = 64;
+const SECOND_TRIES: u16 = 64;
 
 /// Installs the guard, or puts it in front again where another handler was installed since.
 pub fn install() -> Result<()> {
@@ -73,25 +75,53 @@ extern "C" fn on_lost_page<const FRONT: usize>(
 }
 
 /// Does what is to be done about a fault in a mapping; false if that is for the handler before.
-fn handle(mapping: &Pinned, address: usize, code: c_int, context: *mut c_void) -> bool {
+fn handle(mapping: &Held, address: usize, code: c_int, context: *mut c_void) -> bool {
     let page = address / mapping.pages.size * mapping.pages.size;
     let finding = find_out(mapping, page, code);
     if let Finding::There = finding {
         return true;
     }
-    if hooks::pass_on(address, context) {
-        note(mapping, page, &finding);
-        return false;
+    // A call of this library isn't left: it holds pins.
+    if !thread::is_in_a_call() {
+        if hooks::pass_on(address, context) {
+            note(mapping, page, &finding);
+            return false;
+        }
+        // SAFETY: the context is that of this handler.
+        if unsafe { leave(context.cast()) } {
+            note(mapping, page, &finding);
+            count_survived();
+            return true;
+        }
     }
     // Relaxed: a number.
     NOTIFIER_LOSSES.fetch_add(u64::from(hooks::is_notifier()), Ordering::Relaxed);
     let repaired = repair(mapping, page, &finding);
     if repaired {
-        // Relaxed: a number.
-        SURVIVED.fetch_add(1, Ordering::Relaxed);
+        count_survived();
         hooks::notify();
     }
     repaired
+}
+
+fn count_survived() {
+    // Relaxed: a number.
+    SURVIVED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Has the interrupted code go on where the innermost memmap_try returns; false if there is none.
+///
+/// # Safety
+///
+/// The context is that of the running handler.
+unsafe fn leave(context: *mut ucontext_t) -> bool {
+    // SAFETY: the way out is a function and a stack for it.
+    unsafe {
+        let way_out = thread::way_out(context::stack_pointer(context));
+        way_out
+            .map(|way_out| context::enter(context, way_out.function, way_out.stack))
+            .is_some()
+    }
 }
 
 /// The memory itself is broken (sigaction(2)).
@@ -115,7 +145,7 @@ enum Finding {
 }
 
 /// Makes the page readable again; false if that can't be done.
-fn repair(mapping: &Pinned, page: usize, finding: &Finding) -> bool {
+fn repair(mapping: &Held, page: usize, finding: &Finding) -> bool {
     let span = mapping.slot().span();
     match *finding {
         Finding::There => true,
@@ -134,7 +164,7 @@ fn repair(mapping: &Pinned, page: usize, finding: &Finding) -> bool {
 }
 
 /// Records what is lost, and leaves it as it is.
-fn note(mapping: &Pinned, page: usize, finding: &Finding) {
+fn note(mapping: &Held, page: usize, finding: &Finding) {
     let span = mapping.slot().span();
     let note = || match *finding {
         Finding::There => {}
@@ -148,7 +178,7 @@ fn note(mapping: &Pinned, page: usize, finding: &Finding) {
 
 /// Replaces the pages of `block`, of all of which `note` says that they are lost, or so many around `page` as can
 /// be had.
-fn replace(mapping: &Pinned, page: usize, block: Span, note: impl FnOnce()) -> bool {
+fn replace(mapping: &Held, page: usize, block: Span, note: impl FnOnce()) -> bool {
     mapping.slot().lose(note, || {
         hooks::notify(); // Before another thread can read a stand-in, and again afterwards.
         mapping.put_stand_ins(block) || replace_fewer(mapping, page, block)
@@ -157,7 +187,7 @@ fn replace(mapping: &Pinned, page: usize, block: Span, note: impl FnOnce()) -> b
 
 /// Memory for all of them may be refused at once (vm.overcommit_memory, RLIMIT_DATA). As few as with a page that is
 /// lost alone, so that what the rest of the process may have isn't used up here.
-fn replace_fewer(mapping: &Pinned, page: usize, block: Span) -> bool {
+fn replace_fewer(mapping: &Held, page: usize, block: Span) -> bool {
     let mut size = (block.end - block.start).next_power_of_two() / 2;
     size = size.min(mapping.lost.next_block());
     while size >= mapping.pages.size {
@@ -171,7 +201,7 @@ fn replace_fewer(mapping: &Pinned, page: usize, block: Span) -> bool {
 
 /// Gives the whole mapping up where a part of it can't be replaced: that would split an area in two, and
 /// their number may be at its limit.
-fn replace_all(mapping: &Pinned, cause: Causes) -> bool {
+fn replace_all(mapping: &Held, cause: Causes) -> bool {
     let all = mapping.slot().span();
     let note = || mapping.lost.note_tail(0, cause);
     mapping.slot().lose(note, || {
@@ -180,7 +210,7 @@ fn replace_all(mapping: &Pinned, cause: Causes) -> bool {
     })
 }
 
-fn note_block(mapping: &Pinned, block: Span, cause: Causes) {
+fn note_block(mapping: &Held, block: Span, cause: Causes) {
     let span = mapping.slot().span();
     let positions = block.start - span.start..block.end - span.start;
     let capacity = mapping.page_skip() + mapping.capacity();
@@ -196,7 +226,7 @@ fn block_around(page: usize, size: usize, span: Span) -> Span {
     }
 }
 
-fn find_out(mapping: &Pinned, page: usize, code: c_int) -> Finding {
+fn find_out(mapping: &Held, page: usize, code: c_int) -> Finding {
     let position = page - mapping.slot().span().start;
     for _ in 0..2 {
         match present(mapping) {
@@ -213,7 +243,7 @@ fn find_out(mapping: &Pinned, page: usize, code: c_int) -> Finding {
 }
 
 /// How many bytes the file has, from the mapping's first page on.
-fn present(mapping: &Pinned) -> Result<usize> {
+fn present(mapping: &Held) -> Result<usize> {
     if let Backing::Anonymous = mapping.backing {
         return Ok(usize::MAX);
     }
@@ -226,7 +256,7 @@ fn present(mapping: &Pinned) -> Result<usize> {
 }
 
 /// Whether the page can be had after all, for writing if that is what the mapping is for.
-fn is_there(mapping: &Pinned, page: usize) -> bool {
+fn is_there(mapping: &Held, page: usize) -> bool {
     let how = match mapping.pages.protection & libc::PROT_WRITE {
         0 => libc::MADV_POPULATE_READ,
         _ => libc::MADV_POPULATE_WRITE,

@@ -217,6 +217,26 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
         Ok(faults)
     }
 
+    /// Shows the value to `look`, and gives a view back.
+    ///
+    /// # Safety
+    ///
+    /// The view is the caller's.
+    pub unsafe fn look_and_unview<R>(
+        &self,
+        handle: Handle,
+        look: impl FnOnce(&T) -> R,
+    ) -> Result<R> {
+        let slot = self.slot(handle)?;
+        // SAFETY: the caller's view keeps the value in place.
+        let answer = unsafe { slot.with(look) };
+        if !slot.leave_view_at_once(handle.generation()) {
+            let last = slot.leave_view(handle.generation())?;
+            self.reclaim_if(last, handle, slot);
+        }
+        Ok(answer)
+    }
+
     /// The same where nobody else is at the slot, no fault was met and the value stays; false if that
     /// isn't so.
     #[inline(always)]

@@ -6,7 +6,9 @@
 use crate::status::{Error, Result};
 use std::ops::{BitOr, Range};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{
+    AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
 
 /// Why pages were lost: a set, since there may be several reasons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,12 +57,16 @@ const NOWHERE: *mut AtomicU64 = ptr::dangling_mut();
 #[derive(Debug)]
 pub struct Lost {
     /// The size of the mapping's pages, as a power of two.
-    page_shift: u32,
-    causes: AtomicU32,
+    page_shift: u8,
+    causes: AtomicU8,
     /// How many blocks were replaced.
     repairs: AtomicU32,
     /// How often a page that faulted was there when it was looked for again.
-    tries: AtomicU32,
+    tries: AtomicU16,
+    /// How often stand-in pages were mapped, ever.
+    stand_ins: AtomicU32,
+    /// How often they had been when the file's pages were last mapped back.
+    taken_away: AtomicU32,
     /// The complement of the position from which on all is lost, 0 when nothing is.
     not_tail: AtomicUsize,
     /// The same for the first and behind the last position of single blocks.
@@ -78,10 +84,12 @@ impl Lost {
     /// Nothing, of a mapping with pages of `page` bytes.
     pub const fn of_pages(page: usize) -> Lost {
         Lost {
-            page_shift: page.trailing_zeros(),
-            causes: AtomicU32::new(0),
+            page_shift: page.trailing_zeros() as u8,
+            causes: AtomicU8::new(0),
             repairs: AtomicU32::new(0),
-            tries: AtomicU32::new(0),
+            tries: AtomicU16::new(0),
+            stand_ins: AtomicU32::new(0),
+            taken_away: AtomicU32::new(0),
             not_tail: AtomicUsize::new(0),
             not_first: AtomicUsize::new(0),
             behind_last: AtomicUsize::new(0),
@@ -122,7 +130,7 @@ impl Lost {
     }
 
     fn note_cause(&self, cause: Causes) {
-        self.causes.fetch_or(cause.0, Ordering::Release); // As above.
+        self.causes.fetch_or(cause.0 as u8, Ordering::Release); // As above.
     }
 
     /// The length in bytes of the block to replace next: a page, and more with every repair, so that
@@ -131,14 +139,36 @@ impl Lost {
         // Relaxed: a number.
         let doublings = self.repairs.fetch_add(1, Ordering::Relaxed) / REPAIRS_OF_ONE_SIZE;
         1usize
-            .checked_shl(self.page_shift.saturating_add(doublings))
+            .checked_shl(doublings.saturating_add(self.page_shift.into()))
             .unwrap_or(1usize << (usize::BITS - 2))
     }
 
     /// Whether to try a page again that is there after all: so many times in all.
-    pub fn try_again(&self, most: u32) -> bool {
-        // Relaxed: a number.
-        self.tries.fetch_add(1, Ordering::Relaxed) < most
+    pub fn try_again(&self, most: u16) -> bool {
+        let one_more = |tries| (tries < most).then(|| tries + 1);
+        // Relaxed, both: a number.
+        self.tries
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .is_ok()
+    }
+
+    /// Counts that stand-in pages are mapped, before they are.
+    pub fn note_stand_ins(&self) {
+        // Release: see `stand_ins`.
+        self.stand_ins.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often stand-in pages were mapped, ever: after having read the memory, whoever has read one finds it counted.
+    pub fn stand_ins(&self) -> u32 {
+        // Acquire: the count is not read before what was read.
+        fence(Ordering::Acquire);
+        self.stand_ins.load(Ordering::Acquire)
+    }
+
+    /// Whether there are stand-in pages now, or were at the moment.
+    pub fn has_stand_ins(&self) -> bool {
+        // Relaxed: written by who has the mapping alone.
+        self.stand_ins() != self.taken_away.load(Ordering::Relaxed)
     }
 
     /// [`Error::Fault`] when any byte of `range` is lost.
@@ -162,7 +192,10 @@ impl Lost {
         };
         let start = tail.min(blocks.start).min(end);
         // Acquire: as `check`, by the count of faults; here for who has not asked it.
-        (start..end, Causes(self.causes.load(Ordering::Acquire)))
+        (
+            start..end,
+            Causes(self.causes.load(Ordering::Acquire).into()),
+        )
     }
 
     /// Every run of pages that were replaced, in a mapping that is `total` bytes long.
@@ -187,9 +220,12 @@ impl Lost {
         runs
     }
 
-    /// Forgets everything, for who has the mapping alone.
+    /// Forgets everything but how often there were stand-ins, for who has the mapping alone and has taken them away.
     pub fn clear(&mut self) {
+        let stand_ins = *self.stand_ins.get_mut();
         *self = Lost::of_pages(self.page());
+        *self.stand_ins.get_mut() = stand_ins;
+        *self.taken_away.get_mut() = stand_ins;
     }
 
     fn page(&self) -> usize {

@@ -7,6 +7,18 @@ use crate::memory::wishes;
 use crate::status::{Error, Result};
 use std::ops::Range;
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+/// How often zero pages were put into any mapping.
+static EVER: AtomicU64 = AtomicU64::new(0);
+
+/// How often zero pages were put into any mapping: after having read their memory, whoever has read such a page finds it
+/// counted.
+pub fn ever() -> u64 {
+    // Acquire: the count is not read before what was read.
+    fence(Ordering::Acquire);
+    EVER.load(Ordering::Acquire)
+}
 
 impl Mapping {
     /// Puts zero pages, private to this process, where the pages of `block` (addresses) were; false
@@ -15,6 +27,8 @@ impl Mapping {
         /// What it may take at once where the whole process is locked (mlockall(2)), so that the many small
         /// blocks take one system call each.
         const SMALL: usize = 256 << 10;
+        self.lost.note_stand_ins();
+        EVER.fetch_add(1, Ordering::Release); // Pairs with `ever`.
         let first = self.reserved().start;
         self.wishes
             .note_new(&(block.start - first..block.end - first));

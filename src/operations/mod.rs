@@ -3,6 +3,7 @@
 //! It knows everything below `registry`, and `locks` for those that end with a handle.
 
 pub mod access;
+pub mod attempt;
 pub mod close;
 pub mod open;
 pub mod paging;

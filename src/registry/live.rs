@@ -6,6 +6,8 @@ use crate::memory::mapping::Mapping;
 use crate::memory::poison;
 use crate::status::{Error, Result};
 use crate::threads::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
+use crate::threads::thread::Call;
+use std::ops::{Deref, DerefMut};
 
 static TABLE: Table<Mapping> = Table::new(
     Empty {
@@ -25,8 +27,31 @@ static TABLE: Table<Mapping> = Table::new(
 /// A handle may cost 256 bytes beside the kernel's own.
 const _: () = assert!(size_of::<Slot<Mapping>>() <= 256);
 
-/// A mapping that is pinned by an operation.
-pub type Pinned = crate::handles::table::Pinned<'static, Mapping>;
+/// A mapping that is pinned by an operation, on a thread that doesn't leave it in the middle meanwhile.
+pub struct Pinned {
+    /// Begun after the pin is taken and ended before it is given back: no memory of the mapping is touched outside of
+    /// these two, and a store before an exchange is one that the exchange has to wait for.
+    _call: Call,
+    held: Held,
+}
+
+/// The pin alone, as the fault handler has it.
+pub type Held = crate::handles::table::Pinned<'static, Mapping>;
+
+impl Deref for Pinned {
+    type Target = Held;
+
+    #[inline(always)]
+    fn deref(&self) -> &Held {
+        &self.held
+    }
+}
+
+impl DerefMut for Pinned {
+    fn deref_mut(&mut self) -> &mut Held {
+        &mut self.held
+    }
+}
 
 /// Slots that take no memory before they are used, however many come at once.
 fn zeroed_slots(len: usize) -> Option<Box<[Slot<Mapping>]>> {
@@ -57,12 +82,20 @@ pub fn invalidate(handle: Handle) -> Result<()> {
 /// Keeps the mapping in place while one operation runs.
 #[inline]
 pub fn pin(handle: Handle) -> Result<Pinned> {
-    TABLE.pin(handle)
+    let held = TABLE.pin(handle)?;
+    Ok(Pinned {
+        _call: Call::begin(),
+        held,
+    })
 }
 
 /// The same for one that is over at once, and waits for nobody but who is changing the mapping just now.
 pub fn pin_past_gate(handle: Handle) -> Result<Pinned> {
-    TABLE.pin_past_gate(handle)
+    let held = TABLE.pin_past_gate(handle)?;
+    Ok(Pinned {
+        _call: Call::begin(),
+        held,
+    })
 }
 
 /// Keeps the mapping in place until [`unview`], and returns its address and length.
@@ -74,6 +107,56 @@ pub fn view(handle: Handle) -> Result<(*mut u8, usize)> {
 #[inline(always)] // See `Table::view_at_once`.
 pub fn view_at_once(handle: Handle) -> Option<(*mut u8, usize)> {
     TABLE.view_at_once(handle, |mapping| (mapping.data(), mapping.len()))
+}
+
+/// A mapping that is viewed, as it was when that began.
+#[derive(Clone, Copy)]
+pub struct Viewed {
+    /// The first byte.
+    pub data: *mut u8,
+    /// How many there are.
+    pub len: usize,
+    /// How often stand-in pages had been put into it.
+    pub stand_ins: u32,
+    /// Whether there were any.
+    pub has_stand_ins: bool,
+}
+
+impl Viewed {
+    #[inline(always)] // See `Table::view_at_once`.
+    fn of(mapping: &Mapping) -> Viewed {
+        Viewed {
+            data: mapping.data(),
+            len: mapping.len(),
+            stand_ins: mapping.lost.stand_ins(),
+            has_stand_ins: mapping.lost.has_stand_ins(),
+        }
+    }
+}
+
+/// Keeps the mapping in place until [`end_view`].
+#[inline(always)] // See `Table::view_at_once`.
+pub fn begin_view(handle: Handle) -> Result<Viewed> {
+    match TABLE.view_at_once(handle, Viewed::of) {
+        Some(viewed) => Ok(viewed),
+        None => TABLE.view(handle, Viewed::of),
+    }
+}
+
+/// Gives the view back; [`Error::Fault`] when stand-in pages have been put there since it began, for whoever has read
+/// the bytes by the pointer meanwhile.
+///
+/// # Safety
+///
+/// `viewed` is of this handle, and has not been given back.
+#[inline(always)] // See `Table::view_at_once`.
+pub unsafe fn end_view(handle: Handle, viewed: Viewed) -> Result<()> {
+    // SAFETY: the view is the caller's.
+    let now = unsafe { TABLE.look_and_unview(handle, |mapping| mapping.lost.stand_ins())? };
+    match now == viewed.stand_ins {
+        true => Ok(()),
+        false => Err(Error::Fault),
+    }
 }
 
 /// Gives one view back; [`Error::Fault`] when anything of the mapping was lost.
@@ -92,7 +175,7 @@ pub fn unview_at_once(handle: Handle) -> bool {
 
 /// The mapping that holds `address`, pinned, for the fault handler. One of our own comes before one
 /// that was lent: who lent it may have unmapped it without a word.
-pub fn pin_at(address: usize) -> Option<Pinned> {
+pub fn pin_at(address: usize) -> Option<Held> {
     let mut lent = None;
     for mapping in TABLE.pin_at(address) {
         if !mapping.is_lent() {

@@ -1,6 +1,7 @@
 //! The stack of the code that a signal has interrupted, for a handler that wants to run there: it may need
 //! more than an alternate stack has.
 
+use super::context::stack_pointer;
 use libc::{c_uint, c_void, siginfo_t, ucontext_t};
 use std::mem::{MaybeUninit, transmute};
 use std::ptr;
@@ -160,27 +161,3 @@ unsafe fn move_registers(context: *mut ucontext_t, to: impl FnOnce(usize) -> usi
 /// They are part of it.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "x86")))]
 unsafe fn move_registers(_: *mut ucontext_t, _: impl FnOnce(usize) -> usize) {}
-
-#[cfg(target_arch = "x86_64")]
-unsafe fn stack_pointer(context: *const ucontext_t) -> usize {
-    // SAFETY: `context` points to the context of a signal handler that runs.
-    unsafe { (*context).uc_mcontext.gregs[libc::REG_RSP as usize] as usize }
-}
-
-#[cfg(target_arch = "x86")]
-unsafe fn stack_pointer(context: *const ucontext_t) -> usize {
-    // SAFETY: `context` points to the context of a signal handler that runs.
-    unsafe { (*context).uc_mcontext.gregs[libc::REG_ESP as usize] as usize }
-}
-
-#[cfg(target_arch = "arm")]
-unsafe fn stack_pointer(context: *const ucontext_t) -> usize {
-    // SAFETY: `context` points to the context of a signal handler that runs.
-    unsafe { (*context).uc_mcontext.arm_sp as usize }
-}
-
-#[cfg(target_arch = "aarch64")]
-unsafe fn stack_pointer(context: *const ucontext_t) -> usize {
-    // SAFETY: `context` points to the context of a signal handler that runs.
-    unsafe { (*context).uc_mcontext.sp as usize }
-}

@@ -5,3 +5,4 @@
 pub mod fork;
 pub mod monitor;
 pub mod sync;
+pub mod thread;

@@ -32,7 +32,7 @@ macro_rules! programs {
 programs! {
     about open create from_fd anonymous handles look access search durability size beside paging cores
     sharing locks atomics cells kills identity names
-    faults guard hooks handler region poison flush_errors system
+    faults guard hooks attempts handler region poison flush_errors system
 }
 
 #[test]

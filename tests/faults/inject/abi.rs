@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 pub type Handle = u64;
 pub type Status = i32;
 
+pub type Tried = Option<extern "C" fn(*const View, *mut c_void) -> i32>;
 pub type Hook = Option<extern "C" fn(*const c_void, *mut c_void) -> i32>;
 
 /// A struct that a call fills: `size`, and space for the other members.
@@ -168,6 +169,7 @@ of_the_library! {
     pub fn memmap_cell_look(h: Handle, offset: u64, capacity: *mut u64, seq: *mut u64) -> Status;
     pub fn memmap_guard_install() -> Status;
     pub fn memmap_guard_active() -> i32;
+    pub fn memmap_try(handle: Handle, f: Tried, arg: *mut c_void, result: *mut i32) -> Status;
     pub fn memmap_guard_hook(hook: Hook) -> Status;
     pub fn memmap_guard_notify(notify: Option<extern "C" fn(i32) -> i32>, argument: i32) -> Status;
     pub fn memmap_get_fault(handle: Handle, fault: *mut Filled) -> Status;

@@ -5,8 +5,9 @@
 )]
 
 use super::{Case, case};
-use crate::abi::{self, Filled, Mapped, Status};
+use crate::abi::{self, Filled, Mapped, Status, View};
 use crate::stage::{PAGE, SIZE, Stage, options, read_write};
+use std::ffi::c_void;
 use std::ptr;
 
 fn adopt(stage: &mut Stage) -> Status {
@@ -20,6 +21,13 @@ fn adopt(stage: &mut Stage) -> Status {
         reserved: 0,
     };
     unsafe { abi::memmap_adopt(&mapped, stage.fd, ptr::null_mut(), &mut stage.out) }
+}
+
+extern "C" fn load_last(view: *const View, _: *mut c_void) -> i32 {
+    unsafe {
+        let last = (*view).data.add((*view).len as usize - 1);
+        last.read_volatile().into()
+    }
 }
 
 pub const CASES: &[Case] = &[
@@ -65,6 +73,19 @@ pub const CASES: &[Case] = &[
         |stage| stage.lose_pages(),
         |stage| unsafe {
             abi::memmap_read(stage.handle, 2 * PAGE, [0u8; 8].as_mut_ptr().cast(), 8)
+        },
+    ),
+    case(
+        "memmap_try",
+        0,
+        |stage| stage.map_file(read_write()),
+        |stage| {
+            let mut result = 0;
+            let status = unsafe {
+                abi::memmap_try(stage.handle, Some(load_last), ptr::null_mut(), &mut result)
+            };
+            assert!(status == 0 || result == 0);
+            status
         },
     ),
     case(
