@@ -1,4 +1,4 @@
-//! Compiling C and C++ as a user does, and what came of running it.
+//! Compiles and runs C and C++ programs as a user does.
 
 use super::skip::skipped;
 use super::{debug_folder, release_folder, root};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub const C99: [&str; 5] = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"];
 pub const CPP11: [&str; 5] = ["-std=c++11", "-Wall", "-Wextra", "-pedantic", "-Werror"];
 
-/// What the static library needs of the system (`rustc --print native-static-libs`).
+/// The libraries of the system that the static library needs (`rustc --print native-static-libs`).
 pub const SYSTEM_LIBRARIES: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
 
 #[derive(Clone, Copy)]
@@ -24,7 +24,7 @@ pub enum Library {
 }
 
 pub fn compiler(cpp: bool) -> Command {
-    // Outside of a build script nobody has told cc what it compiles for.
+    // Outside of a build script, the crate cc does not know the target.
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut build = cc::Build::new();
     build.cpp(cpp).target(&target).host(&target).opt_level(2);
@@ -33,7 +33,7 @@ pub fn compiler(cpp: bool) -> Command {
     command
 }
 
-/// Whether there is a C++ compiler; says so where there is none.
+/// Returns whether there is a C++ compiler, and reports a skipped test if not.
 pub fn has_cpp() -> bool {
     let found = compiler(true).arg("--version").output();
     let found = found.is_ok_and(|output| output.status.success());
@@ -43,7 +43,7 @@ pub fn has_cpp() -> bool {
     found
 }
 
-/// Compiles and links a program; the answer lies in `folder` and is to be run while that is there.
+/// Compiles and links a program in `folder`, which must exist while the program runs.
 pub fn link(folder: &TempDir, source: &Path, library: Library, flags: &[&str]) -> PathBuf {
     let cpp = source.extension() == Some(OsStr::new("cpp"));
     let program = folder.path().join("program");
@@ -55,7 +55,7 @@ pub fn link(folder: &TempDir, source: &Path, library: Library, flags: &[&str]) -
         Library::StaticDebug => command.arg(debug_folder().join("libmemmap.a")),
         Library::Shared => {
             let shared = release_folder().join("libmemmap.so");
-            // The loader looks for the soname.
+            // The loader searches for the soname.
             symlink(&shared, folder.path().join("libmemmap.so.0")).expect("the folder is ours");
             let search = format!("-Wl,-rpath,{}", folder.path().display());
             command.arg(shared).arg(search)

@@ -1,4 +1,4 @@
-//! What several test targets need: the library as it is shipped, and the header.
+//! What several test targets use: the library as it is shipped, the header, compilers and prefixes.
 #![allow(
     dead_code,
     reason = "every test target compiles this for itself, and none uses all of it"
@@ -18,19 +18,19 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folder of the release build, which is made once if it isn't there.
+/// Returns the folder of the release build, which is built once if it is missing.
 pub fn release_folder() -> &'static Path {
     static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| built(&["--release"]).join("release"));
     &FOLDER
 }
 
-/// The folder of the build for development, whose static library is of many objects.
+/// Returns the folder of the debug build, whose static library has many objects.
 pub fn debug_folder() -> &'static Path {
     static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| built(&[]).join("debug"));
     &FOLDER
 }
 
-/// Builds the library, if it isn't there; the folder of all builds.
+/// Builds the library if it is missing, and returns the folder of all builds.
 fn built(profile: &[&str]) -> PathBuf {
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--lib"])
@@ -42,12 +42,12 @@ fn built(profile: &[&str]) -> PathBuf {
     target.map_or(root().join("target"), PathBuf::from)
 }
 
-/// The release build of the shared library.
+/// Returns the path of the shared library of the release build.
 pub fn release_library() -> PathBuf {
     release_folder().join("libmemmap.so")
 }
 
-/// The names of the functions that the header declares.
+/// Returns the names of the functions that the header declares.
 pub fn declared_functions() -> Vec<String> {
     let header = std::fs::read_to_string(root().join("include/memmap.h")).expect("it is there");
     let mut declared: Vec<_> = header
@@ -64,7 +64,7 @@ pub fn declared_functions() -> Vec<String> {
     declared
 }
 
-/// A go command that is recent enough.
+/// Returns the path of a go command that is recent enough.
 pub fn go() -> PathBuf {
     let path = prefix::output_of(&mut Command::new(root().join("tools/go-toolchain")));
     PathBuf::from(path.trim())

@@ -1,13 +1,13 @@
-//! What isn't tested on this machine is said, and counted by `make test`.
+//! Reports tests that are skipped on this machine, which `make test` counts.
 
 use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::Write;
 
-/// Says that something isn't tested here, and why: at once, and to the file that MEMMAP_SKIPPED names.
+/// Prints that a test is skipped and why, and appends this to the file in MEMMAP_SKIPPED.
 pub fn skipped(why: impl Display) {
     let line = format!("skipped: {why}\n");
-    // Not by eprintln!, which the test harness holds back.
+    // eprintln! is captured by the test harness.
     write_to(&mut std::io::stderr(), &line);
     if let Some(file) = std::env::var_os("MEMMAP_SKIPPED").filter(|file| !file.is_empty()) {
         let file = OpenOptions::new().create(true).append(true).open(file);
@@ -15,7 +15,7 @@ pub fn skipped(why: impl Display) {
     }
 }
 
-/// The same of what a program in C prints that it skips.
+/// Does the same for the lines of a C program that it prints for skipped tests.
 #[allow(
     dead_code,
     reason = "every test target compiles this for itself, and none uses all of it"

@@ -1,4 +1,4 @@
-//! Loop devices (loop(4)) and what is mounted from them.
+//! Loop devices (loop(4)) and file systems that are mounted from them.
 
 use super::Kind;
 use std::ffi::{CString, c_ulong};
@@ -34,18 +34,18 @@ struct LoopInfo {
 
 const _: () = assert!(size_of::<LoopInfo>() == 232 && size_of::<LoopConfig>() == 304);
 
-/// A loop device, which goes when it is closed and no longer mounted.
+/// A loop device. The kernel removes it when it is closed and no longer mounted.
 pub struct Device {
     _open: File,
     path: PathBuf,
 }
 
 impl Device {
-    /// One over the open file `backing`.
+    /// Returns a new device over the open file `backing`.
     pub fn over(backing: &OwnedFd) -> io::Result<Device> {
         let control = open_for_use("/dev/loop-control")?;
         loop {
-            // SAFETY: no memory is handed over.
+            // SAFETY: the arguments are numbers.
             let number = unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE) };
             if number < 0 {
                 return Err(io::Error::last_os_error());
@@ -53,7 +53,7 @@ impl Device {
             let path = PathBuf::from(format!("/dev/loop{number}"));
             let device = OpenOptions::new().read(true).write(true).open(&path)?;
             match configure(&device, backing) {
-                // Somebody else has taken it just now.
+                // Another process has taken this number in between.
                 Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
                 Err(error) => return Err(error),
                 Ok(()) => {
@@ -67,18 +67,18 @@ impl Device {
     }
 }
 
-/// Opens a device; the error names it.
+/// Opens a device. The error contains its name.
 pub fn open_for_use(path: &str) -> io::Result<File> {
     let opened = OpenOptions::new().read(true).write(true).open(path);
     opened.map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
 }
 
 fn configure(device: &File, backing: &OwnedFd) -> io::Result<()> {
-    // SAFETY: all zero is a valid one.
+    // SAFETY: a zeroed struct is valid.
     let mut config: LoopConfig = unsafe { std::mem::zeroed() };
     config.fd = backing.as_raw_fd() as u32;
     config.info.flags = LO_FLAGS_AUTOCLEAR;
-    // SAFETY: the struct is there for the call.
+    // SAFETY: the pointer is valid during the call.
     match unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &config) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
@@ -88,9 +88,9 @@ fn configure(device: &File, backing: &OwnedFd) -> io::Result<()> {
 /// A file system that is mounted until this is dropped.
 pub struct Mounted(PathBuf);
 
-/// Mount flags: to write to it.
+/// Mount flags for reading and writing.
 pub const FOR_USE: c_ulong = libc::MS_NOATIME;
-/// Mount flags: to look at it. The kernel replays the journal all the same.
+/// Mount flags for reading. The kernel replays the journal nevertheless.
 pub const TO_LOOK: c_ulong = libc::MS_RDONLY;
 
 impl Mounted {
@@ -116,7 +116,7 @@ impl Mounted {
         }
     }
 
-    /// Where it is mounted.
+    /// Returns the folder in which it is mounted.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -131,7 +131,7 @@ impl Drop for Mounted {
     }
 }
 
-/// Unmounts what is mounted in a folder.
+/// Unmounts the file system in a folder.
 pub fn unmount(at: &Path) -> io::Result<()> {
     let at = CString::new(at.as_os_str().as_bytes())?;
     loop {
@@ -140,14 +140,14 @@ pub fn unmount(at: &Path) -> io::Result<()> {
             return Ok(());
         }
         match io::Error::last_os_error() {
-            // A child that another test has just forked has our files open until it runs its program.
+            // A child that another test has just forked has these files open until it runs its program.
             error if error.raw_os_error() == Some(libc::EBUSY) => std::thread::yield_now(),
             error => return Err(error),
         }
     }
 }
 
-/// Takes a mount out of sight now, whoever uses it.
+/// Detaches a mount, even if it is in use.
 pub fn detach(at: &Path) {
     let at = CString::new(at.as_os_str().as_bytes()).expect("there is no NUL");
     // SAFETY: the path is terminated.

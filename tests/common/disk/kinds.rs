@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-/// A file system of the kernel's.
+/// A file system of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// ext4, with a journal of its metadata.
@@ -18,7 +18,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As mount(2) calls it.
+    /// Returns its name for mount(2).
     pub fn name(self) -> &'static CStr {
         match self {
             Kind::Ext4 => c"ext4",
@@ -27,7 +27,7 @@ impl Kind {
         }
     }
 
-    /// Options of mount(8) that only this one has.
+    /// Returns the mount options that only this file system has.
     pub fn mount_options(self) -> &'static CStr {
         match self {
             Kind::Ext4 => c"",
@@ -37,7 +37,7 @@ impl Kind {
         }
     }
 
-    /// Bytes of a disk that is small, so that its mount has little to read.
+    /// Returns the size of a small disk, which is fast to mount.
     fn disk_size(self) -> u64 {
         match self {
             Kind::Ext4 => 16 << 20,
@@ -46,21 +46,21 @@ impl Kind {
         }
     }
 
-    /// Does to a disk that can't be mounted what a machine, or who looks after it, does then; whether that
-    /// helps. Of ext4 and btrfs the superblock is longer than a sector and has one sum: torn, it isn't
-    /// right, and the journal that has it whole isn't looked at before. Both have copies.
+    /// Repairs a disk that cannot be mounted, as a machine or its administrator does. Returns whether that succeeded.
+    /// The superblocks of ext4 and btrfs are longer than a sector and have one checksum. If one is torn, the checksum
+    /// is wrong, and the journal with the whole superblock is not read. Both file systems have copies of it.
     pub fn repair(self, image: &Path) -> bool {
         let (program, arguments): (_, &[&str]) = match self {
             Kind::Ext4 => ("e2fsck", &["-f", "-y"]),
             Kind::Xfs => return false,
             Kind::Btrfs => ("btrfs", &["rescue", "super-recover", "-y"]),
         };
-        // Both answer more than 0 when there was something to do.
+        // Both programs exit with more than 0 if they repaired something.
         let output = Command::new(program).args(arguments).arg(image).output();
         output.is_ok_and(|output| output.status.code().is_some_and(|code| code <= 2))
     }
 
-    /// Makes a file that is a disk with an empty file system. The error says why where that can't be.
+    /// Creates a disk image with an empty file system. The error is the reason why there can be none.
     pub fn make(self, image: &Path) -> io::Result<()> {
         let name = self.name().to_str().expect("it is ASCII");
         if !std::fs::read_to_string("/proc/filesystems")?.contains(name) {
@@ -69,7 +69,7 @@ impl Kind {
         File::create_new(image)?.set_len(self.disk_size())?;
         let mut mkfs = Command::new(format!("mkfs.{name}"));
         let quiet: &[&str] = match self {
-            // All of the tables now: nothing but the test's own doing is to reach the disk later.
+            // All tables are initialized now, so that later writes are those of the test.
             Kind::Ext4 => &[
                 "-q",
                 "-N",
@@ -80,7 +80,7 @@ impl Kind {
             Kind::Xfs => &["-q", "-d", "agcount=1"],
             Kind::Btrfs => &["-q", "-m", "single"],
         };
-        // So small an XFS is made for who says to be its test suite (xfsprogs, mkfs/xfs_mkfs.c).
+        // mkfs.xfs makes so small a file system only if these variables of its test suite are set (mkfs/xfs_mkfs.c).
         mkfs.envs(["TEST_DIR", "TEST_DEV", "QA_CHECK_FS"].map(|name| (name, "1")));
         let output = mkfs.args(quiet).arg(image).output();
         let output = output.map_err(|error| match error.kind() {

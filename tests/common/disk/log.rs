@@ -1,17 +1,17 @@
-//! What reached a disk, in order: writes, flushes, and the marks of who uses it.
+//! The log of a disk: writes, flushes, and the marks of the program that uses it, in order.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-/// One thing that reached the disk.
+/// One event.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Bytes, and where.
+    /// Bytes that were written, and their offset.
     Write(u64, Vec<u8>),
-    /// Everything before it is to be on the medium.
+    /// A flush: all earlier writes must be on the medium.
     Flush,
-    /// What the program that uses the disk says of itself.
+    /// A mark of the program that uses the disk.
     Mark(Vec<u8>),
 }
 
@@ -24,12 +24,12 @@ const HEADER: usize = 1 + 8 + 8;
 pub struct Writer(File);
 
 impl Writer {
-    /// A new one.
+    /// Creates a log.
     pub fn create(path: &Path) -> Writer {
         Writer(File::create(path).expect("the folder is ours"))
     }
 
-    /// Adds an event, which is there for readers at once.
+    /// Adds an event, which readers see at once.
     pub fn append(&mut self, event: &Event) {
         let (kind, offset, data): (u8, u64, &[u8]) = match event {
             Event::Write(offset, data) => (WRITE, *offset, data),
@@ -45,7 +45,7 @@ impl Writer {
     }
 }
 
-/// All events of a log.
+/// Returns all events of a log.
 pub fn read(path: &Path) -> Vec<Event> {
     let bytes = fs::read(path).expect("a log was written");
     let number = |at: usize| {

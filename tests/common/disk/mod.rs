@@ -1,7 +1,7 @@
-//! A disk of the test's own: a file that another process serves (FUSE), under a loop device, under a real
-//! file system. What reaches it is logged, and it fails when told to.
+//! A disk for tests: a file that another process serves (FUSE), under a loop device, under a real file system. It logs
+//! what is written to it, and fails if requested.
 //!
-//! It is served by another process, since a thread that serves it must never wait for a page of it.
+//! Another process serves it, since a thread that serves it must never wait for one of its pages.
 #![allow(
     dead_code,
     reason = "every test target compiles this for itself, and none uses all of it"
@@ -27,14 +27,14 @@ use std::process::{Child, Command, Stdio};
 const IMAGE: &str = "image";
 const MARKS: &str = "marks";
 
-/// Of the requests that carry data, those whose data has this fail or are held.
+/// Requests with data fail or are held only if their data contain this.
 pub const NEEDLE: &[u8] = b"bytes of the test's own";
 
-/// Names the server's folder, for the process that serves.
+/// The variable with the folder of the server, for the process that serves.
 const SERVE: &str = "MEMMAP_TEST_DISK";
 
-/// Becomes the server, if this process was started for that. Each test target has a test of the name
-/// that [`SERVER`] is, which calls this and nothing else.
+/// Runs the server, if this process was started for that. Each test target has a test with the name in [`SERVER`] that
+/// only calls this.
 pub fn serve_if_asked() {
     if let Some(folder) = std::env::var_os(SERVE) {
         server::serve(Path::new(&folder));
@@ -44,7 +44,7 @@ pub fn serve_if_asked() {
 /// See [`serve_if_asked`].
 pub const SERVER: &str = "the_disk_of_the_other_tests";
 
-/// A disk that is served, and ends with this.
+/// A disk, which is served until this is dropped.
 pub struct Disk {
     server: Child,
     control: BufReader<UnixStream>,
@@ -53,7 +53,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// A new disk with an empty file system; the answer says why where that can't be had.
+    /// Creates a disk with an empty file system. The error is the reason why there can be none.
     pub fn new(kind: Kind) -> io::Result<Disk> {
         own_mounts()?;
         let folder = tempfile::tempdir()?;
@@ -72,7 +72,7 @@ impl Disk {
         // SAFETY: only a system call is made between fork and exec.
         unsafe { command.pre_exec(end_with_the_test) };
         let server = command.spawn()?;
-        drop(command); // With it goes our copy of their end.
+        drop(command); // Closes the copy of the end that the server uses.
         let control = BufReader::new(ours);
         let mut disk = Disk {
             server,
@@ -98,8 +98,8 @@ impl Disk {
         }
     }
 
-    /// Has the disk do something else from now on, such as `write EIO` or `flush holds`. What it holds is
-    /// answered now, or held again.
+    /// Sends a command to the disk, such as `write EIO` or `flush holds`. Requests that are held are completed, or held
+    /// again.
     pub fn say(&mut self, command: &str) {
         self.held = 0;
         writeln!(self.control.get_ref(), "{command}").expect("the server listens");
@@ -126,22 +126,22 @@ impl Disk {
         )
     }
 
-    /// The file whose writes are marks in the log.
+    /// Returns the file whose writes are marks in the log.
     pub fn marks(&self) -> PathBuf {
         self.folder.path().join("mount").join(MARKS)
     }
 
-    /// The disk's bytes, as a file that isn't served.
+    /// Returns the file with the bytes of the disk, which is not served.
     pub fn image(&self) -> File {
         File::open(self.folder.path().join(IMAGE)).expect("the disk was made")
     }
 
-    /// What has reached it.
+    /// Returns the events so far.
     pub fn log(&self) -> Vec<log::Event> {
         log::read(&self.folder.path().join("log"))
     }
 
-    /// The disk is no more: its server is killed.
+    /// Removes the disk by killing its server.
     pub fn vanish(&mut self) {
         self.server.kill().expect("it is our child");
         self.server.wait().expect("it is our child");
@@ -151,24 +151,24 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         self.vanish();
-        // The folder can be removed afterwards, also when a test that failed still uses the disk.
+        // Then the folder can be removed, even if a failed test still uses the disk.
         device::detach(&self.folder.path().join("mount"));
     }
 }
 
 fn end_with_the_test() -> io::Result<()> {
-    // SAFETY: no memory is handed over.
+    // SAFETY: the arguments are numbers.
     match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// Gives the calling thread, and what it starts, mounts that nobody else has, and that end with it.
+/// Moves the calling thread to a mount namespace of its own, which its children share and which ends with them.
 pub fn own_mounts() -> io::Result<()> {
     let private = libc::MS_REC | libc::MS_PRIVATE;
     let (none, root) = (c"none".as_ptr(), c"/".as_ptr());
-    // SAFETY: the strings are terminated, and nothing else is handed over.
+    // SAFETY: the strings are terminated; the other arguments are numbers and NULL.
     let failed = unsafe {
         libc::unshare(libc::CLONE_NEWNS) != 0
             || libc::mount(none, root, none, private, std::ptr::null()) != 0

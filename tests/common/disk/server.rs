@@ -1,4 +1,4 @@
-//! The other process: it serves the disk's file, logs what reaches it, and fails when told to.
+//! The process that serves the file of the disk, logs what is written to it, and fails if requested.
 
 use super::log::{Event, Writer};
 use super::{IMAGE, MARKS, NEEDLE};
@@ -25,11 +25,11 @@ const MARKS_NODE: INodeNo = INodeNo(3);
 enum Mood {
     Well,
     Fails(Errno),
-    /// It answers when it is well again.
+    /// The request is held until the next command.
     Holds,
 }
 
-/// A request that is not answered so far.
+/// A request that is held.
 enum Held {
     Write(u64, Vec<u8>, ReplyWrite),
     Read(u64, usize, ReplyData),
@@ -49,7 +49,7 @@ struct State {
 
 /// Serves the disk in `folder` until it is killed. Standard input is the stream of commands.
 pub fn serve(folder: &Path) {
-    // SAFETY: nobody else of this process uses its standard input.
+    // SAFETY: nothing else in this process uses its standard input.
     let control = unsafe { UnixStream::from_raw_fd(0) };
     let image = OpenOptions::new()
         .read(true)
@@ -116,8 +116,7 @@ impl State {
         }
     }
 
-    /// Writes and reads meet the mood if they are of the test's own data: what the file system needs for
-    /// itself always goes through.
+    /// Commands apply only to writes and reads of data of the test. Blocks of the file system itself never fail.
     fn write(&mut self, offset: u64, data: Vec<u8>, reply: ReplyWrite) {
         match self.write {
             Mood::Fails(errno) if has_needle(&data) => return reply.error(errno),
@@ -212,7 +211,7 @@ impl Filesystem for Served {
     }
 
     fn open(&self, _: &Request, inode: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        // A mark is in the log before the write of it has answered.
+        // A mark is in the log before its write returns.
         let flags = match inode {
             MARKS_NODE => FopenFlags::FOPEN_DIRECT_IO,
             _ => FopenFlags::empty(),

@@ -1,5 +1,5 @@
-//! An attacker's process, of another user where this one is root, beside everything that takes what it can write to: the
-//! programs of tests/processes/hostile. How often they try is counted; `make hostile` has them go on for longer.
+//! An attacking process, of another user if this one is root, beside all functions that use names or memory that it can
+//! change: the programs of tests/processes/hostile. They make a fixed number of calls; `make hostile` runs them longer.
 
 #[path = "../../common/mod.rs"]
 mod common;
@@ -18,7 +18,7 @@ fn names() {
     holds("names", Path::new("/dev/shm"));
 }
 
-/// Beside functions that look at what a peer writes to shared memory.
+/// Beside functions that read what a peer writes to shared memory.
 #[test]
 fn peers() {
     holds("peers", &std::env::temp_dir());
@@ -32,7 +32,7 @@ fn holds(name: &str, parent: &Path) {
     let flags = ["-D_GNU_SOURCE", &headers];
     let program = link(&built, &source, Library::Static, &flags);
     let folder = tempfile::tempdir_in(parent).expect("a temporary folder");
-    // The other user must get in.
+    // The other user needs access.
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
     let output = Command::new(program).arg(folder.path()).output();
     let output = output.expect("what has been linked can be run");

@@ -2,11 +2,11 @@
  * A neighbour beside every function that takes a name: a process of another user, who owns the folder and puts links,
  * folders, FIFOs, leased files and nothing under the names in turn, as fast as it can.
  *
- * What must hold: no byte and no name changes in the folder "closed", which that user can't even look into; no call hangs.
+ * Invariants: no byte and no name changes in the folder "closed", which that user cannot read; no call hangs.
  *
  * usage: names FOLDER [BEHAVIOUR]
  *
- * MEMMAP_ROUNDS counts the calls, which is all that ends it; with MEMMAP_SECONDS they begin anew until so many are over.
+ * MEMMAP_ROUNDS is the number of calls. With MEMMAP_SECONDS they are repeated until so many seconds have passed.
  */
 #include <signal.h>
 #include <sys/prctl.h>
@@ -18,7 +18,7 @@ enum { OTHER = 65534, BYTES = 100 };
 
 static memmap_handle handle;
 static pid_t neighbour;
-static char shared[64]; /* What shared memory is called. */
+static char shared[64]; /* The name of the shared memory. */
 
 static uint64_t number(const char *name, uint64_t otherwise) {
     const char *set = getenv(name);
@@ -42,7 +42,7 @@ static void leased(const char *name) {
         fcntl(lease, F_SETLEASE, F_WRLCK);
 }
 
-/* Puts something else under the name; the links lead to what the victim alone may see. */
+/* Replaces what has the name. Links lead to files that only the victim can read. */
 static void place(const char *name, const char *secret, const char *nothing) {
     if (lease >= 0)
         close(lease);
@@ -69,7 +69,7 @@ static void puts_names(void) {
     place("file", "../closed/secret", "../closed/new");
 }
 
-/* The folder of the path, which is another one, or none, a moment later. */
+/* Replaces the folder of the path by another one, or by none, again and again. */
 static void puts_folders(void) {
     unlink("way");
     switch (below(4)) {
@@ -129,7 +129,7 @@ static void is_as_it_was(void) {
     CHECK_EQUAL('s', byte_of("closed/secret", BYTES - 1));
 }
 
-/* What was mapped isn't what nobody else may see. */
+/* The mapped file is not one that only the victim can read. */
 static void is_no_secret(void) {
     CHECK(byte_at(handle, 0) != 's');
     CHECK_OK(memmap_close(handle));
@@ -167,7 +167,7 @@ static const uint32_t COMBINATIONS[] = {
     MEMMAP_DURABLE | MEMMAP_NO_DESCRIPTOR, MEMMAP_PREFAULT};
 enum { COUNT = sizeof COMBINATIONS / sizeof COMBINATIONS[0] };
 
-/* More than the limit of a file's size is refused when the file has been made. */
+/* A size above the limit of file sizes fails after the file was created. */
 static uint64_t some_size(unsigned round) { return round % 3 == 0 ? UINT64_C(1) << 30 : BYTES; }
 
 static void creates(unsigned round) {

@@ -1,9 +1,10 @@
 /*
- * A peer that has the other end of shared memory, and does with it what it can, beside each function that looks at
- * what peers write: bytes of cells, words that are waited at, the length of the file and its holes, locks.
+ * A hostile peer with access to the same shared memory, beside each function that reads what peers write. It changes
+ * the bytes of cells, words that are waited on, and the length of the file, punches holes, and locks.
  *
- * It is another user, where root runs this. MEMMAP_ROUNDS says how often each function is called; with MEMMAP_SECONDS
- * they begin anew until so many are over. Addresses are limited meanwhile: what a peer says takes none.
+ * If this runs as root, the peer is another user. MEMMAP_ROUNDS is the number of calls of each function. With
+ * MEMMAP_SECONDS they are repeated until so many seconds have passed. The address space is limited, so that a call that
+ * allocates what a peer claims fails.
  */
 
 #include <fcntl.h>
@@ -26,7 +27,7 @@ static uint64_t random_number(void) {
     return seed;
 }
 
-/* One of those around which code errs. */
+/* Returns a boundary value. */
 static uint64_t likely_number(void) {
     uint64_t number = random_number();
     switch (number % 6) {
@@ -40,7 +41,7 @@ static uint64_t likely_number(void) {
 }
 
 static void become_another_user(void) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* It ends with whom it attacks. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* It ends with the process that it attacks. */
     if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0))
         _exit(1);
 }
@@ -65,7 +66,7 @@ static void scribble(void) {
     }
 }
 
-/* One value, whose length is another each time somebody looks. */
+/* One value, whose length changes all the time. */
 static void toggle_a_length(void) {
     volatile uint64_t *words = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     volatile uint64_t *slot = words + 16 + (24 + CAPACITY + 63) / 64 * 8;
@@ -83,7 +84,7 @@ static void toggle_a_length(void) {
     }
 }
 
-/* Another length of the file each time, and holes in it. */
+/* Changes the length of the file and punches holes. */
 static void cut_and_grow(void) {
     become_another_user();
     for (;;) {
@@ -110,7 +111,7 @@ static void take_locks(void) {
 
 /* ---- What is called beside it ---- */
 
-/* One of those that the header names; nothing that a peer does is a bug of the library. */
+/* The status is one of those that the header lists for the call, whatever the peer does. */
 #define CHECK_AMONG(status, ...) \
     check_among(__LINE__, #status, status, (const memmap_status[]){__VA_ARGS__}, \
                 sizeof((memmap_status[]){__VA_ARGS__}) / sizeof(memmap_status))
@@ -147,7 +148,7 @@ static void look_at_a_cell(uint64_t offset) {
     CHECK_AMONG(status, 0, MEMMAP_ERR_CORRUPT, MEMMAP_ERR_FAULT);
 }
 
-/* What is read in a hurry: the peer changes it in between. */
+/* Reads while the peer changes the bytes. */
 static void read_a_cell(void) {
     static uint8_t value[64 + BEHIND];
     uint64_t len, sequence;
@@ -199,7 +200,7 @@ static long number(const char *name, long otherwise) {
     return text != NULL ? atol(text) : otherwise;
 }
 
-/* So many bytes of addresses more than there are. */
+/* Limits the address space to so many bytes more than are in use. */
 static void limit_addresses(void) {
     struct rlimit limit;
     unsigned long pages = 0;
@@ -231,12 +232,12 @@ static void beside(void (*attack)(void), void (*victim)(void), long rounds) {
     CHECK(read(begun[0], &byte, 1) == 1);
     close(begun[0]), close(begun[1]);
     limit_addresses();
-    alarm((unsigned)number("MEMMAP_SECONDS", 0) + 60); /* Who waits for ever is to be named, not waited for. */
+    alarm((unsigned)number("MEMMAP_SECONDS", 0) + 60); /* A call that hangs ends the process by SIGALRM. */
     do {
         for (round = 0; round < rounds && failures < 10; round++)
             victim();
     } while (failures == 0 && time(NULL) < end);
-    CHECK(waitpid(peer, &status, WNOHANG) == 0); /* It was there. */
+    CHECK(waitpid(peer, &status, WNOHANG) == 0); /* The peer was running. */
     CHECK(kill(peer, SIGKILL) == 0 && waitpid(peer, &status, 0) == peer);
     CHECK_OK(memmap_close(handle));
     close(file);

@@ -1,5 +1,5 @@
-//! Who else is in the file: the program of tests/processes/writers, which runs every function that changes a size or a
-//! file beside processes that append, overwrite, cut and lock, on each file system that is at hand.
+//! Other writers of the file: the program of tests/processes/writers runs every function that changes a size or a file
+//! beside processes that append, overwrite, truncate and lock, on each available file system.
 
 #[path = "../../common/mod.rs"]
 mod common;
@@ -17,7 +17,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Command;
 
-/// How often most functions are called; fewer times where it takes longer.
+/// The number of calls of most functions. Slow ones are called less often.
 const MANY: &str = "1500";
 const FEW: &str = "300";
 
@@ -55,7 +55,7 @@ fn runs_on(kind: Kind) {
     }
 }
 
-/// A new file system of that kind, which only this thread and what it starts have.
+/// Returns a new file system of that kind, mounted only for this thread and its children.
 fn mounted(kind: Kind, folder: &Path) -> io::Result<Mounted> {
     disk::own_mounts()?;
     let (image, at) = (folder.join("image"), folder.join("mount"));

@@ -1,10 +1,10 @@
 /*
- * Who else is in the file: every function that changes a size or a file runs beside another process that appends to
- * it, overwrites it, locks it or gives it other sizes.
+ * Every function that changes a size or a file runs beside another process that appends to the file, overwrites it,
+ * locks it or changes its size.
  *
  * usage: writers FOLDER [BEHAVIOUR]
  *
- * How often is counted, and never timed: MEMMAP_ROUNDS times most calls. MEMMAP_SEED chooses other numbers.
+ * MEMMAP_ROUNDS is the number of most calls; nothing depends on time. MEMMAP_SEED selects other random numbers.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,7 +20,7 @@
 
 enum { PAGE = 4096, RECORD = 48, MOST_RECORDS = 60000 };
 
-/* What this process and the other one tell each other. */
+/* The state that this process and the other one share. */
 static struct {
     atomic_int ready, stop;
     atomic_uint count;
@@ -44,7 +44,7 @@ static uint64_t seed_number(void) { return number("MEMMAP_SEED", 1); }
 
 static int rounds(void) { return (int)number("MEMMAP_ROUNDS", 2000); }
 
-/* Each behaviour begins with the same numbers, whichever are run. */
+/* Each behaviour begins with the same random numbers, whichever behaviours run. */
 static void seed(void) {
     random_state = seed_number() * UINT64_C(0x9E3779B97F4A7C15);
     below(1);
@@ -108,13 +108,13 @@ static void append(void) {
     close(fd);
 }
 
-/* Every record is there once, whole and in its place; between them there are zeros, which growing puts there. */
+/* Every record is there once, whole and in its place. Bytes between them are zeros, which growing wrote. */
 static void check_records(uint64_t from) {
     uint64_t size = size_of("file"), at = from;
     uint32_t number = 0, count = atomic_load(&both->count);
     uint8_t *bytes;
     int fd;
-    if (!CHECK(size < 64 << 20)) /* What failed has left it so long. */
+    if (!CHECK(size < 64 << 20)) /* A failed call has left the file so long. */
         return;
     bytes = malloc(size + RECORD);
     fd = open("file", O_RDONLY | O_CLOEXEC);
@@ -177,7 +177,7 @@ static void flush(void) {
 
 static void page(void) {
     uint64_t from;
-    if (below(10) != 0) /* It takes long. */
+    if (below(10) != 0) /* This is slow. */
         return;
     from = below(refreshed());
     CHECK_OK(memmap_advise(handle, from, MEMMAP_TO_END, MEMMAP_ADVICE_DONT_NEED));
@@ -204,13 +204,13 @@ static void open_and_close(void) {
     close(fd);
 }
 
-/* Within what the file has had from the start: only the mapping changes. */
+/* Within the first size of the file: only the mapping changes. */
 static void shorten_the_mapping(void) {
     CHECK_OK(memmap_resize(handle, below(PAGE)));
     CHECK_OK(memmap_resize(handle, PAGE + below(PAGE)));
 }
 
-/* More than the address space has, or the file system: what fails may undo only what it has done. */
+/* More than the address space or the file system allows: a failed call may undo only its own changes. */
 static void grow_too_far(void) {
     memmap_status status;
     CHECK(limit(RLIMIT_AS, (rlim_t)1 << 40));
@@ -241,7 +241,7 @@ static void grow_beside_pins(void) {
     CHECK(status == 0 || status == MEMMAP_ERR_BUSY);
 }
 
-/* Two full pages, which no record is in. */
+/* Two full pages without records. */
 static void make_the_file(const memmap_options *options) {
     make_file("file", 2 * PAGE, 0);
     CHECK_OK(memmap_open("file", options, &handle));
@@ -282,7 +282,7 @@ BESIDE_AN_APPENDER(paging, page, .capacity = 16 << 20)
 BESIDE_AN_APPENDER(protecting, protect_and_recover, .flags = 0)
 BESIDE_AN_APPENDER(opening, open_and_close, .flags = 0)
 
-/* Emptied, the file loses what was appended before; what it then has is as long as was asked for, at least. */
+/* The file is emptied, and earlier records are lost. Then it is at least as long as requested. */
 static void creating_beside_an_appender(void) {
     pid_t child;
     int round;
@@ -308,7 +308,7 @@ static void creating_beside_an_appender(void) {
 
 static atomic_int reading;
 
-/* Reads the last byte, again and again: a length that is told has bytes, also the moment it is told. */
+/* Reads the last byte again and again: a length that is returned is readable at once. */
 static void *read_the_end(void *nothing) {
     uint64_t len = 0;
     uint8_t byte = 0;
@@ -341,7 +341,7 @@ static void beside_readers(const memmap_options *options, void (*call)(void)) {
 
 static void grow_by_pages(void) { CHECK_OK(memmap_resize(handle, length_of(handle) + 1 + below(2 * PAGE))); }
 
-/* Somebody else makes the file longer, and this follows. */
+/* Another process makes the file longer, and the mapping follows. */
 static void follow_by_pages(void) {
     CHECK(truncate("file", (off_t)(size_of("file") + 1 + below(2 * PAGE))) == 0);
     refreshed();
@@ -359,11 +359,11 @@ static void readers_of_what_follows_lose_nothing(void) {
     beside_readers(READ_WRITE(.capacity = 64 << 20), follow_by_pages);
 }
 
-/* ---- Beside who overwrites --------------------------------------------------------------- */
+/* ---- Beside a process that overwrites ------------------------------------------------------ */
 
 enum { SLOTS = 512, SLOT = 40 };
 
-/* Writes numbers into the slots that are even, by pwrite(2). */
+/* Writes numbers into the even slots by pwrite(2). */
 static void overwrite(void) {
     int fd = open("file", O_WRONLY | O_CLOEXEC);
     uint32_t number = 0;
@@ -390,7 +390,7 @@ static void call_of_any_kind(void) {
     }
 }
 
-/* Each writes slots of its own, which share pages, and each finds its own at the end. */
+/* Each process writes its own slots, which share pages, and finds them unchanged at the end. */
 static void every_call_beside_an_overwriter(void) {
     uint32_t numbers[SLOTS] = {0}, found;
     pid_t child;
@@ -417,7 +417,7 @@ static void every_call_beside_an_overwriter(void) {
     unlink("file");
 }
 
-/* ---- Beside who gives the file other sizes ------------------------------------------------ */
+/* ---- Beside a process that changes the size ------------------------------------------------ */
 
 /* Longer than the mapping ever is. */
 enum { WHOLE = 32 * PAGE };
@@ -465,7 +465,7 @@ static void use_what_is_cut(void) {
         CHECK_OK(memmap_close(other));
 }
 
-/* What the mapping has is what the file has. */
+/* The mapping has the bytes of the file. */
 static void check_it_shows_the_file(void) {
     static uint8_t there[WHOLE], shown[WHOLE];
     uint64_t len = 0;
@@ -489,7 +489,7 @@ static void every_call_beside_who_cuts(uint64_t capacity) {
     child = start(cut_and_lengthen);
     for (round = 0; round < 2 * rounds() && failures == 0; round++) {
         use_what_is_cut();
-        if (length_of(handle) > 16 * PAGE) { /* What it grew by is cut at once, and it would grow on. */
+        if (length_of(handle) > 16 * PAGE) { /* Its growth is truncated at once, and it would grow without end. */
             CHECK_OK(memmap_close(handle));
             CHECK_OK(memmap_open("file", READ_WRITE(.capacity = capacity), &handle));
         }
@@ -504,16 +504,16 @@ static void every_call_beside_who_cuts(uint64_t capacity) {
 static void every_call_beside_who_cuts_what_moves(void) { every_call_beside_who_cuts(0); }
 static void every_call_beside_who_cuts_in_place(void) { every_call_beside_who_cuts(WHOLE); }
 
-/* ---- Beside who locks -------------------------------------------------------------------- */
+/* ---- Beside a process that locks ----------------------------------------------------------- */
 
-/* Locks by fcntl(2), as a program does that knows nothing of the library. */
+/* Locks by fcntl(2), as a program without the library does. */
 static void lock_by_the_system(int fd, short type) {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 8};
     while (fcntl(fd, F_OFD_SETLKW, &lock) != 0 && CHECK(errno == EINTR)) {
     }
 }
 
-/* Adds one, in two steps that a lock has to keep together. */
+/* Adds one in two steps, which a lock must make one. */
 static void add_one_by_the_system(int fd) {
     uint64_t number = 0;
     CHECK(pread(fd, &number, sizeof number, 0) == sizeof number);
@@ -533,7 +533,7 @@ static void lock_and_add(void) {
     close(fd);
 }
 
-/* While this holds the lock: what is done by other handles of the same file lets go of nothing. */
+/* While this process holds the lock, calls with other handles of the same file release nothing. */
 static void add_one_under_a_lock(void) {
     uint64_t number = 0;
     CHECK_OK(memmap_lock(handle, 0, 8, MEMMAP_LOCK_EXCLUSIVE, 60000));
@@ -562,9 +562,9 @@ static void every_call_beside_a_locker(void) {
     unlink("file");
 }
 
-/* ---- What somebody does while a call waits -------------------------------------------------- */
+/* ---- Changes of another process while a call waits ------------------------------------------ */
 
-/* A page that can't be read: who copies from it waits until it is let go. */
+/* A page whose reads block until it is released. */
 static uint8_t *gate;
 static atomic_int at_the_gate, gate_open;
 
@@ -608,7 +608,7 @@ static void *resize(void *argument) {
     return NULL;
 }
 
-/* Waits until a thread sleeps: it waits for the call that is under way. */
+/* Waits until a thread sleeps, since it waits for the running call. */
 static void wait_until_it_sleeps(const struct resizing *resizing) {
     const struct timespec little = {.tv_nsec = 1000000};
     char path[64], state = 'R';
@@ -627,7 +627,7 @@ static void wait_until_it_sleeps(const struct resizing *resizing) {
 
 static pthread_t writer, resizer;
 
-/* Has a mapping of two pages resized, or refreshed, which waits for a call. */
+/* Resizes or refreshes a mapping of two pages, which waits for a call. */
 static void begin_resizing(struct resizing *resizing) {
     make_file("file", 2 * PAGE, 'x');
     CHECK_OK(memmap_open("file", READ_WRITE(.flags = 0), &handle));
@@ -647,7 +647,7 @@ static void end_resizing(void) {
     pthread_join(resizer, NULL);
 }
 
-/* Somebody else writes a record behind the end while resizing waits for a call: the record is kept. */
+/* Another process writes a record behind the end while resizing waits for a call: the record is kept. */
 static void resize_while_a_record_comes(uint64_t len, int pinned) {
     struct resizing resizing = {.len = len};
     struct record record = record_of(7), found;
@@ -673,7 +673,7 @@ static void shrinking_keeps_what_came_while_it_waited(void) { resize_while_a_rec
 static void growing_keeps_what_came_while_it_waited(void) { resize_while_a_record_comes(3 * PAGE, 0); }
 static void growing_that_fails_keeps_what_came_while_it_waited(void) { resize_while_a_record_comes(3 * PAGE, 1); }
 
-/* The size that counts is that of the moment in which the mapping changes. */
+/* The size of the file counts at the moment in which the mapping changes. */
 static void refresh_while_the_size_changes(uint64_t size) {
     struct resizing resizing = {.len = REFRESHED};
     begin_resizing(&resizing);
@@ -690,7 +690,7 @@ static void refresh_while_the_size_changes(uint64_t size) {
 static void refreshing_takes_what_came_while_it_waited(void) { refresh_while_the_size_changes(4 * PAGE + 5); }
 static void refreshing_takes_no_more_than_is_left(void) { refresh_while_the_size_changes(PAGE + 7); }
 
-/* Growing waits, and meanwhile somebody cuts the file: no zeros are put where bytes of the mapping were. */
+/* While growing waits, another process truncates the file: bytes of the mapping are not replaced by zeros. */
 static void growing_waits_and_finds_the_file_cut(void) {
     struct resizing resizing = {.len = 3 * PAGE};
     begin_resizing(&resizing);
@@ -703,7 +703,7 @@ static void growing_waits_and_finds_the_file_cut(void) {
     unlink("file");
 }
 
-/* Somebody has cut the file: what of the mapping is gone is told, and no size hides it. */
+/* Another process has truncated the file: the lost pages are reported, whatever the new size. */
 static void resizing_hides_no_loss(void) {
     static const uint64_t lengths[] = {3 * PAGE, 4 * PAGE, 3 * PAGE - 1, 2 * PAGE, PAGE + 101};
     uint64_t len = 0;

@@ -1,6 +1,5 @@
-//! Everything at once, for some seconds: the program that `make soak` runs for an hour. It ends when each thread
-//! has made its rounds, and at the latest when its time is over; what it finds doesn't depend on either.
-//! `MEMMAP_SEED` chooses what is done.
+//! The program that `make soak` runs for an hour, for some seconds. It ends when each thread has made its rounds, or
+//! after its time. `MEMMAP_SEED` selects the operations.
 
 #[path = "../../common/mod.rs"]
 mod common;
@@ -11,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-/// How many rounds each of 32 threads makes at most, and for how many seconds.
+/// Limits for each of 32 threads.
 const ROUNDS: &str = "1500";
 const SECONDS: &str = "10";
 

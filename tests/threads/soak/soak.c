@@ -1,15 +1,15 @@
 /*
- * Everything at once: PROCESSES processes of THREADS threads mix all operations on files of their own, on files that
- * all share and that are cut under them again and again, on a log that all append to, and on a book that all keep
- * under locks. Of log and book every byte is known, and looked at.
+ * PROCESSES processes of THREADS threads mix all operations: on private files, on shared files that are truncated again
+ * and again, on a log that all append to, and on a book that all change under locks. Every byte of log and book is
+ * checked.
  *
  * usage: soak FOLDER SECONDS INTERVAL [ROUNDS]
  *
- * It ends after so many seconds, and before when each thread has made its ROUNDS. MEMMAP_SEED chooses what is done.
+ * It ends after SECONDS, or when each thread has made its ROUNDS. MEMMAP_SEED selects the operations.
  *
- * Each process prints a line an interval: seconds since the start, its number, resident memory in KiB, open
+ * Each process prints a line per INTERVAL: seconds since the start, its number, resident memory in KiB, open
  * descriptors, areas of memory, calls made, and of their latency in nanoseconds the median, the 99th and the 99.9th
- * percentile. It ends with 1 at the first answer that no rule of the header explains, and says which.
+ * percentile. At the first result that the header does not allow, it prints the result and exits with 1.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -34,11 +34,11 @@ enum { PROCESSES = 4, THREADS = 8, SHARED = 4, OWN = 4, PAGE = 4096, MOST = 64 *
 /* Of the log, and of the book. */
 enum { RECORD = 64, MOST_LOGGED = 16 << 20, HEAD = 64, RECORDS = 2 * HEAD, MOST_RECORDS = 100 };
 
-/* Latencies by eighths of a power of two. */
+/* Latencies are counted by eighths of a power of two. */
 enum { BUCKETS = 64 * 8 };
 static atomic_ullong latencies[BUCKETS];
 static atomic_int ended;
-/* When the call began: arguments are evaluated in no particular order, so it can't be one. */
+/* The time at which the call began. It is no argument, since the order of their evaluation is unspecified. */
 static _Thread_local uint64_t began;
 
 static uint64_t now(void) {
@@ -62,7 +62,7 @@ static _Noreturn void fail(const char *call, memmap_status status) {
     _exit(1);
 }
 
-/* One call, timed; 1 if it answered 0. Others than 0 and those named are a failure. */
+/* Counts and times one call. Returns 1 if its status is 0. A status other than 0 and those named is a failure. */
 static int answered(const char *call, memmap_status status, const memmap_status *allowed) {
     atomic_fetch_add_explicit(&latencies[bucket_of(now() - began)], 1, memory_order_relaxed);
     for (; status != 0 && *allowed != status; allowed++)
@@ -72,7 +72,7 @@ static int answered(const char *call, memmap_status status, const memmap_status 
 }
 
 #define TRY(call, ...) (began = now(), answered(#call, call, (const memmap_status[]){__VA_ARGS__, 0}))
-/* What a mapping of a file may answer that others cut and lengthen. */
+/* The statuses that are allowed for a mapping of a file whose size other threads change. */
 #define LOST MEMMAP_ERR_FAULT, MEMMAP_ERR_RANGE
 
 struct thread {
@@ -87,7 +87,7 @@ struct thread {
     memmap_handle readers, writer;
 };
 
-/* How many records each thread has appended to the log, for all processes. */
+/* The number of records that each thread of all processes has appended to the log. */
 static struct {
     atomic_ullong logged[PROCESSES][THREADS];
 } *all;
@@ -101,7 +101,7 @@ static void shared_path(const struct thread *thread, int file, char *path) {
     snprintf(path, 256, "%s/shared%d", thread->folder, file);
 }
 
-/* Closes a mapping of a shared file and opens it anew, in one of the ways that there are. */
+/* Closes a mapping of a shared file and opens the file again, with one of several options. */
 static void reopen(struct thread *thread, int file) {
     static const uint32_t accesses[] = {MEMMAP_READ_ONLY, MEMMAP_READ_WRITE, MEMMAP_COPY_ON_WRITE};
     memmap_options options = {.size = sizeof options};
@@ -117,7 +117,7 @@ static void reopen(struct thread *thread, int file) {
     TRY(memmap_open(path, &options, &thread->shared[file]), MEMMAP_ERR_RANGE);
 }
 
-/* Others cut the file at any time: whatever is lost is told, and comes back when the file does. */
+/* Other threads truncate the file at any time. Lost pages are reported, and can be recovered when the file has them. */
 static void use_shared(struct thread *thread, int file) {
     memmap_handle handle = thread->shared[file];
     memmap_fault fault = {.size = sizeof fault};
@@ -160,7 +160,7 @@ static void use_shared(struct thread *thread, int file) {
     }
 }
 
-/* Another size for a shared file, by somebody who knows nothing of mappings. */
+/* Sets the size of a shared file by ftruncate(2). */
 static void cut(struct thread *thread) {
     char path[256];
     shared_path(thread, (int)below(thread, SHARED), path);
@@ -189,7 +189,7 @@ static void remake(struct thread *thread, int file) {
     thread->written[file] = 0;
 }
 
-/* What nobody else touches holds what was written, to the byte. */
+/* A private file has exactly the bytes that were written. */
 static void verify(struct thread *thread, int file, uint64_t len) {
     uint8_t buffer[2000];
     uint64_t offset = below(thread, len), i, count = len - offset < sizeof buffer ? len - offset : sizeof buffer;
@@ -209,7 +209,7 @@ static void rewrite(struct thread *thread, int file, uint64_t len) {
     free(bytes);
 }
 
-/* What was there stays, and what is new is zero. */
+/* Old bytes are kept, and new ones are zero. */
 static void verify_resized(struct thread *thread, int file, uint64_t before, uint64_t len) {
     static const uint8_t zeros[PAGE];
     uint8_t buffer[PAGE];
@@ -234,7 +234,7 @@ static void use_own(struct thread *thread, int file) {
     switch (below(thread, 10)) {
     case 0: if (len) rewrite(thread, file, len); break;
     case 1: if (len) verify(thread, file, len); break;
-    case 2: /* Longer or shorter, and all of it written anew: what is new is zero. */
+    case 2: /* New bytes are zero. Then all bytes are written again. */
         before = below(thread, MOST);
         if (TRY(memmap_resize(handle, before), 0) && before) {
             verify_resized(thread, file, len, before);
@@ -302,7 +302,7 @@ static void named(const struct thread *thread, const char *name, char *path) {
     snprintf(path, 256, "%s/%s", thread->folder, name);
 }
 
-/* A mapping of the file of that name, anew and in one of the ways that there are. */
+/* Maps the file of that name with one of several options. */
 static void reopen_named(struct thread *thread, const char *name, memmap_handle *handle) {
     memmap_options options = {.size = sizeof options, .access = MEMMAP_READ_WRITE};
     char path[256];
@@ -315,9 +315,9 @@ static void reopen_named(struct thread *thread, const char *name, memmap_handle 
     TRY(memmap_open(path, &options, handle), 0);
 }
 
-/* ---- The log: all append to it, all make it longer, and nobody cuts it ------------------- */
+/* ---- The log: all threads append to it and grow it, and none truncates it ------------------ */
 
-/* What the mapping shows of its last bytes is what the file has there. */
+/* The last bytes of the mapping are those of the file. */
 static void follow_log(struct thread *thread) {
     uint8_t shown[200], there[200];
     uint64_t len = 0, count, at;
@@ -349,7 +349,7 @@ static void use_log(struct thread *thread) {
         TRY(memmap_refresh(thread->log, &len), 0);
         TRY(memmap_resize(thread->log, len + (full ? 0 : 1 + below(thread, 50))), 0);
         break;
-    case 2: /* By a length that may be old: what the file has by now is taken in. */
+    case 2: /* The requested length may be outdated: the mapping then takes the length of the file. */
         TRY(memmap_len(thread->log, &len), 0);
         TRY(memmap_resize(thread->log, len + (full ? 0 : 1 + below(thread, 50))), 0);
         break;
@@ -359,7 +359,7 @@ static void use_log(struct thread *thread) {
     }
 }
 
-/* Every record that was appended is there, in the order of who appended it; else there are zeros. */
+/* Every appended record is there, those of each thread in order; all other bytes are zero. */
 static void check_log(const char *folder) {
     uint64_t next[PROCESSES * THREADS] = {0}, size, at = 0, i;
     struct thread thread = {.folder = folder};
@@ -392,12 +392,12 @@ static void check_log(const char *folder) {
     close(fd);
 }
 
-/* ---- The book: records, and their number twice, which nobody changes without a lock ------ */
+/* ---- The book: records and two copies of their number, changed only under locks ------------ */
 
-/* Nobody holds the book for long. */
+/* No thread holds the book for long. */
 enum { PATIENCE = 60000 };
 
-/* By the handle, or without one by fcntl(2), as a program does that knows nothing of the library. */
+/* Locks by the handle, or by fcntl(2) as a program without the library does. */
 static void set_lock(struct thread *thread, memmap_handle by, uint64_t from, uint64_t len, int mode) {
     struct flock lock = {.l_whence = SEEK_SET, .l_start = (off_t)from, .l_len = (off_t)len};
     if (by) {
@@ -425,7 +425,7 @@ static uint64_t counted(struct thread *thread, uint64_t at) {
     return number;
 }
 
-/* Others may have cut the book, or lengthened it, since this thread had it last: no size hides that. */
+/* Other threads may have changed the size of the book since this thread held it, which must be reported. */
 static void resize_what_was_cut(struct thread *thread) {
     uint64_t len = 0, size = size_of(thread->book_fd);
     memmap_status status;
@@ -440,7 +440,7 @@ static void resize_what_was_cut(struct thread *thread) {
         fail("memmap_resize failed and changed the size, and it", status);
 }
 
-/* The mapping as long as the file. What was lost and is not there again takes a new one. */
+/* Makes the mapping as long as the file. If lost pages cannot be recovered, the file is mapped again. */
 static void follow_book(struct thread *thread) {
     uint64_t len = 0;
     if (below(thread, 2))
@@ -452,7 +452,7 @@ static void follow_book(struct thread *thread) {
         fail("another length than the file, and memmap_refresh", 0);
 }
 
-/* Both numbers are that of the records, and each is whole and shown as it is in the file. */
+/* Both numbers are the number of records, and mapping and file have the same bytes. */
 static uint64_t check_book(struct thread *thread) {
     uint64_t count = counted(thread, 0), i, size = size_of(thread->book_fd);
     struct record shown, there;
@@ -492,7 +492,7 @@ static void cut_book(struct thread *thread, int mapped, uint64_t count) {
         fail("ftruncate", errno);
 }
 
-/* A writer takes the second number, and then the first. */
+/* A writer locks the second number, and then the first. */
 static void write_into_book(struct thread *thread) {
     memmap_handle by = below(thread, 2) ? thread->writer : 0;
     int mapped = (int)below(thread, 2);
@@ -511,7 +511,7 @@ static void write_into_book(struct thread *thread) {
     unset_lock(thread, by, 0, HEAD);
 }
 
-/* A reader takes the first number, or both at once. */
+/* A reader locks the first number, or both at once. */
 static void read_in_book(struct thread *thread) {
     memmap_handle by = below(thread, 4) ? thread->readers : 0;
     uint64_t len = HEAD + below(thread, 2) * HEAD;
@@ -582,7 +582,7 @@ static void *work(void *argument) {
 
 static long entries(const char *folder) {
     DIR *opened = opendir(folder);
-    long count = -3; /* Itself, and the two dots. */
+    long count = -3; /* Without the descriptor of the listing, "." and "..". */
     while (readdir(opened))
         count++;
     closedir(opened);
@@ -603,7 +603,7 @@ static long resident(void) {
     FILE *file = fopen("/proc/self/smaps_rollup", "r");
     char line[256];
     long anonymous = 0;
-    /* What is this process's own: pages of files come and go as the system likes. */
+    /* Private memory only: the kernel decides which pages of files are resident. */
     while (fgets(line, sizeof line, file))
         sscanf(line, "Anonymous: %ld", &anonymous);
     fclose(file);
@@ -632,7 +632,7 @@ static void report(double seconds, int process) {
     fflush(stdout);
 }
 
-/* Not so long when all threads have made their rounds. */
+/* Ends earlier when all threads have made their rounds. */
 static void sleep_until(uint64_t moment) {
     const struct timespec little = {.tv_nsec = 10000000};
     while (now() < moment && atomic_load(&working) > 0)
@@ -652,7 +652,7 @@ static int run(const char *folder, int process, int seconds, int interval) {
     int i, at;
     struct thread opener = {.folder = folder, .random = 1};
     memmap_handle readers = 0;
-    alarm((unsigned)seconds + 2 * PATIENCE / 1000); /* Who waits for ever is to be seen. */
+    alarm((unsigned)seconds + 2 * PATIENCE / 1000); /* A call that hangs ends the process by SIGALRM. */
     if (memmap_guard_install() != 0)
         return 1;
     reopen_named(&opener, "book", &readers);
