@@ -61,11 +61,13 @@ pub extern "C" fn memmap_guard_active() -> c_int {
 ///
 /// The hook returns MEMMAP_FAULT_STAND_IN to get zero pages. It returns MEMMAP_FAULT_PASS_ON to have the
 /// loss recorded, no page mapped, and the signal passed on to the handler that was there before the
-/// guard, which leaves the interrupted code or ends the process. The hook runs in the signal handler,
-/// with all signals blocked, and may call what is async-signal-safe (signal-safety(7)).
+/// guard, which leaves the interrupted code or ends the process. It returns MEMMAP_FAULT_RESUME after it
+/// has changed the ucontext_t, so that the thread goes on elsewhere than at the instruction that met the
+/// loss: the loss is recorded and no page mapped. The hook runs in the signal handler, with all signals
+/// blocked, and may call what is async-signal-safe (signal-safety(7)).
 ///
 /// There are at most eight hooks. They are called in the order in which they were added, until one
-/// passes on. A hook that is there already is not added again, and none can be removed.
+/// returns anything else than MEMMAP_FAULT_STAND_IN. A hook that is there already is not added again, and none can be removed.
 ///
 /// Errors: MEMMAP_ERR_INVALID if `hook` is NULL; MEMMAP_ERR_LIMIT if there are eight others.
 #[unsafe(no_mangle)]

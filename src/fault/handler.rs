@@ -3,7 +3,7 @@
 //!
 //! What runs in the handler is atomics and system calls: no lock, no allocation, no panic.
 
-use crate::fault::hooks;
+use crate::fault::hooks::{self, Decision};
 use crate::handles::slot::Span;
 use crate::memory::losses::Causes;
 use crate::memory::mmap::Backing;
@@ -83,9 +83,17 @@ fn handle(mapping: &Held, address: usize, code: c_int, context: *mut c_void) -> 
     }
     // A call of this library isn't left: it holds pins.
     if !thread::is_in_a_call() {
-        if hooks::pass_on(address, context) {
-            note(mapping, page, &finding);
-            return false;
+        match hooks::decide(address, context) {
+            Decision::StandIn => {}
+            Decision::PassOn => {
+                note(mapping, page, &finding);
+                return false;
+            }
+            Decision::Resume => {
+                note(mapping, page, &finding);
+                count_survived();
+                return true;
+            }
         }
         // SAFETY: the context is that of this handler.
         if unsafe { leave(context.cast()) } {

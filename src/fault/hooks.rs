@@ -14,6 +14,8 @@ use std::sync::{Mutex, PoisonError};
 pub const FAULT_STAND_IN: c_int = 0;
 /// What a memmap_fault_hook returns to have the signal passed on to the handler that was there before the guard.
 pub const FAULT_PASS_ON: c_int = 1;
+/// What a memmap_fault_hook returns after it has changed the context: the thread goes on by that.
+pub const FAULT_RESUME: c_int = 2;
 
 /// Decides about a loss at an address, in the signal handler that has that context.
 pub type Hook = unsafe extern "C" fn(address: *const c_void, context: *mut c_void) -> c_int;
@@ -40,18 +42,35 @@ pub fn add(hook: Hook) -> Result<()> {
     Err(Error::Limit)
 }
 
-/// Whether a hook wants the fault passed on.
-pub fn pass_on(address: usize, context: *mut c_void) -> bool {
+/// What is decided about a loss.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Zero pages are put there.
+    StandIn,
+    /// The handler that was there before gets the signal.
+    PassOn,
+    /// The thread goes on by the context as the hook has changed it.
+    Resume,
+}
+
+/// Asks the hooks, up to the first that decides for anything else than zero pages.
+pub fn decide(address: usize, context: *mut c_void) -> Decision {
     // Acquire: pairs with the Release of `add`.
     let hooks = HOOKS.iter().map(|place| place.load(Ordering::Acquire));
-    let mut hooks = hooks.take_while(|hook| *hook != 0);
-    hooks.any(|hook| {
+    let decisions = hooks.take_while(|hook| *hook != 0).map(|hook| {
         // SAFETY: `add` stored a hook, which may be called in a signal handler with what the kernel gave that one.
-        unsafe {
+        let decision = unsafe {
             let hook = transmute::<usize, Hook>(hook);
-            hook(address as *const c_void, context) == FAULT_PASS_ON
+            hook(address as *const c_void, context)
+        };
+        match decision {
+            FAULT_PASS_ON => Decision::PassOn,
+            FAULT_RESUME => Decision::Resume,
+            _ => Decision::StandIn,
         }
-    })
+    });
+    let mut others = decisions.filter(|decision| *decision != Decision::StandIn);
+    others.next().unwrap_or(Decision::StandIn)
 }
 
 /// A function and its argument. Two, of which one is in use while the other is written.

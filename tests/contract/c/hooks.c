@@ -511,6 +511,48 @@ static void a_loss_that_is_passed_on_is_recorded_and_leaves_no_zeros(void) {
     unlink("file");
 }
 
+static void arrive(void) { siglongjmp(out, 1); }
+
+/* Has the thread go on in another function. */
+static int resume(const void *address, void *context) {
+    ucontext_t *interrupted = context;
+    (void)address;
+    hook_calls++;
+#if defined(__x86_64__)
+    interrupted->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)arrive;
+    /* Below the red zone, and as aligned as a call leaves it. */
+    interrupted->uc_mcontext.gregs[REG_RSP] = ((interrupted->uc_mcontext.gregs[REG_RSP] - 128) & ~(greg_t)15) - 8;
+#elif defined(__aarch64__)
+    interrupted->uc_mcontext.pc = (uintptr_t)arrive;
+#else
+    (void)interrupted, (void)arrive;
+    return MEMMAP_FAULT_PASS_ON;
+#endif
+    return MEMMAP_FAULT_RESUME;
+}
+
+static void a_loss_after_which_the_thread_resumes_elsewhere_is_recorded_and_leaves_no_zeros(void) {
+    int round;
+    handle_with(jump);
+    handle = guarded(4, OPTIONS(.access = MEMMAP_READ_WRITE));
+    CHECK_OK(memmap_guard_hook(resume));
+    set_size("file", PAGE);
+    for (round = 1; round < 4; round++) {
+        CHECK_EQUAL(-1, load_or_leave(address_of(handle) + 2 * PAGE));
+        CHECK_EQUAL(round, hook_calls);
+#if defined(__x86_64__) || defined(__aarch64__)
+        CHECK_EQUAL(0, jumps); /* The handler before was not asked. */
+#endif
+        CHECK_LOST(MEMMAP_FAULT_TRUNCATED, PAGE, 3 * PAGE, handle);
+    }
+    set_size("file", 4 * PAGE);
+    CHECK_OK(memmap_recover(handle));
+    CHECK_EQUAL(0, load_or_leave(address_of(handle) + 2 * PAGE)); /* The file's. */
+    CHECK_EQUAL(3, hook_calls);
+    CHECK_OK(memmap_close(handle));
+    unlink("file");
+}
+
 static void a_page_that_is_passed_on_takes_no_others_with_it(void) {
     uint64_t page;
     handle_with(jump);
@@ -751,6 +793,7 @@ int main(int argc, char **argv) {
         BEHAVIOUR(a_handler_behind_may_use_the_alternate_stack_and_change_what_was_interrupted),
         BEHAVIOUR(a_stale_pointer_ends_the_process_with_a_handler_behind_too),
         BEHAVIOUR(a_loss_that_is_passed_on_is_recorded_and_leaves_no_zeros),
+        BEHAVIOUR(a_loss_after_which_the_thread_resumes_elsewhere_is_recorded_and_leaves_no_zeros),
         BEHAVIOUR(a_page_that_is_passed_on_takes_no_others_with_it),
         BEHAVIOUR(what_is_no_loss_is_no_hooks_affair),
         BEHAVIOUR(a_hook_may_have_zeros_put_there),
