@@ -2,7 +2,6 @@ package memmap
 
 import (
 	"io"
-	"runtime"
 	"unsafe"
 )
 
@@ -13,27 +12,31 @@ const ToEnd = -1
 // until f returns: a Close meanwhile delays unmapping until then, and a resize that would move or cut the
 // mapping returns [ErrBusy]. f must not keep the slice.
 //
-// Where pages of the mapping are lost, f reads zeros, and View returns [ErrFault] after f has returned, joined
-// with the error of f: do not publish what f computed before that. If f panics, View panics with a [ViewPanic].
+// At the first byte of the mapping that is lost, View leaves f as by a panic that is recovered, so that its
+// deferred calls run, and returns [ErrFault]. f computes nothing from such a byte. A goroutine that f starts
+// and C code that f calls are not covered: they read zeros, and View returns [ErrFault] after f has returned,
+// joined with the error of f; so it does after any loss that is not recovered. The same holds for all of f if
+// [CatchesFaults] returns false.
 //
-// Writing to the slice of a read-only mapping crashes the program.
-func (m *Map) View(f func(data []byte) error) error {
+// A panic of f goes on. If pages of the mapping are lost by then, it goes on as a [ViewPanic].
+//
+// Writing to the slice of a read-only mapping panics or crashes the program.
+func (m *Map) View(f func(data []byte) error) (err error) {
 	if state := m.count(view); state != made+view && !m.enterLate(view, state) {
 		return m.fail("view", ErrClosed)
 	}
-	before, inside := m.recovered.Load(), true
+	before, inside, caught := m.recovered.Load(), true, catch()
 	defer func() { // As endView, which would be one call more.
-		if inside {
-			if lost := m.leftInside("view", before); lost != nil {
-				rethrow(recover(), lost)
-			}
+		release(caught)
+		if inside && m.mayHaveLost(before) {
+			err = m.leftBy(recover(), "view", before, read)
 			return
 		}
 		if m.uncount(view) >= gate {
 			m.reclaim()
 		}
 	}()
-	err := f(m.bytes())
+	err = f(m.bytes())
 	inside = false
 	return m.told("view", before, err)
 }
@@ -42,7 +45,8 @@ func (m *Map) View(f func(data []byte) error) error {
 // Resize or Refresh that moves or cuts the mapping, touching the slice crashes the program or reaches memory
 // that was mapped there since. Use [Map.View] where that cannot be ruled out.
 //
-// A page that is lost reads as zeros; [Map.Fault] and [Map.Check] report it.
+// A page that is lost reads as zeros, until [Map.Recover] also in views; [Map.Fault] and [Map.Check] report it.
+// Inside of [Try], and of a [Map.View] of this Map, the first access to it is an error.
 //
 // A Map that is dropped without Close after a call of Bytes stays mapped, since the slice may still be in use.
 // It counts as a leak.
@@ -64,7 +68,12 @@ func (m *Map) bytes() []byte { return unsafe.Slice((*byte)(m.data), m.length.Loa
 //
 // p may lie in the mapping itself, and so may the argument of [Map.WriteAt]: overlapping bytes are copied as by
 // the built-in copy. That does not hold if p lies in another mapping of the same bytes, such as a [Map.Window].
+//
+//go:noinline
 func (m *Map) ReadAt(p []byte, off int64) (int, error) {
+	if !copiesEnd {
+		return m.readPlainly(p, off)
+	}
 	if state := m.count(operation); state != made+operation && !m.enterLate(operation, state) {
 		return 0, m.fail("read", ErrClosed)
 	}
@@ -88,10 +97,14 @@ func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 func copyInOrder(p []byte, from *byte) {
 	const smallestPage = 4096 // Of every Linux.
 	if len(p) > smallestPage {
-		runtime.KeepAlive(*from) // A load that the compiler does not leave out, and no call.
+		var first [1]byte
+		copy(first[:one], unsafe.Slice(from, one))
 	}
 	copy(p, unsafe.Slice(from, len(p)))
 }
+
+// one is a length that the compiler does not know, so that it calls runtime.memmove for it: see catch.go.
+var one = 1
 
 // readSuspect ends a ReadAt that has filled p and may have read a lost page. It does not copy again: where p
 // overlaps the source, the source has changed.
@@ -103,7 +116,40 @@ func (m *Map) readSuspect(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
+// readPlainly is ReadAt where a copy that meets a fault does not end: where a view would be left, it is, and else zeros
+// come to stand where the bytes are lost.
+func (m *Map) readPlainly(p []byte, off int64) (n int, err error) {
+	if !m.enter(operation) {
+		return 0, m.fail("read", ErrClosed)
+	}
+	inside := true
+	defer m.endOperation("read", catches(), &inside, &err)
+	found := min(max(m.length.Load()-off, 0), int64(len(p)))
+	switch {
+	case off < 0:
+		err = ErrRange
+	case found > 0:
+		copyInOrder(p[:found], (*byte)(unsafe.Add(m.data, off)))
+		err = m.intact(off, found)
+	}
+	inside = false
+	if err != nil {
+		return 0, m.fail("read", err)
+	}
+	return int(found), endOf(found, p)
+}
+
+// endOf is io.EOF if so many bytes do not fill p.
+func endOf(found int64, p []byte) error {
+	if found < int64(len(p)) {
+		return io.EOF
+	}
+	return nil
+}
+
 // readLess ends a ReadAt that finds fewer bytes than were asked for.
+//
+//go:noinline
 func (m *Map) readLess(p []byte, off int64) (int, error) {
 	defer m.leave(operation)
 	if off < 0 {
@@ -118,10 +164,7 @@ func (m *Map) readLess(p []byte, off int64) (int, error) {
 			return 0, m.fail("read", err)
 		}
 	}
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
+	return n, endOf(int64(n), p)
 }
 
 // WriteAt copies p to offset off. If p does not fit, it writes nothing and returns [ErrRange]. When WriteAt
@@ -131,16 +174,29 @@ func (m *Map) WriteAt(p []byte, off int64) (int, error) {
 	if state := m.count(operation); state != made+operation && !m.enterLate(operation, state) {
 		return 0, m.fail("write", ErrClosed)
 	}
-	err := m.write(p, off)
-	if m.uncount(operation) >= gate {
-		m.reclaim()
+	if !copiesEnd {
+		return m.writePlainly(p, off)
 	}
+	defer m.leave(operation) // Also if p is in another mapping, and a fault there a panic.
+	if err := m.write(p, off); err != nil {
+		return 0, m.fail("write", err)
+	}
+	return len(p), nil
+}
+
+// writePlainly is how WriteAt goes on where a copy that meets a fault does not end.
+func (m *Map) writePlainly(p []byte, off int64) (n int, err error) {
+	inside := true
+	defer m.endOperation("write", catches(), &inside, &err)
+	err = m.write(p, off)
+	inside = false
 	if err != nil {
 		return 0, m.fail("write", err)
 	}
 	return len(p), nil
 }
 
+//go:noinline
 func (m *Map) write(p []byte, off int64) error {
 	if !m.writable {
 		return ErrAccess
@@ -162,16 +218,19 @@ func holds(size int, off, length int64) bool {
 }
 
 // At returns the byte at offset i, or [ErrFault] if it is lost.
+//
+//go:noinline
 func (m *Map) At(i int64) (byte, error) {
+	if !copiesEnd {
+		return m.atPlainly(i)
+	}
 	if state := m.count(operation); state != made+operation && !m.enterLate(operation, state) {
 		return 0, m.fail("read", ErrClosed)
 	}
-	data := m.bytes()
-	inside := uint64(i) < uint64(len(data))
-	var value byte
+	var value [1]byte
 	err := ErrRange
-	if inside {
-		value = data[i]
+	if data := m.bytes(); uint64(i) < uint64(len(data)) {
+		copy(value[:one], data[i:])
 		err = m.intact(i, 1)
 	}
 	if m.uncount(operation) >= gate {
@@ -180,7 +239,17 @@ func (m *Map) At(i int64) (byte, error) {
 	if err != nil {
 		return 0, m.fail("read", err)
 	}
-	return value, nil
+	return value[0], nil
+}
+
+// atPlainly is At where a copy that meets a fault does not end.
+func (m *Map) atPlainly(i int64) (byte, error) {
+	var value [1]byte
+	_, err := m.readPlainly(value[:], i)
+	if err == io.EOF {
+		err = m.fail("read", ErrRange)
+	}
+	return value[0], err
 }
 
 // Fill sets length bytes from offset to value. The length may be [ToEnd]. Fill returns [ErrFault] where pages
@@ -238,15 +307,17 @@ func (m *Map) bothIntact(to, from, length int64) error {
 	return m.intact(to, length)
 }
 
-func (m *Map) change(op string, f func(data []byte) error) error {
+func (m *Map) change(op string, f func(data []byte) error) (err error) {
 	if !m.enter(operation) {
 		return m.fail(op, ErrClosed)
 	}
-	defer m.leave(operation)
-	err := ErrAccess
+	inside := true
+	defer m.endOperation(op, catch(), &inside, &err)
+	err = ErrAccess
 	if m.writable {
 		err = f(m.bytes())
 	}
+	inside = false
 	if err != nil {
 		return m.fail(op, err)
 	}

@@ -75,22 +75,24 @@ const (
 )
 
 // number calls act with the number at offset, which stays where it is until act returns.
-func number[N uint32 | uint64](m *Map, op string, offset int64, what use, act func(*N) N) (N, error) {
+func number[N uint32 | uint64](m *Map, op string, offset int64, what use, act func(*N) N) (result N, err error) {
 	if !m.enter(operation) {
 		return 0, m.fail(op, ErrClosed)
 	}
-	var result N
+	inside := true
+	defer m.endOperation(op, catch(), &inside, &err)
 	size := int64(unsafe.Sizeof(result))
-	err := m.numberAt(offset, size, what)
+	var found N
+	err = m.numberAt(offset, size, what)
 	if err == nil {
-		result = act((*N)(unsafe.Add(m.data, offset)))
+		found = act((*N)(unsafe.Add(m.data, offset)))
 		err = m.intact(offset, size)
 	}
-	m.leave(operation)
+	inside = false
 	if err != nil {
 		return 0, m.fail(op, err)
 	}
-	return result, nil
+	return found, nil
 }
 
 func (m *Map) numberAt(offset, size int64, what use) error {

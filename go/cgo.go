@@ -54,8 +54,9 @@ package memmap
 #cgo noescape memmap_close
 #cgo nocallback memmap_close
 
+#include "catch.h"
+
 #include <errno.h>
-#include <memmap.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -83,7 +84,7 @@ enum { GUARD_IS_DECIDED, GUARD_INSTALL };
 
 static memmap_status heed(uint32_t guard)
 {
-	return guard == GUARD_INSTALL ? memmap_guard_install() : 0;
+	return guard == GUARD_INSTALL ? memmap_go_catch() : 0;
 }
 
 static mapped open_path(const char *path, const memmap_options *options, uint32_t guard)
@@ -299,8 +300,7 @@ func opened(m C.mapped) mapped {
 // guardWish returns whether a call that opens a mapping has to install the guard, in the same cgo call. It has
 // to until such a call has succeeded.
 func guardWish() C.uint32_t {
-	guarding.CompareAndSwap(guardUndecided, guardWanted)
-	if guarding.Load() == guardWanted {
+	if decideGuard() == guardWanted {
 		return C.GUARD_INSTALL
 	}
 	return C.GUARD_IS_DECIDED
@@ -376,6 +376,9 @@ func openMemfd(name string, size int64, w wishes) mapped {
 	}
 	return opened(C.open_memfd(text, C.uint64_t(size), &options, guardWish()))
 }
+
+// lookAt returns where a mapping is now.
+func lookAt(handle uint64) mapped { return inGo(C.look(C.memmap_handle(handle), 0)) }
 
 func openWindow(handle uint64, offset, length int64) mapped {
 	return inGo(C.open_window(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length)))

@@ -10,11 +10,13 @@
 //
 // If another process truncates a file, or the disk is full when a hole of a sparse file is first written, pages of the
 // mapping are lost; touching them raises SIGBUS, which ends a Go program that has no guard. This package installs a guard
-// at the first mapping, unless MEMMAP_GUARD=off is in the environment or [DisableGuard] was called: a lost page reads as
-// zeros, and every call whose range holds a lost byte returns [ErrFault] with a [FaultError]. In [Map.View] and in slices
-// the zeros come first and the error afterwards, also if the function panics because of them: see [ViewPanic]. A SIGBUS
-// at any other address is handled by Go as without this package. [Guard] watches memory that other packages have mapped.
-// [Create] and [CreateMmapFile] reserve the blocks of their files unless [Sparse] is set.
+// at the first mapping, unless MEMMAP_GUARD=off is in the environment or [DisableGuard] was called. Every call whose
+// range holds a lost byte returns [ErrFault] with a [FaultError]. [Map.View] and [Try] leave their function at the first
+// lost byte, so that nothing is computed from it. Elsewhere, on plain slices, a lost page reads as zeros, and the error
+// comes afterwards: see [FaultOf] and [Map.Fault]. A goroutine that has called [runtime/debug.SetPanicOnFault] gets the
+// panic that it has asked for. A SIGBUS at any other address is handled by Go as without this package. [Guard] watches
+// memory that other packages have mapped. [Create] and [CreateMmapFile] reserve the blocks of their files unless [Sparse]
+// is set.
 //
 // The slice that [Map.View] passes to its function is valid until the function returns, whatever other goroutines close
 // or resize. The slice of [Map.Bytes] is not protected: after [Map.Close], or a [Map.Resize] or

@@ -114,7 +114,7 @@ func TestTheAddressOfAPeerForgesNoLine(t *testing.T) {
 }
 
 func TestALeaksReportIsQuoted(t *testing.T) {
-	leaked := &origin{path: "a\nb\x1b[2J\xff"}
+	leaked := &origin{listed: listed{path: "a\nb\x1b[2J\xff"}}
 	if text := leaked.report(); !strings.Contains(text, `"a\nb\x1b[2J\xff"`) {
 		t.Error(text)
 	}

@@ -76,22 +76,22 @@ func (c Cause) why() string {
 func (e *FaultError) Unwrap() error { return ErrFault }
 
 // Fault returns nil if nothing of the mapping was lost since it was opened or last recovered, else an error
-// that is [ErrFault] and a [FaultError]. Call it after reading the slice of [Map.Bytes], where lost pages read
-// as zeros.
+// that is [ErrFault] and a [FaultError]. Call it after reading the slice of [Map.Bytes] outside of [Try], where
+// lost pages read as zeros.
 func (m *Map) Fault() error {
 	if !m.enter(operation) {
 		return m.fail("fault", ErrClosed)
 	}
 	defer m.leave(operation)
 	if m.faulted() {
-		return m.outcome("fault", statusFault)
+		return m.loss("fault")
 	}
 	return nil
 }
 
 // Check returns nil if all of length bytes from offset are those of the file, and [ErrFault] if one of them was
-// lost. The length may be [ToEnd]. Check is for code that has read or written a slice of [Map.View] or
-// [Map.Bytes]; the other methods check by themselves.
+// lost. The length may be [ToEnd]. It knows of the losses that an access has met. Check is for code that has
+// read or written a slice of [Map.Bytes]; the other methods check by themselves.
 func (m *Map) Check(offset, length int64) error {
 	if !m.enter(operation) {
 		return m.fail("check", ErrClosed)
@@ -183,10 +183,14 @@ func (m *Map) outcome(op string, status int32) error {
 	case 0:
 		return nil
 	case statusFault:
-		return m.fail(op, lost(m.handle))
+		metInLibrary.Store(true)
+		return m.loss(op)
 	}
 	return m.fail(op, reasonOf(status))
 }
+
+// loss returns the error of an operation that has met the loss of m.
+func (m *Map) loss(op string) error { return m.fail(op, lost(m.handle)) }
 
 // lost returns a FaultError, or ErrFault alone if the library has no record of a loss (any more).
 func lost(handle uint64) error {
@@ -209,7 +213,7 @@ func (m *Map) told(op string, before *FaultError, err error) error {
 
 //go:noinline
 func (m *Map) tell(op string, before, now *FaultError, err error) error {
-	lost := m.outcome(op, statusFault)
+	lost := m.loss(op)
 	if now != before { // Recovered meanwhile.
 		lost = m.fail(op, now)
 	}

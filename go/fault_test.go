@@ -138,13 +138,21 @@ func TestARawAccessSurvivesAndTheNextCallTells(t *testing.T) {
 	})
 }
 
-func TestAViewSeesZerosAndIsToldWhenItEnds(t *testing.T) {
+// elsewhere reads a byte in another goroutine, which gets a stand-in page where it is lost.
+func elsewhere(lost *byte) (b byte) {
+	done := make(chan struct{})
+	go func() { defer close(done); b = load(lost) }()
+	<-done
+	return b
+}
+
+func TestAViewWhoseGoroutinesSawZerosReturnsTheLossWhenItEnds(t *testing.T) {
 	survives(t, func(t *testing.T) {
 		path, m := paged(t, 4, writable)
 		mine := errors.New("mine")
 		err := m.View(func(data []byte) error {
 			setSize(t, path, 0)
-			if data[page] != 0 {
+			if elsewhere(&data[page]) != 0 {
 				t.Error("something else than zeros")
 			}
 			wants(t, "Check", m.Check(page, 1), ErrFault)
@@ -200,7 +208,9 @@ func TestSystemCallsAnswerEFAULTAndWriteToMakesItErrFault(t *testing.T) {
 		if written > page {
 			t.Errorf("%d bytes", written)
 		}
-		// Zeros stand there by now, which a system call can be handed.
+		_, err = w.Write(m.Bytes()[page : page+10])
+		wants(t, "no zeros are there", err, syscall.EFAULT)
+		load(&m.Bytes()[page]) // Now they are, and a system call can be passed them.
 		n, err = w.Write(m.Bytes()[page : page+10])
 		if n != 10 || err != nil {
 			t.Errorf("%d bytes, %v", n, err)

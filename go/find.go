@@ -16,29 +16,37 @@ const (
 //
 // Of bytes that others change meanwhile, Find may see the old or the new ones. It returns [ErrFault] if pages
 // that it has looked at were lost.
-func (m *Map) Find(needle []byte, from, to int64) (int64, error) {
+func (m *Map) Find(needle []byte, from, to int64) (at int64, err error) {
+	at = -1
 	if !m.enter(operation) {
-		return -1, m.fail("find", ErrClosed)
+		return at, m.fail("find", ErrClosed)
 	}
-	defer m.leave(operation)
-	to, err := m.bounds(from, to)
-	if err != nil {
-		return -1, m.fail("find", err)
+	inside := true
+	defer m.endOperation("find", catch(), &inside, &err)
+	if to, err = m.bounds(from, to); err != nil {
+		err = m.fail("find", err)
+	} else {
+		at, err = m.first(needle, from, to)
 	}
-	return m.first(needle, from, to)
+	inside = false
+	return at, err
 }
 
 // FindLast returns the offset of the last such occurrence. An empty needle occurs at to.
-func (m *Map) FindLast(needle []byte, from, to int64) (int64, error) {
+func (m *Map) FindLast(needle []byte, from, to int64) (at int64, err error) {
+	at = -1
 	if !m.enter(operation) {
-		return -1, m.fail("find", ErrClosed)
+		return at, m.fail("find", ErrClosed)
 	}
-	defer m.leave(operation)
-	to, err := m.bounds(from, to)
-	if err != nil {
-		return -1, m.fail("find", err)
+	inside := true
+	defer m.endOperation("find", catch(), &inside, &err)
+	if to, err = m.bounds(from, to); err != nil {
+		err = m.fail("find", err)
+	} else {
+		at, err = m.last(needle, from, to)
 	}
-	return m.last(needle, from, to)
+	inside = false
+	return at, err
 }
 
 // bounds checks two offsets and returns the second, with ToEnd resolved.

@@ -23,6 +23,16 @@ var (
 	errGuardOff = &reason{"guard is off", []error{ErrUnsupported}}
 )
 
+// decideGuard returns the state of guarding, which is decided from then on.
+func decideGuard() uint32 {
+	guarding.CompareAndSwap(guardUndecided, guardWanted)
+	state := guarding.Load()
+	if state == guardWanted {
+		learn()
+	}
+	return state
+}
+
 // DisableGuard makes lost pages end the program, as they do without this package: by the runtime's fatal error,
 // or by a panic under [runtime/debug.SetPanicOnFault]. MEMMAP_GUARD=off in the environment does the same,
 // except in a program with more rights than the user who started it (secure_getenv(3)).

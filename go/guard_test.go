@@ -78,7 +78,14 @@ func TestAFaultElsewhereIsGosPanicIfThatIsWished(t *testing.T) {
 			}()
 			fmt.Println(*nowhere)
 		}()
-		touchOwnPageThatIsLost(t) // No panic, for all that.
+		path, m := paged(t, 2, nil) // A page of our own is one as well: it was asked for.
+		setSize(t, path, 0)
+		if fault, ok := caught(func() { load(&m.Bytes()[page]) }).(faultPanic); !ok || fault.Addr() != address(m.Bytes())+uintptr(page) {
+			t.Errorf("%v", fault)
+		}
+		wants(t, "Fault", m.Fault(), ErrFault)
+		debug.SetPanicOnFault(false)
+		touchOwnPageThatIsLost(t)
 	})
 }
 

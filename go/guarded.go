@@ -4,14 +4,11 @@ import "os"
 
 // A Guarded is memory that other code has mapped and that the guard watches. Its methods may be called by
 // several goroutines at once.
-type Guarded struct {
-	handle uint64
-	path   string
-}
+type Guarded struct{ listed }
 
 // Guard puts memory that other code has mapped under the guard: a file mapped by [syscall.Mmap] or by another
 // package. A page of it that is lost reads as zeros, instead of ending the program, and [Guarded.Fault] reports
-// the loss. The code that reads the memory need not change.
+// the loss; inside of [Try] the first access to it is an error. The code that reads the memory need not change.
 //
 // file is the file that is mapped there, or nil. The caller may close it afterwards: the guard makes a
 // descriptor of its own, which it needs to tell causes apart and for [Guarded.Recover].
@@ -52,7 +49,9 @@ var unguardable = map[int32]error{
 
 func guarded(path string, m mapped) (*Guarded, error) {
 	if m.status == 0 {
-		return &Guarded{m.handle, path}, nil
+		g := &Guarded{listed{handle: m.handle, path: path}}
+		handles.add(&g.listed)
+		return g, nil
 	}
 	if why, own := unguardable[m.status]; own {
 		return nil, &Error{"guard", path, why}
@@ -83,4 +82,7 @@ func (g *Guarded) Recover() error {
 
 // Close ends the guarding and leaves the memory mapped as it is. Pages that were lost and not recovered stay
 // zeros. A second Close returns [ErrClosed].
-func (g *Guarded) Close() error { return failure("close", g.path, closeHandle(g.handle)) }
+func (g *Guarded) Close() error {
+	handles.remove(&g.listed)
+	return failure("close", g.path, closeHandle(g.handle))
+}

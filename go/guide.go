@@ -61,6 +61,7 @@ func WriteToMmap(data, content []byte) error {
 		return &Error{"write", "", errNotLive}
 	}
 	if status == statusFault {
+		metInLibrary.Store(true)
 		return &Error{"write", "", found.lost()}
 	}
 	return failure("write", "", status)

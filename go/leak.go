@@ -10,8 +10,7 @@ import (
 
 // An origin outlives a Map that was dropped without Close.
 type origin struct {
-	handle uint64
-	path   string
+	listed
 	lent   atomic.Bool // Whether Bytes was called.
 	opener []uintptr   // Program counters, only with MEMMAP_LEAKS=1.
 }
@@ -25,11 +24,12 @@ var (
 func Leaks() int64 { return leaks.Load() }
 
 func newOrigin(handle uint64, path string) *origin {
-	o := &origin{handle: handle, path: path}
+	o := &origin{listed: listed{handle: handle, path: path}}
 	if tracesLeaks {
 		stack := make([]uintptr, 32)
 		o.opener = stack[:runtime.Callers(4, stack)] // From the caller of Open on.
 	}
+	handles.add(&o.listed)
 	return o
 }
 
@@ -38,6 +38,7 @@ func (o *origin) leaked() {
 		fmt.Fprint(os.Stderr, o.report())
 	}
 	if !o.lent.Load() {
+		handles.remove(&o.listed)
 		reapHandle(o.handle)
 	}
 	leaks.Add(1)

@@ -82,7 +82,7 @@ func ProtectMemory(data []byte, allow Access) error {
 }
 
 // FaultOf returns nil if nothing was lost of the mapping that data lies in, else an error that is [ErrFault]
-// and a [FaultError]. Call it after reading a slice: lost pages read as zeros.
+// and a [FaultError]. Call it after reading a slice outside of [Try]: lost pages read as zeros.
 func FaultOf(data []byte) error {
 	found, _, ok := live.find(data)
 	switch {
@@ -104,6 +104,7 @@ func onMemory(op string, data []byte, use func(r region, offset, length uint64) 
 	case statusClosed: // Unmapped since it was found.
 		return &Error{op, "", errNotLive}
 	case statusFault:
+		metInLibrary.Store(true)
 		return &Error{op, "", found.lost()}
 	default:
 		return failure(op, "", status)

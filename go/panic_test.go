@@ -47,6 +47,7 @@ func TestAPanicOverZerosOfALostPageTellsOfTheLoss(t *testing.T) {
 		value := caught(func() {
 			lend(m, func(data []byte) {
 				setSize(t, path, page)
+				elsewhere(&data[2*page])
 				astray(data)
 			})
 		})
@@ -106,7 +107,7 @@ func TestAPanicWithAnyValueTellsOfALoss(t *testing.T) {
 	path, m := paged(t, 4, nil)
 	setSize(t, path, page)
 	for _, thrown := range []any{"text", 7, http} {
-		value := caught(func() { m.View(func(data []byte) error { load(&data[2*page]); panic(thrown) }) })
+		value := caught(func() { m.View(func(data []byte) error { elsewhere(&data[2*page]); panic(thrown) }) })
 		told, ok := value.(*ViewPanic)
 		if !ok || told.Value != thrown {
 			t.Fatalf("%v became %#v", thrown, value)
@@ -124,7 +125,7 @@ func TestGoexitOverALossIsNoPanic(t *testing.T) {
 	left := make(chan any)
 	go func() {
 		defer func() { left <- recover() }()
-		m.View(func(data []byte) error { load(&data[2*page]); runtime.Goexit(); return nil })
+		m.View(func(data []byte) error { elsewhere(&data[2*page]); runtime.Goexit(); return nil })
 	}()
 	if value := <-left; value != nil {
 		t.Errorf("%v", value)
@@ -140,7 +141,7 @@ func TestAPanicOverWhatWasRecoveredMeanwhileTellsOfTheLoss(t *testing.T) {
 	value := caught(func() {
 		m.View(func(data []byte) error {
 			setSize(t, path, page)
-			load(&data[2*page])
+			elsewhere(&data[2*page])
 			setSize(t, path, 4*page)
 			succeeds(t, "Recover", m.Recover())
 			panic("zeros")
@@ -155,7 +156,7 @@ func TestAPanicOverWhatWasRecoveredMeanwhileTellsOfTheLoss(t *testing.T) {
 func TestTheStackOfAPanicOverALossIsReadable(t *testing.T) {
 	if path := os.Getenv("MEMMAP_TEST_PANIC"); path != "" {
 		m := open(t, path, nil)
-		m.View(func(data []byte) error { setSize(t, path, page); return astray(data) })
+		m.View(func(data []byte) error { setSize(t, path, page); elsewhere(&data[2*page]); return astray(data) })
 	}
 	path := newFile(t, strings.Repeat("\x01", int(4*page)))
 	ended := child(t, "MEMMAP_TEST_PANIC="+path)

@@ -63,7 +63,10 @@ func (m *Map) pieces(from, to int64, next cut) *Pieces {
 // first piece to the end of the loop: the rules of [Map.View] hold, and a slice must not be kept beyond. Bytes
 // that the mapping grows by meanwhile are not included.
 //
-// The loop ends early if pages are lost or the Map is closed before it begins: call Err.
+// The loop ends early if pages are lost or the Map is closed before it begins: call Err. Its body cannot be
+// left at a byte that is lost after it was found, as Go does not let an iterator recover a panic of the body:
+// the byte reads as zero, and Err returns [ErrFault]. In a [Try] around the loop, the first access to it ends
+// both.
 func (p *Pieces) All() iter.Seq2[int64, []byte] {
 	return func(yield func(int64, []byte) bool) {
 		p.err = nil
@@ -77,36 +80,40 @@ func (p *Pieces) All() iter.Seq2[int64, []byte] {
 
 // Err returns why the last loop over All ended before all pieces were seen, nil if it did not or if its body
 // ended it. It is [ErrFault] also if the last piece that the body was given was lost in part, so that the body
-// may have read zeros: do not publish what it computed before that.
+// may have read zeros: do not publish what it computed before that, or use [Try].
 func (p *Pieces) Err() error { return p.err }
 
-func (m *Map) eachPiece(from, to int64, next cut, yield func(int64, []byte) bool) error {
+func (m *Map) eachPiece(from, to int64, next cut, yield func(int64, []byte) bool) (err error) {
 	if !m.enter(view) {
 		return m.fail("read", ErrClosed)
 	}
-	before, inside := m.recovered.Load(), false
-	defer m.endView("read", before, &inside)
-	to, err := m.bounds(from, to)
+	before, at, caught := m.recovered.Load(), read, catch()
+	defer m.endView("read", before, caught, &at, &err)
+	to, err = m.bounds(from, to)
 	if err != nil {
+		at = over
 		return m.fail("read", err)
 	}
 	data := m.bytes() // At least up to there: no view is cut.
 	for {
+		at = read
 		found, err := next(from, to)
-		if err != nil {
-			return err
+		more := false
+		if err == nil && found.start >= 0 {
+			at = loop
+			release(caught)
+			more = yield(found.start, data[found.start:found.end:found.end])
+			catch()
 		}
-		if found.start < 0 {
+		at = over
+		switch {
+		case err != nil:
+			return err
+		case found.start < 0:
 			return m.pieceLost(before, from, 0) // What was recovered meanwhile may have been searched as zeros.
 		}
-		inside = true
-		more := yield(found.start, data[found.start:found.end:found.end])
-		inside = false
-		if err := m.pieceLost(before, found.start, found.end-found.start); err != nil {
+		if err := m.pieceLost(before, found.start, found.end-found.start); err != nil || !more {
 			return err
-		}
-		if !more {
-			return nil
 		}
 		from = found.next
 	}

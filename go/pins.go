@@ -160,6 +160,7 @@ func (m *Map) reclaim() error {
 			return nil
 		}
 		if m.state.CompareAndSwap(state, state|reclaimed) {
+			handles.remove(&m.listed)
 			return failure("close", m.path, closeHandle(m.handle))
 		}
 	}

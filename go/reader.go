@@ -76,10 +76,15 @@ func (e outOfRange) Error() string {
 // golang.org/x/exp/mmap.
 //
 // It repeats the code of [Map.ReadAt], since a call would cost a fourth of reading a few bytes.
+//
+//go:noinline
 func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	m := r.m
 	if m == nil {
 		return 0, errReaderClosed
+	}
+	if !copiesEnd {
+		return r.readPlainly(p, off)
 	}
 	if state := m.count(operation); state != made+operation && !m.enterLate(operation, state) {
 		return 0, errReaderClosed
@@ -101,11 +106,25 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
+// readPlainly is ReadAt where a copy that meets a fault does not end.
+func (r *Reader) readPlainly(p []byte, off int64) (int, error) {
+	n, err := r.m.readPlainly(p, off)
+	switch {
+	case errors.Is(err, ErrClosed):
+		return 0, errReaderClosed
+	case (err == io.EOF || errors.Is(err, ErrRange)) && uint64(off) > uint64(r.m.length.Load()):
+		return 0, badOffset(off)
+	}
+	return n, err
+}
+
 // errReaderClosed has the text of golang.org/x/exp/mmap, which programs compare.
 var errReaderClosed = &reason{"mmap: closed", []error{ErrClosed}}
 
 // nowhere ends a ReadAt whose offset is out of range.
 func (m *Map) nowhere(off int64) error {
 	m.leave(operation)
-	return fmt.Errorf("mmap: invalid ReadAt offset %d", off)
+	return badOffset(off)
 }
+
+func badOffset(off int64) error { return fmt.Errorf("mmap: invalid ReadAt offset %d", off) }

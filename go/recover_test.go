@@ -57,7 +57,7 @@ func TestAViewThatARecoveryOvertakesIsToldAllTheSame(t *testing.T) {
 		lost := FaultError{page, 3 * page, CauseTruncated}
 		err := m.View(func(data []byte) error {
 			setSize(t, path, page)
-			load(&data[2*page])
+			elsewhere(&data[2*page])
 			setSize(t, path, 4*page)
 			succeeds(t, "Recover", m.Recover())
 			return nil
@@ -65,7 +65,7 @@ func TestAViewThatARecoveryOvertakesIsToldAllTheSame(t *testing.T) {
 		wantsLost(t, "View", err, lost)
 		_, err = m.WriteTo(writerFunc(func(p []byte) (int, error) {
 			setSize(t, path, page)
-			load(&p[2*page])
+			elsewhere(&p[2*page])
 			setSize(t, path, 4*page)
 			succeeds(t, "Recover", m.Recover())
 			return len(p), nil

@@ -123,6 +123,16 @@ func (r *registry) search(data []byte) (c, i int) {
 	return c, i
 }
 
+// all returns the regions as they are now.
+func (r *registry) all() (all []region) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	for _, chunk := range r.chunks {
+		all = append(all, chunk...)
+	}
+	return all
+}
+
 // chunkOf returns the last chunk that begins at or below start, -1 if there is none.
 func (r *registry) chunkOf(start uintptr) int {
 	return sort.Search(len(r.chunks), func(c int) bool { return r.chunks[c][0].base > start }) - 1

@@ -12,9 +12,9 @@ var pageSize = os.Getpagesize()
 // WriteTo writes the mapping's bytes to w, without copying them, in pieces of at most 1 MiB. The mapping may be
 // resized between two pieces, and closed at any time.
 //
-// WriteTo returns [ErrFault] if a byte of a piece was lost; some of the piece may have been written, as zeros.
-// It returns ErrFault also if a system call fails with EFAULT because it was passed a page that no one knew to
-// be lost.
+// WriteTo returns [ErrFault] if a byte of a piece is lost: w is left at the first of them, as the function of a
+// [Map.View], and some of the piece may have been written. A system call that is passed a lost page fails with
+// EFAULT, for which WriteTo returns ErrFault too.
 func (m *Map) WriteTo(w io.Writer) (int64, error) {
 	var done int64
 	for {
@@ -30,20 +30,20 @@ func (m *Map) writePiece(w io.Writer, from int64) (n int, end bool, err error) {
 	if !m.enter(view) { // Not an operation: w may take long.
 		return 0, true, m.fail("read", ErrClosed)
 	}
-	before, inside := m.recovered.Load(), true
-	defer m.endView("read", before, &inside)
+	before, at := m.recovered.Load(), read
+	defer m.endView("read", before, catch(), &at, &err)
 	const most = 1 << 20
 	data := m.bytes()
 	if from >= int64(len(data)) {
-		inside = false
+		at = over
 		return 0, true, nil
 	}
 	piece := data[from:min(from+most, int64(len(data)))]
 	n, err = w.Write(piece[:len(piece):len(piece)])
-	inside = false
 	if errors.Is(err, syscall.EFAULT) {
 		touch(piece)
 	}
+	at = over
 	if lost := m.pieceLost(before, from, int64(len(piece))); lost != nil {
 		return n, false, lost
 	}

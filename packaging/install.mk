@@ -32,7 +32,7 @@ below = $$(realpath -m --relative-to='$(PREFIX)' '$(1)')
 $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so:
 	$(MAKE) build
 
-$(RELEASE)/programs/mapview: $(RELEASE)/libmemmap.a $(wildcard go/*.go go/cmd/*/* go/internal/*/*.go)
+$(RELEASE)/programs/mapview: $(RELEASE)/libmemmap.a $(wildcard go/*.go go/*.[ch] go/cmd/*/* go/internal/*/*.[gs]*)
 	tools/programs $(GO) $(RELEASE)/programs
 
 install: $(RELEASE)/libmemmap.a $(RELEASE)/libmemmap.so ## Install: install the library to PREFIX=/usr/local, below DESTDIR=
