@@ -52,7 +52,7 @@ fn a_file_that_is_whole_again_is_mapped_back_where_it_was() {
     let (_folder, path, map) = mapped(8, &Options::default());
     set_size(&path, 0);
     let view = map.pin().expect("it is open");
-    // SAFETY: pinned, and as long as that.
+    // SAFETY: the view is pinned and has more than 3 pages.
     unsafe { view.as_ptr().add(3 * PAGE as usize).write_volatile(9) };
     assert_eq!(map.recover(), Err(Error::Fault), "it is too short");
     std::fs::write(&path, vec![5; 8 * PAGE as usize]).expect("it can be written");
@@ -64,7 +64,7 @@ fn a_file_that_is_whole_again_is_mapped_back_where_it_was() {
         bytes.iter().all(|byte| *byte == 5),
         "the 9 went into a stand-in page"
     );
-    // SAFETY: as above.
+    // SAFETY: the view is still pinned.
     let byte = unsafe { view.as_ptr().read_volatile() };
     assert_eq!(byte, 5, "the address stays");
     assert_eq!(map.write(0, b"new"), Ok(()));
