@@ -8,7 +8,7 @@ mod common;
 mod java;
 mod tours;
 
-use common::c::{Library, has_cpp, how_it_ended, link, succeeds};
+use common::c::{Library, compiler, has_cpp, how_it_ended, link, succeeds};
 use common::root;
 use std::ffi::OsStr;
 use std::fs;
@@ -28,6 +28,57 @@ fn cpp17() {
         passes(&place, || place.command(&tour));
     }
     is_run_as_its_head_says("tour.cpp");
+}
+
+#[test]
+fn cpp17_that_is_left_at_a_lost_byte() {
+    if !has_cpp() {
+        return;
+    }
+    let expected = "whole: 1048576\ncut: lost\nback: 2097152\ncopied: 4096 bytes\ncopied: lost\n";
+    for library in [Library::Static, Library::Shared] {
+        let place = Place::new();
+        let built = tempfile::tempdir().expect("a temporary folder");
+        let flags = ["-std=c++17", "-Wall", "-Wextra", "-pedantic", "-Werror"];
+        let program = link(&built, &example("try.cpp"), library, &flags);
+        let output = run(place.command(&program).arg(place.path("numbers")));
+        assert_eq!(said(&output), expected);
+    }
+    says_by_its_head("try.cpp", expected);
+}
+
+/// What memmap_try must not leave in the middle is refused where it can be told, when it is compiled.
+#[test]
+fn cpp17_refuses_to_leave_what_owns_something() {
+    if !has_cpp() {
+        return;
+    }
+    let text = fs::read_to_string(example("try.cpp")).expect("it is there");
+    let sum = "        std::uint64_t sum = 0;\n";
+    assert!(text.contains(sum));
+    let refused = [
+        (
+            "[](const std::uint8_t *data, std::size_t length) noexcept {\n        std::uint64_t",
+            "[](const std::uint8_t *data, std::size_t length) {\n        std::uint64_t",
+            "declare it noexcept",
+        ),
+        (
+            "attempt(map, [](const std::uint8_t *data, std::size_t length) noexcept {",
+            "attempt(map, [owned = std::vector<int>()](const std::uint8_t *data, std::size_t length) noexcept {",
+            "capture by reference",
+        ),
+    ];
+    for (from, to, why) in refused {
+        assert!(text.contains(from), "{from}");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let source = folder.path().join("try.cpp");
+        fs::write(&source, text.replace(from, to)).expect("it is ours");
+        let mut command = compiler(true);
+        command.args(["-std=c++17", "-fsyntax-only"]).arg(&source);
+        let output = run(&mut command);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && errors.contains(why), "{errors}");
+    }
 }
 
 #[test]

@@ -15,11 +15,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const WORKS: [&str; 9] = [
+const WORKS: [&str; 11] = [
     "open_close",
     "pin_unpin",
     "read_64",
     "write_64",
+    "try_a_mapping",
+    "try_any",
     "find_in_1_mib",
     "rfind_in_1_mib",
     "publish_64",

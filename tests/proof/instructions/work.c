@@ -39,6 +39,19 @@ static int rfind_in_1_mib(void) {
     return memmap_rfind(handle, 0, MEMMAP_TO_END, (const uint8_t *)"crazy cat", 9, &at) || at != MEMMAP_NPOS;
 }
 
+static int returns_0(const memmap_view *view, void *arg) {
+    (void)view;
+    return arg != NULL;
+}
+
+static int try_a_mapping(void) {
+    return memmap_try(handle, returns_0, NULL, NULL);
+}
+
+static int try_any(void) {
+    return memmap_try(0, returns_0, NULL, NULL);
+}
+
 static int publish_64(void) {
     return memmap_cell_publish(cell, 0, buffer, sizeof buffer);
 }
@@ -58,6 +71,7 @@ static const struct {
 } works[] = {
     {"open_close", open_close},         {"pin_unpin", pin_unpin},
     {"read_64", read_64},               {"write_64", write_64},
+    {"try_a_mapping", try_a_mapping},   {"try_any", try_any},
     {"find_in_1_mib", find_in_1_mib},   {"rfind_in_1_mib", rfind_in_1_mib},
     {"publish_64", publish_64},         {"cell_read_64", cell_read_64},
     {"lock_unlock", lock_unlock},
