@@ -1,6 +1,6 @@
 # Tests that take long. docs/proof.md has their results.
 
-.PHONY: fuzz fuzz-calls fuzz-cells fuzz-go fuzz-receive fuzz-python mutants go-mutants bugs sanitize threads valgrind soak hostile
+.PHONY: fuzz fuzz-calls fuzz-cells fuzz-go fuzz-receive fuzz-python mutants go-mutants bugs sanitize threads valgrind soak hostile never-a-zero
 
 # In seconds: for each fuzzer, and for make soak.
 TIME     = 60
@@ -70,3 +70,12 @@ soak: build ## Long tests: 4 processes of 8 threads mix everything for TIME=60 s
 
 hostile: build ## Long tests: an attacking process beside each call that it can disturb: 12 minutes
 	MEMMAP_SECONDS=150 cargo test --quiet --test hostile -- --nocapture
+
+# On the file system of temporary files, and on tmpfs.
+never-a-zero: build ## Long tests: readers beside a truncating process for TIME=60 seconds: no zero is returned as data
+	mkdir -p target/never-a-zero
+	$(CC) -std=c11 -O2 -Wall -Wextra -Werror -Iinclude tests/faults/never_a_zero/never_a_zero.c $(LIBRARY) -lpthread -ldl -lm \
+		-o target/never-a-zero/c
+	for parent in "$${TMPDIR:-/tmp}" /dev/shm; do \
+		folder=$$(mktemp -d "$$parent/never-a-zero.XXXXXX") && echo "C, $$parent:"; \
+		target/never-a-zero/c "$$folder" $(TIME); ended=$$?; rm -r "$$folder"; test $$ended = 0 || exit $$ended; done
