@@ -1,6 +1,7 @@
 //! What one mapping is: its pages, the file that they are of, what is asked of them, and what was lost of them.
 //!
-//! It knows `files`, and `signals` for the addresses of closed mappings. It knows of no handle and of no other mapping.
+//! It knows `files`, of `signals` what explains a stale pointer, and of `handles` only the span of addresses that the fault
+//! handler looks through. It knows no handle, and no other mapping.
 
 pub mod absence;
 pub mod aside;

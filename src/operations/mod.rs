@@ -1,6 +1,6 @@
 //! What can be done with one mapping, from opening to closing: each call pins it while it runs.
 //!
-//! It knows everything below `registry`, and `locks` for those that end with a handle.
+//! It knows `registry` and what is below it, and `locks` for those that end with a handle.
 
 pub mod access;
 pub mod attempt;
