@@ -241,6 +241,18 @@ fn the_drawing_is_of_the_rooms_as_they_are() {
 }
 
 #[test]
+fn the_code_map_names_every_file() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("it is text");
+    let (map, _) = text.split_once(BEGIN).expect("it has a drawing");
+    let named =
+        |name: &str| map.contains(&format!("`{name}`")) || map.contains(&format!("`{name}.rs`"));
+    for module in uses().keys().filter(|module| room_of(module) != "capi") {
+        let name = module.rsplit("::").next().expect("there is a last");
+        assert!(named(name), "the code map lacks {module}");
+    }
+}
+
+#[test]
 fn what_a_file_uses_is_found_however_it_is_written() {
     let files = ["a", "b::c", "b::d", "e::f"];
     let all = files.map(|name| (name.to_owned(), String::new())).into();
