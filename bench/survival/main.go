@@ -41,7 +41,7 @@ func run() error {
 		}
 		outcome := strings.Join(cells, " | ")
 		if same := slices.Index(outcomes, outcome); same >= 0 {
-			names[same] += ", " + p.name
+			names[same] += ", " + without(p.name, names[same])
 			continue
 		}
 		names, outcomes = append(names, p.name), append(outcomes, outcome)
@@ -50,6 +50,14 @@ func run() error {
 		fmt.Println("| " + name + " | " + outcomes[i] + " |")
 	}
 	return nil
+}
+
+// without is the name without the part up to a colon that the names before it begin with.
+func without(name, before string) string {
+	if who, what, found := strings.Cut(name, ": "); found && strings.HasPrefix(before, who+": ") {
+		return what
+	}
+	return name
 }
 
 func titles() []string {

@@ -27,7 +27,7 @@ type mapping interface {
 
 var openers = map[string]func(path string) (mapping, error){
 	"guide": openGuide, "panic": openPanic, "mmap-go": openMmapGo, "expmmap": openExpMmap,
-	"ReadAt": openMap, "View": openView, "guarded": openGuarded,
+	"ReadAt": openMap, "View": openView, "guarded": openGuarded, "tried": openTried,
 }
 
 // play is one peer in one scenario.
@@ -302,3 +302,30 @@ func openGuarded(path string) (mapping, error) {
 
 func (g ofGuarded) asked() error { return g.guarded.Fault() }
 func (g ofGuarded) close() error { return errors.Join(g.guarded.Close(), g.ofGuide.close()) }
+
+// ofTried is the same in functions that memmap.Try calls.
+type ofTried struct{ ofGuarded }
+
+func openTried(path string) (mapping, error) {
+	m, err := openGuarded(path)
+	if err != nil {
+		return nil, err
+	}
+	return ofTried{m.(ofGuarded)}, nil
+}
+
+func (t ofTried) read(offset int) error {
+	return memmap.Try(func() error { return t.plain.read(offset) })
+}
+
+func (t ofTried) write(offset int) error {
+	return memmap.Try(func() error { return t.plain.write(offset) })
+}
+
+func (t ofTried) sum(cut func() error) (total uint64, done bool, err error) {
+	met := memmap.Try(func() error {
+		total, done, err = t.plain.sum(cut)
+		return err
+	})
+	return total, done, met
+}

@@ -56,7 +56,7 @@ func TestWithTheGuardEveryLossIsSurvivedAndTold(t *testing.T) {
 		"hole":       fmt.Sprintf("bytes from %d on (I/O)", lost),
 		"unreadable": fmt.Sprintf("bytes from %d on (I/O)", lost),
 	}
-	for who, word := range map[string]string{"ReadAt": "told", "View": "told", "guarded": "told when asked", "guarded mmap-go": "told when asked"} {
+	for who, word := range map[string]string{"ReadAt": "told", "View": "told", "tried": "told", "guarded": "told when asked", "guarded mmap-go": "told when asked"} {
 		for _, s := range scenarios {
 			told, faults := whatIsTold[s.name]
 			if !faults {
@@ -96,7 +96,7 @@ func TestWhatIsComputedFromLostBytes(t *testing.T) {
 	sum := scenarios[len(scenarios)-1]
 	for who, want := range map[string]string{
 		"guide": "nothing: it died", "mmap-go": "nothing: it died", "expmmap": "nothing: it died",
-		"panic": "nothing: `runtime.Error`", "ReadAt": "nothing: `ErrFault`", "guarded": "zeros, told when asked",
+		"panic": "nothing: `runtime.Error`", "ReadAt": "nothing: `ErrFault`", "View": "nothing: `ErrFault`", "tried": "nothing: `ErrFault`", "guarded": "zeros, told when asked",
 	} {
 		if cell := played(t, who, sum); cell != want {
 			t.Errorf("%s: %s", who, cell)

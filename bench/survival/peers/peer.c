@@ -1,4 +1,4 @@
-/* libmemmap from C, as a peer of survival: peer HOW SCENARIO FILE. HOW is "read", by memmap_read and memmap_write, or "pin". */
+/* libmemmap from C, as a peer of survival: peer HOW SCENARIO FILE. HOW is "read", by memmap_read and memmap_write, "pin" or "try". */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@ enum { SIZE = 64 << 10, WHOLE = 0, LOST = SIZE * 3 / 4, MIDDLE = SIZE / 2 + 100 
 
 static memmap_handle map;
 static char byte;
-static int pinned; /* Loads and stores by a pointer. */
+static int pinned; /* Loads and stores by a pointer, */
+static int trying; /* by functions that memmap_try leaves at a loss. */
 
 static void must(memmap_status status) {
     if (status == 0)
@@ -20,9 +21,22 @@ static void must(memmap_status status) {
     exit(1);
 }
 
+static int load_here(const memmap_view *view, void *offset) {
+    byte = *(volatile char *)(view->data + *(uint64_t *)offset);
+    return 0;
+}
+
+static int store_here(const memmap_view *view, void *offset) {
+    *(volatile char *)(view->data + *(uint64_t *)offset) = 'y';
+    return 0;
+}
+
 static memmap_status load(uint64_t offset) {
     memmap_view view;
     memmap_status status;
+    int result;
+    if (trying)
+        return memmap_try(map, load_here, &offset, &result);
     if (!pinned)
         return memmap_read(map, offset, &byte, 1);
     status = memmap_pin(map, &view);
@@ -35,6 +49,9 @@ static memmap_status load(uint64_t offset) {
 static memmap_status store(uint64_t offset) {
     memmap_view view;
     memmap_status status;
+    int result;
+    if (trying)
+        return memmap_try(map, store_here, &offset, &result);
     if (!pinned)
         return memmap_write(map, offset, "y", 1);
     status = memmap_pin(map, &view);
@@ -58,10 +75,25 @@ static uint64_t added_up(const volatile uint8_t *bytes, uint64_t from, uint64_t 
     return total;
 }
 
+static const char *path_to_cut;
+
+static int sum_here(const memmap_view *view, void *total) {
+    uint64_t first = added_up(view->data, 0, SIZE / 2);
+    truncated(path_to_cut, 0);
+    *(uint64_t *)total = first + added_up(view->data, SIZE / 2, SIZE);
+    return 1;
+}
+
 /* Adds up all bytes, half of which are cut off meanwhile; returns whether it came to the end. */
 static int sum(const char *path, uint64_t *total, memmap_status *status) {
     static uint8_t bytes[SIZE];
     memmap_view view = {bytes, SIZE};
+    int done = 0;
+    if (trying) {
+        path_to_cut = path;
+        *status = memmap_try(map, sum_here, total, &done);
+        return done;
+    }
     if (pinned)
         must(memmap_pin(map, &view));
     else
@@ -132,6 +164,7 @@ int main(int argc, char **argv) {
     if (argc != 4)
         return 1;
     pinned = strcmp(argv[1], "pin") == 0;
+    trying = strcmp(argv[1], "try") == 0;
     must(memmap_guard_install());
     must(memmap_open(argv[3], &options, &map));
     if (strcmp(argv[2], "sum") == 0) {
