@@ -72,7 +72,7 @@ hostile: build ## Long tests: an attacking process beside each call that it can 
 	MEMMAP_SECONDS=150 cargo test --quiet --test hostile -- --nocapture
 
 # On the file system of temporary files, and on tmpfs.
-never-a-zero: build ## Long tests: readers beside a truncating process for TIME=60 seconds: no zero is returned as data
+never-a-zero: build ## Long tests: readers beside a truncating process, TIME=60 seconds: no zero is data
 	mkdir -p target/never-a-zero
 	$(CC) -std=c11 -O2 -Wall -Wextra -Werror -Iinclude tests/faults/never_a_zero/never_a_zero.c $(LIBRARY) -lpthread -ldl -lm \
 		-o target/never-a-zero/c
