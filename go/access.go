@@ -22,10 +22,11 @@ const ToEnd = -1
 //
 // Writing to the slice of a read-only mapping panics or crashes the program.
 func (m *Map) View(f func(data []byte) error) (err error) {
+	before := m.lastRecovered()
 	if state := m.count(view); state != made+view && !m.enterLate(view, state) {
 		return m.fail("view", ErrClosed)
 	}
-	before, inside, caught := m.recovered.Load(), true, catch()
+	inside, caught := true, catch()
 	defer func() { // As endView, which would be one call more.
 		release(caught)
 		if inside && m.mayHaveLost(before) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 )
 
 // Others in the file: what they do is read afterwards by read(2), never by a mapping.
@@ -64,6 +65,8 @@ func TestTheOtherProcess(t *testing.T) {
 		}
 	case "cut":
 		cutAndRestore(t, file, number)
+	case "cut numbers":
+		cutNumbers(t, file, time.Duration(number)*time.Millisecond)
 	}
 }
 

@@ -155,6 +155,9 @@ var metInLibrary atomic.Bool
 // mayReadZeros reports whether there may be stand-in pages in this process.
 func mayReadZeros() bool { return stoodIn.Load() != 0 || metInLibrary.Load() }
 
+// forgotten counts the losses whose record was cleared, before and after a recovery and when a mapping is closed.
+var forgotten atomic.Uint64
+
 // wasPassedOn reports whether a fault at an address became a panic since there were before of them. Of very many since then
 // the first are forgotten, and count as having been anywhere.
 func wasPassedOn(address uintptr, before uint32) bool {

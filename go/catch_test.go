@@ -138,6 +138,9 @@ func TestABufferThatIsLostIsNoLossOfWhatIsRead(t *testing.T) {
 		t.Errorf("ReadAt: %d bytes, %v", n, err)
 	}
 	wants(t, "the buffer", lost.Fault(), ErrFault)
+	if b := load(&lost.Bytes()[page-1]); b != 'x' {
+		t.Errorf("the copy has ended: %q", b)
+	}
 
 	path, lost = paged(t, 2, writable)
 	setSize(t, path, 0)
@@ -340,7 +343,18 @@ func TestTryReturnsTheLossWhileThereAreStandIns(t *testing.T) {
 		if err, ok := value.(*ViewPanic); !ok || err.Value != mine {
 			t.Errorf("%v", value)
 		}
-		succeeds(t, "UnmapMemory", UnmapMemory(data))
+		err = Try(func() error { load(&data[page]); return UnmapMemory(data) })
+		wants(t, "what is forgotten on the way", err, ErrFault)
+		succeeds(t, "Try", Try(func() error { return nil }))
+		path, m := paged(t, 2, nil)
+		setSize(t, path, 0)
+		load(&m.Bytes()[page])
+		err = Try(func() error {
+			load(&m.Bytes()[page])
+			setSize(t, path, 2*page)
+			return m.Recover()
+		})
+		wants(t, "what is recovered on the way", err, ErrFault)
 		succeeds(t, "Try", Try(func() error { return nil }))
 	})
 }

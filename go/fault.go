@@ -134,7 +134,9 @@ func (m *Map) Recover() error {
 		m.recovered.Store(lost) // Before the count of faults is zero again: a view sees one or the other.
 	}
 	if status == 0 {
+		forgotten.Add(1)
 		status = recoverPages(m.handle)
+		forgotten.Add(1)
 	}
 	return m.outcome("recover", status)
 }
@@ -198,6 +200,15 @@ func lost(handle uint64) error {
 		return fault
 	}
 	return ErrFault
+}
+
+// lastRecovered returns what the last Recover has undone. A view calls it before it enters, so that a later recovery, which
+// does not wait for views, is found when the view ends.
+func (m *Map) lastRecovered() *FaultError {
+	if m == nil {
+		return nil
+	}
+	return m.recovered.Load()
 }
 
 // told returns the result of a view whose function returned err. before is the value of m.recovered when the

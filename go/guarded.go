@@ -73,7 +73,9 @@ func (g *Guarded) Fault() error {
 // if something was lost and Guard was given no file. It waits for no reader: a reader that has read zeros and
 // calls Fault after Recover finds no loss.
 func (g *Guarded) Recover() error {
+	forgotten.Add(1)
 	status := recoverPages(g.handle)
+	forgotten.Add(1)
 	if status == statusFault {
 		return &Error{"recover", g.path, lost(g.handle)}
 	}
@@ -84,5 +86,6 @@ func (g *Guarded) Recover() error {
 // zeros. A second Close returns [ErrClosed].
 func (g *Guarded) Close() error {
 	handles.remove(&g.listed)
+	forgotten.Add(1)
 	return failure("close", g.path, closeHandle(g.handle))
 }

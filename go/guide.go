@@ -77,6 +77,9 @@ func UnmapMemory(data []byte) error {
 	if err != nil {
 		return &Error{"unmap", "", err}
 	}
+	if taken.faults.Load() != 0 {
+		forgotten.Add(1)
+	}
 	status := closeHandle(taken.handle)
 	if status == 0 && taken.pastEnd {
 		return unmapPastEnd(data, taken.skip)

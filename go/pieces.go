@@ -84,10 +84,11 @@ func (p *Pieces) All() iter.Seq2[int64, []byte] {
 func (p *Pieces) Err() error { return p.err }
 
 func (m *Map) eachPiece(from, to int64, next cut, yield func(int64, []byte) bool) (err error) {
+	before := m.lastRecovered()
 	if !m.enter(view) {
 		return m.fail("read", ErrClosed)
 	}
-	before, at, caught := m.recovered.Load(), read, catch()
+	at, caught := read, catch()
 	defer m.endView("read", before, caught, &at, &err)
 	to, err = m.bounds(from, to)
 	if err != nil {

@@ -161,6 +161,9 @@ func (m *Map) reclaim() error {
 		}
 		if m.state.CompareAndSwap(state, state|reclaimed) {
 			handles.remove(&m.listed)
+			if m.faulted() {
+				forgotten.Add(1)
+			}
 			return failure("close", m.path, closeHandle(m.handle))
 		}
 	}

@@ -13,13 +13,14 @@ import (
 // own goes on. A goroutine that f starts is not covered, as with any panic: it needs a Try of its own, else it reads
 // zeros. C code that f calls reads zeros too. Try returns [ErrFault] then, after f has returned: while a mapping of this
 // process has pages that read as zeros, every Try does, since f may have read them. [Map.Recover] ends that, and so does
-// closing the mapping. A system call that is passed a lost byte fails with EFAULT.
+// closing the mapping, for the calls of Try that begin afterwards. A system call that is passed a lost byte fails with EFAULT.
 //
 // As with [runtime/debug.SetPanicOnFault], which Try sets and restores: a fault while the runtime holds a lock of its own is
 // fatal, and a map whose key or value is compared in lost memory during an assignment is of no more use.
 func Try(f func() error) (err error) {
 	decideGuard()
-	before, returned, caught := passedOn.Load(), false, catch()
+	before, records := passedOn.Load(), forgotten.Load()
+	returned, caught := false, catch()
 	defer func() {
 		release(caught)
 		if !returned && (passedOn.Load() != before || mayReadZeros() || bypassed()) {
@@ -29,7 +30,7 @@ func Try(f func() error) (err error) {
 	err = f()
 	returned = true
 	if mayReadZeros() {
-		return orLoss(err)
+		return orLoss(err, records)
 	}
 	return err
 }
@@ -58,10 +59,17 @@ func left(value any, before uint32) error {
 	panic(value)
 }
 
-// orLoss returns err, and beside it what is lost of any mapping.
-func orLoss(err error) error {
+// orLoss returns err, and beside it what is lost of any mapping, or that something was: records is how many losses had been
+// forgotten before.
+func orLoss(err error, records uint64) error {
+	if errors.Is(err, ErrFault) {
+		return err
+	}
 	lost := anyLoss()
-	if lost == nil || errors.Is(err, ErrFault) {
+	if lost == nil && forgotten.Load() != records {
+		lost = &Error{"try", "", ErrFault}
+	}
+	if lost == nil {
 		return err
 	}
 	return errors.Join(err, lost)

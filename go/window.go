@@ -59,10 +59,11 @@ func (m *Map) eachWindow(size int64, yield func(int64, []byte) bool) error {
 // lend yields all of a window and closes it.
 func (m *Map) lend(offset int64, yield func(int64, []byte) bool) (more bool, err error) {
 	defer m.Close()
+	before := m.lastRecovered()
 	if !m.enter(view) {
 		return false, m.fail("view", ErrClosed)
 	}
-	before, at := m.recovered.Load(), loop
+	at := loop
 	defer m.endView("view", before, catches(), &at, &err)
 	if data := m.bytes(); len(data) > 0 {
 		more = yield(offset, data[:len(data):len(data)])

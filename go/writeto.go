@@ -27,10 +27,11 @@ func (m *Map) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (m *Map) writePiece(w io.Writer, from int64) (n int, end bool, err error) {
+	before := m.lastRecovered()
 	if !m.enter(view) { // Not an operation: w may take long.
 		return 0, true, m.fail("read", ErrClosed)
 	}
-	before, at := m.recovered.Load(), read
+	at := read
 	defer m.endView("read", before, catch(), &at, &err)
 	const most = 1 << 20
 	data := m.bytes()

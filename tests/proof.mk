@@ -79,3 +79,5 @@ never-a-zero: build ## Long tests: readers beside a truncating process, TIME=60 
 	for parent in "$${TMPDIR:-/tmp}" /dev/shm; do \
 		folder=$$(mktemp -d "$$parent/never-a-zero.XXXXXX") && echo "C, $$parent:"; \
 		target/never-a-zero/c "$$folder" $(TIME); ended=$$?; rm -r "$$folder"; test $$ended = 0 || exit $$ended; done
+	@echo "Go, /dev/shm:"
+	cd go && MEMMAP_TIME=$(TIME) $(GO) test -count=1 -timeout 0 -v -run TestNothingIsComputedFromALostPage $(LINK) .
