@@ -76,7 +76,7 @@ package Memmap {
 
     my %size_of = map { $_ => $ffi->sizeof("record($_)") } qw(Memmap::Options Memmap::Fault);
 
-    # A struct that tells its own size, as the library wants it.
+    # Creates a struct with its size in the member `size`, as the library requires.
     sub sized ($class, %members) { $class->new(%members, size => $size_of{$class}) }
 }
 
