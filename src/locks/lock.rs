@@ -9,7 +9,8 @@
 //! and whose copy would keep the locks after the death of this process.
 
 use crate::handles::table::Handle;
-use crate::locks::ofd::{FOR_EVER, Lock, Locker, after};
+use crate::locks::ofd::{FOR_EVER, Lock, Locker};
+use crate::locks::pace::after;
 use crate::locks::queue::{Queue, shard_of};
 use crate::range::{TO_END, checked};
 use crate::registry::live::{Pinned, pin, pin_past_gate};

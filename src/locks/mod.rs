@@ -5,4 +5,5 @@
 pub mod claims;
 pub mod lock;
 pub mod ofd;
+pub mod pace;
 pub mod queue;

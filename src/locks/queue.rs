@@ -3,7 +3,8 @@
 
 use crate::handles::table::Handle;
 use crate::locks::claims::Claims;
-use crate::locks::ofd::{self, Deadline, Lock, Locker, Pace, left, still_looking};
+use crate::locks::ofd::{self, Lock, Locker};
+use crate::locks::pace::{Deadline, Pace, left, still_looking};
 use crate::status::{Error, Result};
 use crate::threads::fork;
 use crate::threads::monitor::{Entered, Monitor};
