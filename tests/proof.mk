@@ -1,6 +1,6 @@
 # Tests that take long. docs/proof.md has their results.
 
-.PHONY: fuzz fuzz-calls fuzz-cells fuzz-go fuzz-receive fuzz-python mutants go-mutants bugs sanitize threads valgrind soak hostile never-a-zero
+.PHONY: fuzz fuzz-calls fuzz-cells fuzz-go fuzz-receive fuzz-python mutants go-mutants bugs sanitize threads valgrind soak hostile never-a-zero never-a-zero-python
 
 # In seconds: for each fuzzer, and for make soak.
 TIME     = 60
@@ -81,3 +81,10 @@ never-a-zero: build ## Long tests: readers beside a truncating process, TIME=60 
 		target/never-a-zero/c "$$folder" $(TIME); ended=$$?; rm -r "$$folder"; test $$ended = 0 || exit $$ended; done
 	@echo "Go, /dev/shm:"
 	cd go && MEMMAP_TIME=$(TIME) $(GO) test -count=1 -timeout 0 -v -run TestNothingIsComputedFromALostPage $(LINK) .
+	@! tools/python >/dev/null || $(MAKE) --no-print-directory never-a-zero-python
+
+never-a-zero-python: build $(VENV)/ready
+	for parent in "$${TMPDIR:-/tmp}" /dev/shm; do \
+		folder=$$(mktemp -d "$$parent/never-a-zero.XXXXXX") && echo "Python, $$parent:"; \
+		PYTHONPATH=python $(PYTHON) python/tests/never_a_zero.py $(TIME) "$$folder"; \
+		ended=$$?; rm -r "$$folder"; test $$ended = 0 || exit $$ended; done

@@ -6,10 +6,10 @@ version from 3.9 on. Where the standard class ends the process by SIGBUS, becaus
 device failed, it raises FaultError.
 
 Notes:
-    * The first mapping installs a handler of SIGBUS. ``MEMMAP_GUARD=off`` in the environment prevents that. A later
-      ``faulthandler.enable()`` replaces the handler, so call ``faulthandler.enable()`` first.
-    * Code that reads a mapping through the buffer protocol (memoryview, numpy) reads zeros where bytes are lost;
-      ``check`` reports it.
+    * The first mapping installs a handler of SIGBUS. ``MEMMAP_GUARD=off`` in the environment prevents that. Where
+      ``faulthandler.enable()`` or ``signal.signal`` replaces it, the next mapping or ``install_guard`` puts it back.
+    * C code that reads lost bytes through the buffer protocol (numpy, hashlib, re) raises FaultError too in the main
+      thread. In other threads it reads zeros; ``check`` reports it. See ``raise_on_fault``.
     * ``close`` does not flush.
 """
 
@@ -20,8 +20,11 @@ from ._errors import Causes as Causes
 from ._errors import FaultError as FaultError
 from ._guard import Guard as Guard
 from ._guard import guard as guard
+from ._install import guard_active as guard_active
+from ._install import install_guard as install_guard
 from ._lock import RangeLock as RangeLock
 from ._map import mmap as mmap
+from ._raising import raise_on_fault as raise_on_fault
 from ._seals import Seals as Seals
 from ._shared import memfd as memfd
 from ._shared import shared_memory as shared_memory

@@ -4,8 +4,11 @@ from ._errors import Causes as Causes
 from ._errors import FaultError as FaultError
 from ._guard import Guard as Guard
 from ._guard import guard as guard
+from ._install import guard_active as guard_active
+from ._install import install_guard as install_guard
 from ._lock import RangeLock as RangeLock
 from ._map import mmap as mmap
+from ._raising import raise_on_fault as raise_on_fault
 from ._seals import Seals as Seals
 from ._shared import memfd as memfd
 from ._shared import shared_memory as shared_memory

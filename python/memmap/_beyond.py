@@ -5,7 +5,7 @@ from ctypes import byref, c_int, c_uint8, c_uint32, c_uint64
 from mmap import PROT_READ, PROT_WRITE
 from typing import Optional
 
-from . import _library
+from . import _library, _raising
 from ._errors import raise_for
 from ._guarded import Guarded
 from ._lock import EXCLUSIVE, SHARED, RangeLock
@@ -27,6 +27,8 @@ class Beyond(Guarded):
         """
         if self._handle or self.closed:
             handle = self._known()
+            self._keep_guard()
+            _raising.begin_again(handle, self)
             with memoryview(self):  # An exported buffer, here and below, prevents unmapping during the call.
                 status = _library.recover(handle)
             raise_for(status, handle)
@@ -46,6 +48,7 @@ class Beyond(Guarded):
         """
         first, length = self._part(offset, size)
         handle = self._known()
+        self._keep_guard()
         with memoryview(self):
             status = _library.prefault(handle, first, length, 1 if prot & PROT_WRITE else 0)
         raise_for(status, handle)

@@ -6,7 +6,7 @@ import errno
 import os
 from typing import Optional, Tuple, Type
 
-from . import _library
+from . import _library, _raising
 
 
 class Causes(enum.IntFlag):
@@ -29,17 +29,21 @@ class FaultError(OSError):
         offset: The first byte of the mapping that is lost.
         length: The number of bytes from there to the last byte that is lost. Some between them may not be lost.
         causes: Why the bytes are lost.
+        filename: The name of the mapped file, or None if the mapping keeps no descriptor.
     """
 
-    def __init__(self, offset: int = 0, length: int = 0, causes: int = Causes.UNKNOWN) -> None:
+    def __init__(
+        self, offset: int = 0, length: int = 0, causes: int = Causes.UNKNOWN, filename: Optional[str] = None
+    ) -> None:
         self.offset = offset
         self.length = length
         self.causes = Causes(causes)
         lost = f"bytes {offset} to {offset + length - 1} of the mapping are lost" if length else "bytes are lost"
-        super().__init__(errno.EIO, f"{_reason(self.causes)}: {lost}")
+        text = f"{_reason(self.causes)}: {lost}"
+        super().__init__(errno.EIO, text, *(() if filename is None else (filename,)))
 
-    def __reduce__(self) -> Tuple[Type["FaultError"], Tuple[int, int, int]]:
-        return (type(self), (self.offset, self.length, int(self.causes)))
+    def __reduce__(self) -> Tuple[Type["FaultError"], Tuple[int, int, int, Optional[str]]]:
+        return (type(self), (self.offset, self.length, int(self.causes), self.filename))
 
 
 def _reason(causes: Causes) -> str:
@@ -55,7 +59,20 @@ def fault_of(handle: int) -> Optional[FaultError]:
     """Return what was lost of a mapping, or None if nothing was."""
     fault = _library.Fault(size=ctypes.sizeof(_library.Fault))
     raise_for(_library.get_fault(handle, fault))
-    return FaultError(fault.offset, fault.length, fault.causes) if fault.count else None
+    return FaultError(fault.offset, fault.length, fault.causes, _name_of(handle)) if fault.count else None
+
+
+def _name_of(handle: int) -> Optional[str]:
+    """Return the name of a mapping's file as the kernel knows it, or None if there is no descriptor."""
+    descriptor = ctypes.c_int()
+    if _library.descriptor(handle, ctypes.byref(descriptor)):
+        return None
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor.value}")
+    except OSError:
+        return None  # /proc is not mounted.
+    finally:
+        os.close(descriptor.value)
 
 
 CLOSED = "mmap closed or invalid"
@@ -70,7 +87,9 @@ _ERRNOS = {-5: errno.ENODEV, -7: errno.ENOMEM, -10: errno.EOPNOTSUPP, -11: errno
 def error_for(status: int, handle: int) -> Exception:
     """Return the exception for a status that is not success."""
     if status == _FAULT:
-        return fault_of(handle) or FaultError()
+        fault = fault_of(handle) or FaultError(filename=_name_of(handle))
+        _raising.reported(handle, fault)
+        return fault
     if status == _HANDLE:
         return ValueError(CLOSED)
     if status == _ACCESS:

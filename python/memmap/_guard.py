@@ -2,12 +2,14 @@
 
 import os
 import stat
-from ctypes import byref, c_uint64
+from ctypes import byref, c_uint32, c_uint64
 from typing import Any, Optional, Type, TypeVar
 
-from . import _library
+from . import _library, _raising
 from ._errors import CLOSED, FaultError, fault_of, raise_for
-from ._install import install_guard, wanted
+from ._install import OFF, ensure, wanted
+from ._raising import uninterrupted
+from ._uncover import how_mapped, uncover
 
 _INVALID = -1
 
@@ -17,19 +19,27 @@ _Guard = TypeVar("_Guard", bound="Guard")
 class Guard:
     """The guard of an object's memory, from :func:`guard` to ``close`` or the end of a ``with`` block."""
 
+    _told: int
+
+    @uninterrupted
     def __init__(self, memory: memoryview, descriptor: int) -> None:
         # The exported buffer prevents unmapping while the guard is open.
         self._memory = memory
-        install_guard()
-        handle = c_uint64()
-        where = _library.address(memory)
-        status = _library.guard_region(where, memory.nbytes, descriptor, byref(handle))
+        ensure()
+        handle, counter = c_uint64(), c_uint64()
+        self._address = _library.address(memory)
+        # It takes the file's descriptor to map the file again.
+        self._how = how_mapped(self._address) if descriptor >= 0 else None
+        status = _library.guard_region(self._address, memory.nbytes, descriptor, byref(handle))
         if status:
             memory.release()
         if status == _INVALID:
             raise ValueError("the buffer must be in one mapping of one file; pass that file or none")
         raise_for(status)
         self._handle = handle.value
+        raise_for(_library.fault_counter(handle, byref(counter)))
+        self._lost = c_uint32.from_address(counter.value)
+        _raising.watch(self._handle, self)
 
     @property
     def closed(self) -> bool:
@@ -62,12 +72,21 @@ class Guard:
         Raises:
             FaultError: The file is still shorter than the mapping.
         """
-        raise_for(_library.recover(self._known()), self._handle)
+        handle = self._known()
+        _raising.begin_again(handle, self)
+        raise_for(_library.recover(handle), handle)
 
+    def _uncover(self, fault: FaultError) -> None:
+        """Map the file over the stand-in pages, so that the next access to them is a fault, and an error, again."""
+        if self._how is not None:
+            uncover(self._handle, self._address, self._how, fault)
+
+    @uninterrupted
     def close(self) -> None:
         """End the guard. The object can be closed afterwards; its mapping is left as it is."""
         handle, self._handle = self._handle, 0
         if handle:
+            _raising.forget(handle)
             raise_for(_library.close(handle))
             self._memory.release()
 
@@ -80,6 +99,7 @@ class Guard:
         self._known()
         return self
 
+    @uninterrupted
     def __exit__(self, type: Optional[Type[BaseException]], *rest: object) -> None:
         """Close the guard.
 
@@ -87,10 +107,13 @@ class Guard:
             FaultError: Something was lost, and the block raised no other exception.
         """
         lost = None if self.closed else self.fault
+        if lost is not None:
+            _raising.reported(self._handle, lost)
         self.close()
         if lost is not None and type is None:
             raise lost
 
+    @uninterrupted
     def __del__(self) -> None:
         if getattr(self, "_handle", 0):
             self.close()
@@ -119,7 +142,7 @@ def guard(obj: Any, file: Any = None) -> Guard:
         ValueError: The buffer does not lie in one mapping of ``file``.
     """
     if not wanted():
-        raise RuntimeError("the guard is off: remove MEMMAP_GUARD=off from the environment")
+        raise RuntimeError(OFF)
     if file is not None:
         return Guard(_bytes_of(obj), file if isinstance(file, int) else file.fileno())
     descriptor = _file_of(obj)

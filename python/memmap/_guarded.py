@@ -12,18 +12,20 @@ from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
 from operator import index
 from typing import Optional, Tuple, Type, TypeVar
 
-from . import _install, _library, _system
+from . import _install, _library, _raising, _system
 from ._errors import CLOSED, FaultError, fault_of, raise_for
+from ._raising import forget, uninterrupted, watch
+from ._uncover import private, uncover
 
 _base = _standard.mmap
 # Looked up once: super() costs more than the call itself.
 _new, _close, _resize = _base.__new__, _base.close, _base.resize
 _adopt, _end, _address = _library.adopt, _library.close, _library.address_of_map
+_guard_active = _library.guard_active
 _mapped, _MAPPED_SIZE = _library.mapped.pack, _library.mapped.size
 _counter_at = c_uint32.from_address
 
 _BOTH = PROT_READ | PROT_WRITE
-_MAP_TYPE = 0x0F
 # prot and flags of each access; with ACCESS_DEFAULT the caller passes them.
 _ACCESSES = {
     _standard.ACCESS_READ: (PROT_READ, MAP_SHARED),
@@ -39,21 +41,17 @@ _NOTHING = c_uint32(0)
 _Map = TypeVar("_Map", bound="Guarded")
 
 
-def private(flags: int) -> bool:
-    """Return whether these flags make a private mapping. MAP_SHARED_VALIDATE includes MAP_PRIVATE's bit."""
-    return flags & _MAP_TYPE == MAP_PRIVATE
-
-
 class Guarded(_base):
     """A guarded mapping: creation, checks and closing."""
 
     # _handle: the library's handle, 0 if it has none for this mapping. _lost: the number of faults.
     # _how: prot and flags for mmap(2), and the offset. _tracks: trackfd.
-    # _locks: the number of locked ranges; unset before the first lock.
-    __slots__ = ("_handle", "_lost", "_how", "_tracks", "_locks")
+    # _told: see _raising.py. _locks: the number of locked ranges; unset before the first lock.
+    __slots__ = ("_handle", "_lost", "_told", "_how", "_tracks", "_locks")
 
     _handle: int
     _lost: c_uint32
+    _told: int
     _how: Tuple[int, int, int]
     _tracks: bool
     _locks: int
@@ -84,6 +82,7 @@ class Guarded(_base):
             self._guard(fileno if trackfd else -1)
         return self
 
+    @uninterrupted
     def _guard(self, fileno: int) -> None:
         """Put the memory under the guard.
 
@@ -95,8 +94,7 @@ class Guarded(_base):
             # The library guards readable memory only. A loss is SIGBUS, as in the standard module.
             self._handle, self._lost = 0, _NOTHING
             return
-        if _install.pending:
-            _install.install_guard()
+        self._keep_guard()
         mapped = _mapped(_MAPPED_SIZE, prot, _address(self), len(self), offset, flags, 0)
         outputs = _Outputs()
         handle = byref(outputs, 8)
@@ -105,9 +103,17 @@ class Guarded(_base):
             raise_for(_adopt(mapped, -1, outputs, handle))
         at, self._handle = outputs
         self._lost = _counter_at(at)
+        watch(self._handle, self)
 
+    def _keep_guard(self) -> None:
+        """Install the guard if it is not there, or put it back in front of a handler that has replaced it."""
+        if not _guard_active() or not _raising.armed and _raising.is_main():
+            _install.ensure()
+
+    @uninterrupted
     def _unguard(self) -> None:
         handle, self._handle, self._lost = self._handle, 0, _NOTHING
+        forget(handle)
         _end(handle)
 
     def _known(self) -> int:
@@ -122,6 +128,7 @@ class Guarded(_base):
             raise TypeError("this operation needs a mapping with PROT_READ")
         return handle
 
+    @uninterrupted
     def close(self) -> None:
         """Unmap the memory, without flushing.
 
@@ -137,6 +144,7 @@ class Guarded(_base):
         except BufferError:
             return _close(self)  # It raises BufferError with the standard message.
         # The guard ends before the memory is unmapped: afterwards the addresses may be reused.
+        forget(self._handle)
         _end(self._handle)
         self._handle, self._lost = 0, _NOTHING
         try:
@@ -145,15 +153,22 @@ class Guarded(_base):
             self._guard(-1)
             raise
 
+    @uninterrupted
     def __exit__(self, *exception: object) -> None:
-        self.close()
+        try:
+            self.close()
+        except BufferError:  # The frames of a FaultError may keep buffers exported. The mapping is closed with the last.
+            if len(exception) < 2 or not isinstance(exception[1], FaultError):
+                raise
 
+    @uninterrupted
     def __del__(self) -> None:
         try:
             handle = self._handle
         except AttributeError:
             return  # The constructor failed before it set a handle.
         if handle:
+            forget(handle)
             _end(handle)
 
     def _check(self, offset: int, length: int) -> None:
@@ -185,7 +200,17 @@ class Guarded(_base):
         Raises:
             FaultError: A byte of the range is lost.
         """
-        self._check(*self._part(offset, size)) if self._lost else self._part(offset, size)
+        first, length = self._part(offset, size)
+        self._keep_guard()
+        if self._lost:
+            self._check(first, length)
+
+    def _uncover(self, fault: FaultError) -> None:
+        try:
+            with memoryview(self):  # An exported buffer prevents unmapping.
+                uncover(self._handle, _address(self), self._how, fault)
+        except ValueError:
+            pass  # Another thread has closed it.
 
 
 def _untracked(cls: Type[_Map], fileno: int, *how: int) -> _Map:

@@ -1,10 +1,8 @@
-"""Installation of the guard at the first mapping."""
+"""Installation of the guard, at the first mapping and where another handler has replaced it since."""
 
-from . import _library
+from . import _library, _raising
 from ._environment import variable
 from ._errors import raise_for
-
-pending = True
 
 
 def wanted() -> bool:
@@ -12,9 +10,36 @@ def wanted() -> bool:
     return variable("MEMMAP_GUARD") != "off"
 
 
+def guard_active() -> bool:
+    """Return whether SIGBUS reaches the guard of this package first.
+
+    It does not before the first mapping, with MEMMAP_GUARD=off, and after another handler was installed, such as by
+    ``faulthandler.enable()`` or ``signal.signal(signal.SIGBUS, ...)``. Such a handler may still pass signals on to the
+    guard.
+    """
+    return bool(_library.guard_active())
+
+
 def install_guard() -> None:
-    """Install the guard in this process, unless MEMMAP_GUARD=off forbids it."""
-    global pending
-    if pending and wanted():
+    """Install the guard, or put it back in front of a handler that has replaced it.
+
+    Each new mapping does so, and each ``flush``, ``check``, ``recover`` and search in a long mapping. Call it after
+    ``faulthandler.enable()`` or ``signal.signal(signal.SIGBUS, ...)`` if none of these follows. The other handler keeps
+    getting each SIGBUS that is not a loss of a mapping.
+
+    Raises:
+        RuntimeError: MEMMAP_GUARD=off is in the environment.
+    """
+    if not wanted():
+        raise RuntimeError(OFF)
+    ensure()
+
+
+OFF = "the guard is off: remove MEMMAP_GUARD=off from the environment"
+
+
+def ensure() -> None:
+    """Do the same, unless the environment forbids it."""
+    if wanted():
+        _raising.arm()
         raise_for(_library.guard_install())
-    pending = False

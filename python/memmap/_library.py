@@ -9,7 +9,7 @@ import struct
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
 from mmap import mmap
 from pathlib import Path
-from typing import Any
+from typing import Any, Tuple
 
 from ._environment import variable
 
@@ -29,6 +29,20 @@ class Fault(ctypes.Structure):
         ("reserved", c_uint32),
         ("offset", c_uint64),
         ("length", c_uint64),
+    ]
+
+
+class Stats(ctypes.Structure):
+    """The struct memmap_stats."""
+
+    _fields_ = [
+        ("size", c_uint32),
+        ("reserved", c_uint32),
+        ("mappings", c_uint64),
+        ("bytes_mapped", c_uint64),
+        ("faults_survived", c_uint64),
+        ("leaks", c_uint64),
+        ("notifier_losses", c_uint64),
     ]
 
 
@@ -76,6 +90,10 @@ close = _declare(_HELD, "memmap_close", c_uint64)
 check = _declare(_HELD, "memmap_check", *_RANGE)
 get_fault = _declare(_HELD, "memmap_get_fault", c_uint64, POINTER(Fault))
 guard_install = _declare(_HELD, "memmap_guard_install")
+guard_active = _declare(_HELD, "memmap_guard_active")
+guard_notify = _declare(_HELD, "memmap_guard_notify", c_void_p, c_int)
+fault_counter = _declare(_HELD, "memmap_fault_counter", c_uint64, c_void_p)
+get_stats = _declare(_HELD, "memmap_get_stats", POINTER(Stats))
 descriptor = _declare(_HELD, "memmap_fd", c_uint64, c_void_p)
 find = _declare(_HELD, "memmap_find", *_SEARCH)
 rfind = _declare(_HELD, "memmap_rfind", *_SEARCH)
@@ -117,6 +135,13 @@ _strerror.restype = c_char_p
 
 _version = _HELD.memmap_version
 _version.restype = c_char_p
+
+
+def losses() -> Tuple[int, int]:
+    """Return how many losses this process has survived, and how many the thread has met that called guard_notify."""
+    stats = Stats(size=ctypes.sizeof(Stats))
+    get_stats(stats)
+    return stats.faults_survived, stats.notifier_losses
 
 
 def strerror(status: int) -> str:

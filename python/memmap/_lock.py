@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Optional
 
 from . import _library
 from ._errors import raise_for
+from ._raising import uninterrupted
 
 if TYPE_CHECKING:
     from ._guarded import Guarded
@@ -36,6 +37,7 @@ class RangeLock:
         """Whether this object holds the lock."""
         return bool(self._handle)
 
+    @uninterrupted
     def acquire(self) -> None:
         """Lock the range, waiting for it if need be.
 
@@ -58,6 +60,7 @@ class RangeLock:
             if status != _TIMEOUT or (end is not None and time.monotonic() >= end):
                 return raise_for(status, handle)
 
+    @uninterrupted
     def release(self) -> None:
         """Unlock the range.
 
@@ -71,9 +74,11 @@ class RangeLock:
         if handle == self._mapping._handle:  # Otherwise closing the mapping has released the lock.
             raise_for(_library.unlock(handle, *self._range), handle)
 
+    @uninterrupted
     def __enter__(self) -> "RangeLock":
         self.acquire()
         return self
 
+    @uninterrupted
     def __exit__(self, *exception: object) -> None:
         self.release()

@@ -15,7 +15,8 @@ from . import _library, _system
 from ._beyond import Beyond
 from ._constants import MS_ASYNC, MS_INVALIDATE, MS_SYNC
 from ._errors import CLOSED, FaultError, error_for, raise_for
-from ._guarded import private
+from ._raising import uninterrupted
+from ._uncover import private
 from ._settled import NEEDED, settled, settled_item
 
 _base = _standard.mmap
@@ -83,15 +84,6 @@ class mmap(Beyond):
             first, last = sorted((touched[0], touched[-1]))
             self._check(first, last + 1 - first)
 
-    def _check_passed(self, length: int) -> None:
-        """Check the ``length`` bytes before the position, and move it back before them if one is lost."""
-        start = _tell(self) - length
-        try:
-            self._check(start, length)
-        except FaultError:
-            _seek(self, start)
-            raise
-
     # Since 3.11 the interpreter calls a __getitem__ with exactly two parameters directly.
     def __getitem__(self, key: Any) -> Any:
         got = _get(self, key)
@@ -117,23 +109,38 @@ class mmap(Beyond):
 
     def read(self, n: Optional[int] = None, /) -> bytes:
         """Read up to ``n`` bytes at the position; all that follow if ``n`` is None."""
-        got = _read(self, n)
-        if self._lost:
-            self._check_passed(len(got))
+        start = _tell(self)
+        try:
+            got = _read(self, n)
+            if self._lost:
+                self._check(start, len(got))
+        except FaultError:
+            _seek(self, start)
+            raise
         return got
 
     def read_byte(self) -> int:
         """Read one byte at the position and return it as an int."""
-        got = _read_byte(self)
-        if self._lost:
-            self._check_passed(1)
+        start = _tell(self)
+        try:
+            got = _read_byte(self)
+            if self._lost:
+                self._check(start, 1)
+        except FaultError:
+            _seek(self, start)
+            raise
         return got
 
     def readline(self) -> bytes:
         """Read from the position to the end of the line, including the newline."""
-        got = _readline(self)
-        if self._lost:
-            self._check_passed(len(got))
+        start = _tell(self)
+        try:
+            got = _readline(self)
+            if self._lost:
+                self._check(start, len(got))
+        except FaultError:
+            _seek(self, start)
+            raise
         return got
 
     def write(self, bytes: Any, /) -> int:
@@ -142,16 +149,26 @@ class mmap(Beyond):
         Raises:
             ValueError: They do not fit between the position and the end of the mapping.
         """
-        length = _write(self, bytes)
-        if self._lost:
-            self._check_passed(length)
+        start = _tell(self)
+        try:
+            length = _write(self, bytes)
+            if self._lost:
+                self._check(start, length)
+        except FaultError:
+            _seek(self, start)
+            raise
         return length
 
     def write_byte(self, byte: int, /) -> None:
         """Write one byte, given as an int, at the position."""
-        _write_byte(self, byte)
-        if self._lost:
-            self._check_passed(1)
+        start = _tell(self)
+        try:
+            _write_byte(self, byte)
+            if self._lost:
+                self._check(start, 1)
+        except FaultError:
+            _seek(self, start)
+            raise
 
     def move(self, dest: int, src: int, count: int, /) -> None:
         """Copy ``count`` bytes from offset ``src`` to offset ``dest``. The ranges may overlap."""
@@ -210,6 +227,7 @@ class mmap(Beyond):
     def _search(self, function: Callable[..., int], sub: Any, start: int, end: int) -> int:
         needle = sub if type(sub) is bytes else bytes(memoryview(sub))
         handle, found = self._known(), c_uint64()
+        self._keep_guard()
         if start > end:
             return -1
         raise_for(function(handle, start, end, needle, len(needle), byref(found)), handle)
@@ -252,6 +270,7 @@ class mmap(Beyond):
         first, length = self._flushed(offset, size)
         if flags not in _FLUSHES:
             raise error_for(22, 0)
+        self._keep_guard()
         prot, mapped, _ = self._how
         handle = self._handle
         reaches_others = prot & PROT_WRITE and not private(mapped)
@@ -306,6 +325,7 @@ class mmap(Beyond):
             return _resize(self, newsize)
         self._resize_guarded(newsize)
 
+    @uninterrupted
     def _resize_guarded(self, newsize: int) -> None:
         if getattr(self, "_locks", 0):
             raise BufferError("mmap can't resize while ranges are locked; release them first")

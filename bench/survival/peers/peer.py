@@ -16,11 +16,12 @@ def meet(data, mapping, scenario, path):
     if scenario in ("nothing", "middle"):
         data[WHOLE]
         os.truncate(path, 0 if scenario == "nothing" else MIDDLE)
-        data[LOST]
+        int(data[LOST])  # A call, after which the interpreter looks for signals.
     elif scenario == "hole":
         data[LOST] = ord("y")
+        int(data[LOST])
     elif scenario == "unreadable":
-        data[LOST]
+        int(data[LOST])
     elif scenario == "closed":
         mapping.close()
         data[WHOLE]
