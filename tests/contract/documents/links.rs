@@ -115,6 +115,18 @@ fn every_page_is_in_the_index() {
     }
 }
 
+/// The page of the examples leads to each of them.
+#[test]
+fn every_example_is_in_the_index_of_examples() {
+    let folder = root().join("examples");
+    let index = fs::read_to_string(folder.join("README.md")).expect("it is there");
+    for entry in fs::read_dir(folder.join("ffi")).expect("it is there") {
+        let name = entry.expect("it can be listed").file_name();
+        let link = format!("](ffi/{})", name.to_string_lossy());
+        assert!(index.contains(&link), "{link}");
+    }
+}
+
 #[test]
 fn a_dead_link_is_found() {
     let page = root().join("README.md");
