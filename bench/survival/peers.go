@@ -23,29 +23,41 @@ type peer struct {
 // root is the top of the repository: make runs this program in bench.
 const root = ".."
 
+// inGoNames are the peers that this program plays itself.
+var inGoNames = map[string]string{
+	"guide":   "the mmap guide's Go code",
+	"panic":   "the guide's code under `debug.SetPanicOnFault`",
+	"mmap-go": "edsrzf/mmap-go",
+	"expmmap": "golang.org/x/exp/mmap",
+	"ReadAt":  "libmemmap, Go: `Map.ReadAt`",
+	"View":    "libmemmap, Go: `Map.View`",
+	"tried":   "the guide's code under `memmap.Guard` and `memmap.Try`",
+	"guarded": "the guide's code under `memmap.Guard`",
+}
+
 // assemble returns all peers: first what others have, then libmemmap.
 func assemble(folder string) []peer {
 	self, err := os.Executable()
 	if err != nil {
 		self = os.Args[0]
 	}
-	inGo := func(name, key string) peer { return peer{name: name, command: []string{self, key}} }
+	inGo := func(key string) peer { return peer{name: inGoNames[key], command: []string{self, key}} }
 	program, missing := inC(filepath.Join(folder, "peer"))
 	c := func(name, how string) peer {
 		return peer{name: name, command: []string{program, how}, missing: missing}
 	}
 	return []peer{
-		inGo("the mmap guide's Go code", "guide"),
-		inGo("the guide's code, `debug.SetPanicOnFault`", "panic"),
-		inGo("edsrzf/mmap-go", "mmap-go"),
-		inGo("golang.org/x/exp/mmap", "expmmap"),
+		inGo("guide"),
+		inGo("panic"),
+		inGo("mmap-go"),
+		inGo("expmmap"),
 		python("Python's `mmap`", "mmap", "slice"),
 		python("NumPy over Python's `mmap`", "mmap", "numpy"),
 		rust("memmap2 (Rust)", "memmap2"),
-		inGo("libmemmap, Go: `Map.ReadAt`", "ReadAt"),
-		inGo("libmemmap, Go: `Map.View`", "View"),
-		inGo("the guide's code, `memmap.Guard` and `memmap.Try`", "tried"),
-		inGo("the guide's code, `memmap.Guard`", "guarded"),
+		inGo("ReadAt"),
+		inGo("View"),
+		inGo("tried"),
+		inGo("guarded"),
 		c("libmemmap, C: `memmap_read`", "read"),
 		c("libmemmap, C: `memmap_try`", "try"),
 		c("libmemmap, C: a pinned pointer", "pin"),

@@ -108,6 +108,35 @@ func TestWhatIsComputedFromLostBytes(t *testing.T) {
 	}
 }
 
+// What the front page shows of the peers in Go is what they do now, as far as it takes no mount.
+func TestTheFrontPageShowsWhatHappens(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	must(t, err)
+	for key, name := range inGoNames {
+		who, what, _ := strings.Cut(name, ": ")
+		var cells []string
+		for _, line := range strings.Split(string(text), "\n") {
+			first, rest, isRow := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+			// Programs with the same outcomes share a row, and the part of their names up to the colon.
+			if isRow && strings.Contains(first, name) || what != "" && strings.HasPrefix(first, who) && strings.Contains(first, what) {
+				cells = strings.Split(strings.TrimSuffix(rest, " |"), " | ")
+			}
+		}
+		if len(cells) != len(scenarios) {
+			t.Errorf("%s has no row on the front page: run make survival", name)
+			continue
+		}
+		for i, s := range scenarios {
+			if s.name == "hole" || s.name == "unreadable" {
+				continue
+			}
+			if cell := short(played(t, key, s)); cell != cells[i] {
+				t.Errorf("%s, %s: %s; the front page has %s: run make survival", name, s.title, cell, cells[i])
+			}
+		}
+	}
+}
+
 // unasked is a guarded slice whose user never asks for losses.
 type unasked struct{ mapping }
 

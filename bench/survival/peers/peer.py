@@ -69,6 +69,8 @@ def main(module, how, scenario, path):
         return
     try:
         meet(data, mapping, scenario, path)
+        for _ in range(2):  # An error of an item of an array comes with the next turn of a loop, at the latest.
+            pass
     except (OSError, ValueError, BufferError) as error:
         print(f"told: {type(error).__name__}")
     else:
