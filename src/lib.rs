@@ -10,8 +10,11 @@
 //! 2. Offsets and lengths are bytes, 64 bits wide, checked in one place (`range`), and need no
 //!    alignment.
 //! 3. Everything is validated before anything is taken; a failed call changes nothing.
-//! 4. No Rust reference is ever made into mapped memory: other processes may write to it. Bytes are
-//!    copied, or handed out as a pointer that is [pinned](Map::pin).
+//! 4. No Rust reference to a byte of mapped memory is handed out or kept: other processes may write to
+//!    it. Bytes are copied, by [`Map::view`] too, or handed out as a pointer that is
+//!    [pinned](Map::pin). Cells and atomic numbers are references to atomics, which such writes are
+//!    allowed for. One call makes a slice: [searching](Map::find) does, for as long as it runs, since
+//!    memchr takes nothing else; `operations::access` says what that relies on.
 //! 5. `capi` converts, calls and stores, and has no logic; nothing else has an `extern "C"` export.
 
 // The rooms from the ground up: each uses only those before it, which `tests/proof/rooms.rs` checks.
@@ -47,8 +50,11 @@ mod atfork;
 
 mod capi;
 
+mod bytes;
+
 mod map;
 
+pub use bytes::{Bytes, Chunk, Chunks};
 pub use fault::handler::install as install_guard;
 pub use fault::recover::Fault;
 pub use handles::table::Handle;

@@ -1,6 +1,7 @@
 //! The Rust API of a mapping: a handle that is closed when dropped.
 
 use crate::atfork;
+use crate::bytes::Bytes;
 use crate::fault::recover::{self, Fault};
 use crate::handles::table::Handle;
 use crate::locks::lock;
@@ -834,6 +835,39 @@ impl Map {
     /// ```
     pub fn unlock(&self, offset: u64, len: u64) -> Result<()> {
         lock::unlock(self.0, offset, len)
+    }
+
+    /// Calls `look` with the bytes of the mapping, of which each access is checked by itself, and
+    /// returns its result. The mapping is pinned meanwhile.
+    ///
+    /// Where a byte was lost, the access is [`Error::Fault`] before anything is computed from it; with
+    /// `?` the function ends there. A byte that was lost before counts too, until [`Map::recover`].
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Map::len`], and as `look` does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> memmap::Result<()> {
+    /// # let folder = tempfile::tempdir().expect("a temporary folder");
+    /// # let path = folder.path().join("numbers");
+    /// use memmap::{Error, Map, Options};
+    ///
+    /// memmap::install_guard()?;
+    /// let map = Map::create(&path, 8192, &Options::default())?;
+    /// map.write(4096, &4711_u64.to_le_bytes())?;
+    /// let number = || map.view(|bytes| Ok(u64::from_le_bytes(bytes.array(4096)?)));
+    /// assert_eq!(number()?, 4711);
+    ///
+    /// std::fs::File::options().write(true).open(&path)?.set_len(0)?; // Another process does.
+    /// assert_eq!(number(), Err(Error::Fault)); // And not 0.
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn view<R>(&self, look: impl FnOnce(&Bytes<'_>) -> Result<R>) -> Result<R> {
+        Bytes::show(live::begin_view(self.0)?, look)
     }
 
     /// Pins the mapping and returns its bytes as a pointer, which is valid until the result is

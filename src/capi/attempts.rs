@@ -66,8 +66,7 @@ pub unsafe extern "C-unwind" fn memmap_try(
     // frame which is unwound would have to drop.
     let value = unsafe { thread::attempt(f, view, arg, handle.0, give_back) };
     status(|| {
-        // SAFETY: it was begun above, and `f` has not unwound.
-        unsafe { attempt::end(handle, begun)? };
+        attempt::end(begun)?;
         let value = value.ok_or(Error::Fault)?;
         if !result.is_null() {
             // SAFETY: the header requires the pointer to be NULL or valid for its type.

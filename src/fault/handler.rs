@@ -181,7 +181,7 @@ fn note(mapping: &Held, page: usize, finding: &Finding) {
             note_block(mapping, block_around(page, mapping.pages.size, span), cause);
         }
     };
-    mapping.slot().lose(note, || {});
+    mapping.slot().note(note);
 }
 
 /// Replaces the pages of `block`, of all of which `note` says that they are lost, or so many around `page` as can

@@ -58,6 +58,9 @@ pub struct Slot<T> {
     /// For the table, while the slot is free.
     pub next_free: AtomicU32,
     faults: AtomicU32,
+    /// How often its memory was replaced, and how often it had been when the faults were last forgotten.
+    stand_ins: AtomicU32,
+    taken_away: AtomicU32,
     start: AtomicUsize,
     end: AtomicUsize,
     value: UnsafeCell<MaybeUninit<T>>,
@@ -74,6 +77,8 @@ impl<T> Slot<T> {
             state: AtomicU64::new(last << GENERATION_SHIFT),
             next_free: AtomicU32::new(0),
             faults: AtomicU32::new(0),
+            stand_ins: AtomicU32::new(0),
+            taken_away: AtomicU32::new(0),
             start: AtomicUsize::new(0),
             end: AtomicUsize::new(0),
             value: UnsafeCell::new(MaybeUninit::uninit()),
@@ -87,8 +92,10 @@ impl<T> Slot<T> {
             unsafe { (*place).write(value) };
         });
         self.set_span(span);
-        // Relaxed, both: the taker of a free slot sees its last generation through the free list.
+        // Relaxed, all: the taker of a free slot sees its last generation through the free list.
         self.faults.store(0, Ordering::Relaxed);
+        let stand_ins = self.stand_ins.load(Ordering::Relaxed);
+        self.taken_away.store(stand_ins, Ordering::Relaxed);
         let generation = generation(self.state.load(Ordering::Relaxed)) + 1;
         // Release: who pins by this state sees the value.
         self.state
@@ -399,13 +406,42 @@ impl<T> Slot<T> {
         record();
         // Release: pairs with `faults`. That `replace` comes afterwards for others too is the system's doing.
         self.faults.fetch_add(1, Ordering::Release);
+        self.stand_ins.fetch_add(1, Ordering::Release); // As `faults`.
         replace()
+    }
+
+    /// Records what was lost where it is left as it is: whoever touches it meets the fault.
+    pub fn note(&self, record: impl FnOnce()) {
+        record();
+        let one_more = |faults| (faults < u32::MAX / 2).then(|| faults + 1); // It must not come round to 0.
+        // Release: as in `lose`. Relaxed: a failure looks at nothing.
+        let _ = self
+            .faults
+            .fetch_update(Ordering::Release, Ordering::Relaxed, one_more);
+    }
+
+    /// How often something else was put in the place of what was lost, ever: of those who have read the memory, who
+    /// has read that finds it counted.
+    #[inline(always)] // See `Table::view_at_once`.
+    pub fn stand_ins(&self) -> u32 {
+        // Acquire: as in `faults_after_reading`.
+        fence(Ordering::Acquire);
+        self.stand_ins.load(Ordering::Acquire)
+    }
+
+    /// Whether it is there now.
+    #[inline(always)] // See `Table::view_at_once`.
+    pub fn has_stand_ins(&self) -> bool {
+        // Relaxed: written by who has the value alone.
+        self.stand_ins() != self.taken_away.load(Ordering::Relaxed)
     }
 
     /// Forgets the faults, for who has the value alone.
     pub fn forget_faults(&self) {
-        // Relaxed: `share` publishes it.
+        // Relaxed, all: `share` publishes it.
         self.faults.store(0, Ordering::Relaxed);
+        let stand_ins = self.stand_ins.load(Ordering::Relaxed);
+        self.taken_away.store(stand_ins, Ordering::Relaxed);
     }
 
     /// The memory that the value spans now; nothing of it may be there if the value is not pinned.

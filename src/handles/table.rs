@@ -217,24 +217,22 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
         Ok(faults)
     }
 
-    /// Shows the value to `look`, and gives a view back.
-    ///
-    /// # Safety
-    ///
-    /// The view is the caller's.
-    pub unsafe fn look_and_unview<R>(
-        &self,
-        handle: Handle,
-        look: impl FnOnce(&T) -> R,
-    ) -> Result<R> {
+    /// Pins the value until [`Table::end_view`]; its slot.
+    #[inline(always)] // See `view_at_once`.
+    pub fn begin_view(&self, handle: Handle) -> Result<&Slot<T>> {
         let slot = self.slot(handle)?;
-        // SAFETY: the caller's view keeps the value in place.
-        let answer = unsafe { slot.with(look) };
+        slot.enter(handle.generation(), Pin::View)?;
+        Ok(slot)
+    }
+
+    /// Gives the view back that [`Table::begin_view`] took of this slot.
+    #[inline(always)] // See `view_at_once`.
+    pub fn end_view(&self, handle: Handle, slot: &Slot<T>) -> Result<()> {
         if !slot.leave_view_at_once(handle.generation()) {
             let last = slot.leave_view(handle.generation())?;
             self.reclaim_if(last, handle, slot);
         }
-        Ok(answer)
+        Ok(())
     }
 
     /// The same where nobody else is at the slot, no fault was met and the value stays; false if that

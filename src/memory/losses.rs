@@ -7,7 +7,7 @@ use crate::status::{Error, Result};
 use std::ops::{BitOr, Range};
 use std::ptr;
 use std::sync::atomic::{
-    AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
 };
 
 /// Why pages were lost: a set, since there may be several reasons.
@@ -63,10 +63,6 @@ pub struct Lost {
     repairs: AtomicU32,
     /// How often a page that faulted was there when it was looked for again.
     tries: AtomicU16,
-    /// How often stand-in pages were mapped, ever.
-    stand_ins: AtomicU32,
-    /// How often they had been when the file's pages were last mapped back.
-    taken_away: AtomicU32,
     /// The complement of the position from which on all is lost, 0 when nothing is.
     not_tail: AtomicUsize,
     /// The same for the first and behind the last position of single blocks.
@@ -88,8 +84,6 @@ impl Lost {
             causes: AtomicU8::new(0),
             repairs: AtomicU32::new(0),
             tries: AtomicU16::new(0),
-            stand_ins: AtomicU32::new(0),
-            taken_away: AtomicU32::new(0),
             not_tail: AtomicUsize::new(0),
             not_first: AtomicUsize::new(0),
             behind_last: AtomicUsize::new(0),
@@ -152,25 +146,6 @@ impl Lost {
             .is_ok()
     }
 
-    /// Counts that stand-in pages are mapped, before they are.
-    pub fn note_stand_ins(&self) {
-        // Release: see `stand_ins`.
-        self.stand_ins.fetch_add(1, Ordering::Release);
-    }
-
-    /// How often stand-in pages were mapped, ever: after having read the memory, whoever has read one finds it counted.
-    pub fn stand_ins(&self) -> u32 {
-        // Acquire: the count is not read before what was read.
-        fence(Ordering::Acquire);
-        self.stand_ins.load(Ordering::Acquire)
-    }
-
-    /// Whether there are stand-in pages now, or were at the moment.
-    pub fn has_stand_ins(&self) -> bool {
-        // Relaxed: written by who has the mapping alone.
-        self.stand_ins() != self.taken_away.load(Ordering::Relaxed)
-    }
-
     /// [`Error::Fault`] when any byte of `range` is lost.
     #[cold]
     pub fn check(&self, range: &Range<usize>) -> Result<()> {
@@ -220,12 +195,9 @@ impl Lost {
         runs
     }
 
-    /// Forgets everything but how often there were stand-ins, for who has the mapping alone and has taken them away.
+    /// Forgets everything, for who has the mapping alone.
     pub fn clear(&mut self) {
-        let stand_ins = *self.stand_ins.get_mut();
         *self = Lost::of_pages(self.page());
-        *self.stand_ins.get_mut() = stand_ins;
-        *self.taken_away.get_mut() = stand_ins;
     }
 
     fn page(&self) -> usize {

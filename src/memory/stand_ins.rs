@@ -27,7 +27,6 @@ impl Mapping {
         /// What it may take at once where the whole process is locked (mlockall(2)), so that the many small
         /// blocks take one system call each.
         const SMALL: usize = 256 << 10;
-        self.lost.note_stand_ins();
         EVER.fetch_add(1, Ordering::Release); // Pairs with `ever`.
         let first = self.reserved().start;
         self.wishes

@@ -176,8 +176,11 @@ fn searched(
     if from > to {
         return Ok(None); // As Python's find: not even nothing is there.
     }
-    // SAFETY: the bytes lie in the pinned mapping. Other processes may write to them meanwhile; memchr
-    // compares each as it finds it, and so may miss or report what changes under it, and nothing else.
+    // SAFETY: the bytes lie in the pinned mapping, so they can be read as long as the slice lives. That they don't change
+    // meanwhile, as the rules of a shared slice ask, can't be promised: other processes may write to them. It is relied on
+    // that no bound or address in memchr and in `search` is computed from what a byte was, only from lengths and from places of
+    // matches, which are checked against the slice before they are used. Then a byte that changes between two looks makes a
+    // match missed or reported, and nothing else. A copy of each block would cost more than the search.
     let hay = unsafe { std::slice::from_raw_parts(mapping.data().add(from), to - from) };
     let (found, seen) = search(hay);
     let seen = from + seen.start..from + seen.end;

@@ -22,7 +22,7 @@ pub fn begin(handle: Handle) -> Result<Begun> {
         return Ok(Begun::Any(stand_ins::ever()));
     }
     let viewed = live::begin_view(handle)?;
-    match viewed.has_stand_ins {
+    match viewed.has_stand_ins() {
         false => Ok(Begun::One(viewed)),
         true => Err(refused(handle)),
     }
@@ -34,17 +34,12 @@ fn refused(handle: Handle) -> Error {
     Error::Fault
 }
 
-/// Gives the view back. [`Error::Fault`] when stand-in pages were put there meanwhile: by a call of the library inside the
-/// function, or by a fault of another thread.
-///
-/// # Safety
-///
-/// It is what [`begin`] answered for this handle, and ended once.
+/// Gives the view back, once. [`Error::Fault`] when stand-in pages were put there meanwhile: by a call of the library inside
+/// the function, or by a fault of another thread.
 #[inline(always)]
-pub unsafe fn end(handle: Handle, begun: Begun) -> Result<()> {
+pub fn end(begun: Begun) -> Result<()> {
     match begun {
-        // SAFETY: the view was taken by `begin`.
-        Begun::One(viewed) => unsafe { live::end_view(handle, viewed) },
+        Begun::One(viewed) => live::end_view(viewed),
         Begun::Any(before) if before == stand_ins::ever() => Ok(()),
         Begun::Any(_) => Err(Error::Fault),
     }

@@ -7,7 +7,7 @@ use crate::memory::poison;
 use crate::status::{Error, Result};
 use crate::threads::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use crate::threads::thread::Call;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 
 static TABLE: Table<Mapping> = Table::new(
     Empty {
@@ -109,50 +109,77 @@ pub fn view_at_once(handle: Handle) -> Option<(*mut u8, usize)> {
     TABLE.view_at_once(handle, |mapping| (mapping.data(), mapping.len()))
 }
 
-/// A mapping that is viewed, as it was when that began.
+/// A mapping that is viewed, until [`end_view`].
 #[derive(Clone, Copy)]
 pub struct Viewed {
+    handle: Handle,
+    slot: &'static Slot<Mapping>,
     /// The first byte.
     pub data: *mut u8,
     /// How many there are.
     pub len: usize,
-    /// How often stand-in pages had been put into it.
-    pub stand_ins: u32,
-    /// Whether there were any.
-    pub has_stand_ins: bool,
+    /// How often stand-in pages had been put into it when that began.
+    stand_ins: u32,
 }
 
 impl Viewed {
-    #[inline(always)] // See `Table::view_at_once`.
-    fn of(mapping: &Mapping) -> Viewed {
-        Viewed {
-            data: mapping.data(),
-            len: mapping.len(),
-            stand_ins: mapping.lost.stand_ins(),
-            has_stand_ins: mapping.lost.has_stand_ins(),
+    /// Whether it has stand-in pages.
+    #[inline(always)]
+    pub fn has_stand_ins(&self) -> bool {
+        self.slot.has_stand_ins()
+    }
+
+    /// Runs `copy`, which touches the bytes of `range`; [`Error::Fault`] if any of them was lost before, in which case
+    /// nothing is touched, and if stand-in pages were put into the mapping meanwhile.
+    #[inline(always)]
+    pub fn copying<R>(&self, range: Range<usize>, copy: impl FnOnce(*mut u8) -> R) -> Result<R> {
+        let stand_ins = self.slot.stand_ins();
+        if self.slot.faults() != 0 {
+            self.refuse_if_lost(range)?;
         }
+        let copied = {
+            let _call = Call::begin();
+            copy(self.data)
+        };
+        // Also if they are taken away again by now, so that nothing is recorded any more.
+        match self.slot.stand_ins() == stand_ins {
+            true => Ok(copied),
+            false => Err(Error::Fault),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_if_lost(&self, range: Range<usize>) -> Result<()> {
+        // Who takes stand-in pages away doesn't wait for views, and changes what is recorded: so it is pinned.
+        let mapping = pin(self.handle)?;
+        let skipped = mapping.page_skip();
+        let range = range.start + skipped..range.end + skipped;
+        mapping.lost.check(&range)
     }
 }
 
 /// Keeps the mapping in place until [`end_view`].
 #[inline(always)] // See `Table::view_at_once`.
 pub fn begin_view(handle: Handle) -> Result<Viewed> {
-    match TABLE.view_at_once(handle, Viewed::of) {
-        Some(viewed) => Ok(viewed),
-        None => TABLE.view(handle, Viewed::of),
-    }
+    let slot = TABLE.begin_view(handle)?;
+    // SAFETY: the view just taken keeps the value in place.
+    let (data, len) = unsafe { slot.with(|mapping| (mapping.data(), mapping.len())) };
+    Ok(Viewed {
+        handle,
+        slot,
+        data,
+        len,
+        stand_ins: slot.stand_ins(),
+    })
 }
 
 /// Gives the view back; [`Error::Fault`] when stand-in pages have been put there since it began, for whoever has read
 /// the bytes by the pointer meanwhile.
-///
-/// # Safety
-///
-/// `viewed` is of this handle, and has not been given back.
 #[inline(always)] // See `Table::view_at_once`.
-pub unsafe fn end_view(handle: Handle, viewed: Viewed) -> Result<()> {
-    // SAFETY: the view is the caller's.
-    let now = unsafe { TABLE.look_and_unview(handle, |mapping| mapping.lost.stand_ins())? };
+pub fn end_view(viewed: Viewed) -> Result<()> {
+    let now = viewed.slot.stand_ins();
+    TABLE.end_view(viewed.handle, viewed.slot)?;
     match now == viewed.stand_ins {
         true => Ok(()),
         false => Err(Error::Fault),

@@ -153,3 +153,115 @@ fn one_call_replaces_all_of_a_truncated_mapping() {
     }
     assert_eq!(map.fault().map(|fault| fault.count), Ok(1));
 }
+
+#[test]
+fn a_view_of_lost_bytes_is_an_error_at_the_access_and_no_zero() {
+    let (_folder, path, map) = mapped(8, &Options::default());
+    set_size(&path, 2 * PAGE);
+    let lost = map.view(|bytes| {
+        assert_eq!(bytes.len(), 8 * PAGE);
+        assert_eq!(bytes.get(0)?, 1);
+        assert_eq!(bytes.array::<8>(2 * PAGE - 8)?, [1; 8]);
+        assert_eq!(bytes.get(2 * PAGE), Err(Error::Fault));
+        assert_eq!(bytes.array::<8>(2 * PAGE - 4), Err(Error::Fault));
+        let mut to = vec![0; PAGE as usize];
+        assert_eq!(bytes.copy_to(7 * PAGE, &mut to), Err(Error::Fault));
+        let whole = bytes.chunks::<1000>().take_while(|chunk| chunk.is_ok());
+        assert_eq!(whole.count() as u64, 2 * PAGE / 1000);
+        bytes.get(3 * PAGE)
+    });
+    assert_eq!(lost, Err(Error::Fault));
+    set_size(&path, 8 * PAGE);
+    map.recover().expect("the file is whole");
+    assert_eq!(map.view(|bytes| bytes.get(2 * PAGE)), Ok(0));
+    assert_eq!(map.view(|bytes| bytes.get(0)), Ok(1));
+}
+
+#[test]
+fn a_view_is_checked_against_its_length_and_shows_all_of_it() {
+    let (_folder, _path, map) = mapped(2, &Options::default());
+    let looked = map.view(|bytes| {
+        assert!(!bytes.is_empty());
+        assert_eq!(bytes.get(2 * PAGE), Err(Error::Range));
+        assert_eq!(bytes.array::<2>(2 * PAGE - 1), Err(Error::Range));
+        assert_eq!(bytes.get(u64::MAX), Err(Error::Range));
+        assert_eq!(bytes.copy_to(2 * PAGE, &mut []), Ok(()));
+        let chunks = bytes.chunks::<3000>();
+        assert_eq!(chunks.len(), 3);
+        let pieces: Vec<_> = chunks
+            .map(|chunk| chunk.map(|chunk| (chunk.offset(), chunk.to_vec())))
+            .collect::<Result<_, _>>()?;
+        let lengths: Vec<_> = pieces
+            .iter()
+            .map(|(at, piece)| (*at, piece.len()))
+            .collect();
+        assert_eq!(lengths, [(0, 3000), (3000, 3000), (6000, 2192)]);
+        assert!(
+            pieces
+                .iter()
+                .all(|(_, piece)| piece.iter().all(|byte| *byte == 1))
+        );
+        Ok(7)
+    });
+    assert_eq!(looked, Ok(7));
+    assert_eq!(map.resize(PAGE), Ok(()), "the pin is given back");
+    let mut seen = None;
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        map.view(|bytes| -> Result<(), Error> {
+            seen = Some(bytes.len());
+            panic!("on purpose, by a test");
+        })
+    }));
+    assert_eq!(seen, Some(PAGE));
+    assert_eq!(map.resize(10), Ok(()), "also by a function that panics");
+}
+
+/// Every 8 bytes say where they are; threads read them by views while the file is cut and written anew, and recover.
+#[test]
+fn a_view_never_shows_a_zero_while_the_file_is_cut() {
+    use std::os::unix::fs::FileExt;
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    const SIZE: u64 = 32 * PAGE;
+    let (_folder, path, map) = mapped(SIZE / PAGE, &Options::default());
+    let word = |offset: u64| (offset | 1 << 63).to_ne_bytes();
+    let whole: Vec<u8> = (0..SIZE / 8).flat_map(|i| word(8 * i)).collect();
+    map.write(0, &whole).expect("it is writable");
+    let (over, good, lost) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for first in 0..4 {
+            let (map, over, good, lost) = (&map, &over, &good, &lost);
+            scope.spawn(move || {
+                let mut at: u64 = first;
+                while !over.load(Ordering::Relaxed) {
+                    at = at
+                        .wrapping_mul(6364136223846793005)
+                        .wrapping_add(1442695040888963407);
+                    let offset = (at >> 33) % (SIZE / 8) * 8;
+                    match map.view(|bytes| bytes.array(offset)) {
+                        Ok(found) => {
+                            assert_eq!(found, word(offset));
+                            good.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(Error::Fault) => {
+                            lost.fetch_add(1, Ordering::Relaxed);
+                            let _ = map.recover();
+                        }
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+            });
+        }
+        let file = OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .expect("it is ours");
+        for _ in 0..100 {
+            file.set_len(0).expect("it can be cut");
+            std::thread::yield_now();
+            file.write_all_at(&whole, 0).expect("there is room");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert!(good.into_inner() > 0 && lost.into_inner() > 0);
+}
