@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -455,6 +456,21 @@ func TestAViewIsLeftAndTheLossRecordedAlsoBehindGosHandler(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAViewIsLeftAlsoWhereTheProgramIsNotifiedOfTheSignal(t *testing.T) {
+	survives(t, func(t *testing.T) {
+		signals := make(chan os.Signal, 1)
+		signal.Notify(signals, syscall.SIGBUS)
+		path, m := paged(t, 2, nil)
+		setSize(t, path, 0)
+		wants(t, "View", m.View(func(data []byte) error { load(&data[page]); return nil }), ErrFault)
+		signal.Reset(syscall.SIGBUS)
+		wants(t, "View", m.View(func(data []byte) error { load(&data[page]); return nil }), ErrFault)
+		if len(signals) != 0 {
+			t.Error("the program received a signal that became a panic")
+		}
+	})
 }
 
 // Faults of many goroutines, while the garbage collector and a profiler interrupt them.

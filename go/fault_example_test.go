@@ -36,6 +36,49 @@ func ExampleMap_Recover() {
 	// a <nil>
 }
 
+// A view ends at the first byte that is lost, before anything is computed from it.
+func ExampleMap_View_lost() {
+	path, remove := sample()
+	defer remove()
+	m, err := memmap.Open(path, nil)
+	if err != nil {
+		panic(err)
+	}
+	defer m.Close()
+	os.Truncate(path, 0)
+	sum := 0
+	err = m.View(func(data []byte) error {
+		defer fmt.Println("deferred calls run")
+		for _, b := range data {
+			sum += int(b)
+		}
+		fmt.Println("the sum is", sum)
+		return nil
+	})
+	fmt.Println(errors.Is(err, memmap.ErrFault))
+	// Output:
+	// deferred calls run
+	// true
+}
+
+// Code that works on plain slices gets the error at once too.
+func ExampleTry() {
+	path, remove := sample()
+	defer remove()
+	data, err := memmap.BasicMmap(path)
+	if err != nil {
+		panic(err)
+	}
+	defer memmap.UnmapMemory(data)
+	os.Truncate(path, 0)
+	err = memmap.Try(func() error {
+		fmt.Printf("%s\n", data[7:])
+		return nil
+	})
+	fmt.Println(err)
+	// Output: memmap: try: file was truncated or I/O error: bytes 0–10 are lost
+}
+
 // Memory that was mapped without this package is saved by one more line.
 func ExampleGuard() {
 	path, remove := sample()

@@ -69,8 +69,8 @@ func GetStats() (Stats, error) {
 	return Stats{
 		Mappings:       uint64(stats.mappings),
 		BytesMapped:    uint64(stats.bytes_mapped),
-		FaultsSurvived: uint64(stats.faults_survived),
-		Leaks:          uint64(Leaks()), // The library's own count lacks those that it could not close.
+		FaultsSurvived: uint64(stats.faults_survived) + uint64(passedOn.Load()), // The library does not count those that became panics.
+		Leaks:          uint64(Leaks()),                                         // The library's own count lacks those that it could not close.
 	}, nil
 }
 
