@@ -1,9 +1,10 @@
 //! What a page has people type, typed: in an empty folder, twice, and once more by a user without rights.
 
 use crate::common::c::how_it_ended;
-use crate::common::root;
+use crate::common::prefix::has;
 use crate::common::skip::skipped;
 use crate::common::typed::{Reader, commands_of};
+use crate::common::{release_library, root};
 use crate::reading::{Block, blocks_of, documents, of};
 use std::fs;
 use std::path::Path;
@@ -121,6 +122,35 @@ fn the_commands_of_the_front_page_work_for_somebody_without_rights() {
     save_programs(&reader);
     let said = succeeded("README.md", reader.types(&commands(&["wheel", "cargo"])));
     assert_eq!(said.matches("Hello, mmap").count(), 2, "{said}");
+}
+
+/// Python's own tests run them too, with NumPy. Here they are run twice in one folder, and by somebody without rights.
+#[test]
+fn the_programs_in_python_run() {
+    if !has("python3") {
+        return;
+    }
+    for name in ["README.md", "python/README.md"] {
+        let blocks = page(name);
+        let programs = of(&blocks, "python").filter(|block| !block.code.contains("numpy"));
+        let program: Vec<_> = programs.map(|block| block.code.clone()).collect();
+        assert!(!program.is_empty(), "{name}");
+        let readers = [Some(Reader::new()), Reader::without_rights()];
+        for reader in readers.into_iter().flatten() {
+            let folder = reader.new_folder("python");
+            for _ in 0..2 {
+                let mut python = reader.command("python3");
+                python
+                    .args(["-c", &program.join("\n")])
+                    .current_dir(&folder);
+                python.env("PYTHONPATH", root().join("python"));
+                python.env("MEMMAP_LIBRARY", release_library());
+                python.env("PYTHONDONTWRITEBYTECODE", "1");
+                let output = python.output().expect("it is there");
+                assert!(succeeded(name, output).contains("are lost"), "{name}");
+            }
+        }
+    }
 }
 
 #[test]
