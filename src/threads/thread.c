@@ -13,13 +13,11 @@
 #include <stdint.h>
 
 #define HIDDEN __attribute__((visibility("hidden")))
-#define NOINLINE __attribute__((noinline))
 
 /* A function that runs, and may be left. It lies in the frame that the function returns to. */
 struct attempt {
     struct attempt *outer;
     const struct attempt *self; /* Itself, as long as that frame is there. */
-    uintptr_t below;            /* On the stack below that frame. */
     uint64_t calls;             /* The record's, before it. */
     uint64_t handle;            /* Whose pin is to be given back when the thread unwinds; 0 for none. */
     void (*give_back)(uint64_t handle);
@@ -59,11 +57,6 @@ static void unwind(struct attempt *attempt) {
         attempt->give_back(attempt->handle);
 }
 
-/* An address on the stack that its caller doesn't use. */
-static NOINLINE uintptr_t address_below(void) {
-    return (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)15;
-}
-
 /* Runs `function`; 0 with its value when it has returned, 1 when it was left. */
 HIDDEN int memmap_private_attempt(int (*function)(const void *view, void *argument), const void *view, void *argument,
                                   uint64_t handle, void (*give_back)(uint64_t handle), int *value) {
@@ -74,7 +67,6 @@ HIDDEN int memmap_private_attempt(int (*function)(const void *view, void *argume
     attempt.calls = memmap_private_thread.calls;
     attempt.handle = handle;
     attempt.give_back = give_back;
-    attempt.below = address_below();
     if (_setjmp(attempt.out) != 0) {
         attempt.handle = 0;
         return 1;
@@ -100,6 +92,9 @@ static void land(void) {
     _longjmp(attempt->out, 1);
 }
 
+/* Bytes below the stack pointer that stay untouched: those that code may use unasked, 128 by the System V ABI for x86-64. */
+enum { BELOW = 256 };
+
 /* The instruction and the stack pointer that a thread goes on with, whose stack pointer is `now`, to leave the function that
  * it runs; 0 if there is none that may be left. */
 HIDDEN uintptr_t memmap_private_way_out(uintptr_t now, uintptr_t *stack) {
@@ -109,6 +104,7 @@ HIDDEN uintptr_t memmap_private_way_out(uintptr_t now, uintptr_t *stack) {
     /* Code above it on the stack isn't called by the function, which was left by a jump then. */
     if (now > (uintptr_t)attempt || attempt->self != attempt)
         return 0;
-    *stack = attempt->below;
+    /* Not further up, where it would overwrite frames that are left: a sanitizer has marked what lies between their variables. */
+    *stack = (now - BELOW) & ~(uintptr_t)15;
     return (uintptr_t)land;
 }

@@ -579,8 +579,10 @@ enum { THREADS = 8, ROUNDS = 300 };
 static void *be_left_often(void *arg) {
     memmap_handle own;
     struct plan plan = {.offset = 3 * PAGE};
+    stack_t before;
     char name[32];
     int round;
+    CHECK(sigaltstack(NULL, &before) == 0);
     snprintf(name, sizeof name, "file%d", *(int *)arg);
     if (*(int *)arg % 2 == 0)
         give_an_alternate_stack();
@@ -594,6 +596,7 @@ static void *be_left_often(void *arg) {
         CHECK_EQUAL(round % 3 == 0 ? 'x' : 4711, result);
         CHECK_EQUAL(0, pins_of(own));
     }
+    CHECK(sigaltstack(&before, NULL) == 0);
     CHECK_OK(memmap_close(own));
     unlink(name);
     return NULL;
