@@ -82,19 +82,17 @@ def uninterrupted(function: _Function) -> _Function:
 
 
 def _is_uninterrupted(frame: Optional[FrameType]) -> bool:
+    """Return whether such a function is running, or one whose exceptions the interpreter ignores."""
     while frame is not None:
-        if frame.f_code in _uninterrupted:
+        code = frame.f_code
+        if code in _uninterrupted or code.co_name == "__del__" or frame.f_globals.get("__name__") in _WEAK:
             return True
         frame = frame.f_back
     return False
 
 
-def _try_later() -> None:
-    """Have `_on_signal` called again where the interpreter looks for signals next."""
-    if sys.version_info >= (3, 10):
-        pythonapi.Py_AddPendingCall(_interrupt, _SIGBUS)
-    else:
-        start_new_thread(_interrupt, (_SIGBUS,))  # The function has no result, which a pending call must have.
+# Modules of the standard library with functions that are called when an object goes.
+_WEAK = ("weakref", "_weakrefset")
 
 
 def _begin_child() -> None:
@@ -189,7 +187,12 @@ def _look(handle: int, watched: Watched, count: int, own: bool) -> "Optional[Fau
 def _on_signal(number: int, frame: Optional[FrameType]) -> None:
     """The Python-level handler of SIGBUS."""
     if _is_uninterrupted(frame):
-        _try_later()
+        # It is to be called again. A pending call is made where the interpreter looks for signals next, which is the end of the
+        # call here. In 3.9, and where this function was interrupted, that would call it from itself without end.
+        if sys.version_info >= (3, 10) and frame is not None and frame.f_code is not _on_signal.__code__:
+            pythonapi.Py_AddPendingCall(_interrupt, _SIGBUS)
+        else:
+            start_new_thread(_interrupt, (_SIGBUS,))
     elif not _raise_new():
         _call_replaced(number, frame)
 

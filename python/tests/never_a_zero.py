@@ -127,13 +127,19 @@ def play(path, process, threads):
         thread.start()
     ready.wait()
     main = threads[0]
-    try:
+
+    def compute_unasked():
         print(path, file=process.stdin, flush=True)
         while not over.is_set():
             main.compute(mapping, False)
         for thread in started:
             thread.join()
-    except memmap.FaultError:  # It may be that of another thread, and come wherever this one is.
+
+    # The error may be that of another thread, and come wherever this one is: in CPython 3.13 also at the end of the loop's
+    # body, which a `try` around the loop does not cover.
+    try:
+        compute_unasked()
+    except memmap.FaultError:
         main.errors += 1
     main.compute_until(over, mapping, True)
     for thread in started:
