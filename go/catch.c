@@ -7,12 +7,12 @@
 #endif
 #include "catch.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <ucontext.h>
 
-// What the hook knows of Go; written before the hook is added. Zero is nothing.
-static memmap_go_knowledge known;
+// What the hook knows of Go, by each copy of the package; written before the copy counts. They differ in their functions.
+static memmap_go_knowledge known[MEMMAP_GO_COPIES];
+static uint32_t copies;
 
 // How many faults the hook has passed on, the addresses of the last of them, and for how many a stand-in was put there. Go
 // reads them.
@@ -96,11 +96,14 @@ static void tidy(ucontext_t *context) { (void)context; }
 
 static bool is_in(uintptr_t address, memmap_go_text text) { return text.start <= address && address < text.end; }
 
-static bool is_in_one(uintptr_t address, const memmap_go_text *texts)
+// Whether an address is in a function that reads or writes, of any copy.
+static bool is_in_one(uintptr_t address, bool writers)
 {
-	for (int i = 0; i < MEMMAP_GO_TEXTS; i++)
-		if (is_in(address, texts[i]))
-			return true;
+	const uint32_t count = __atomic_load_n(&copies, __ATOMIC_ACQUIRE);
+	for (uint32_t copy = 0; copy < count; copy++)
+		for (int i = 0; i < MEMMAP_GO_TEXTS; i++)
+			if (is_in(address, writers ? known[copy].writers[i] : known[copy].readers[i]))
+				return true;
 	return false;
 }
 
@@ -109,9 +112,9 @@ static bool is_in_one(uintptr_t address, const memmap_go_text *texts)
 static const uint8_t *goroutine(const place *at)
 {
 	uintptr_t g = 0;
-	if (known.locate != 0)
-		g = ((uintptr_t (*)(void))known.locate)();
-	else if (is_in(at->pc, known.code))
+	if (known->locate != 0)
+		g = ((uintptr_t (*)(void))known->locate)();
+	else if (is_in(at->pc, known->code))
 		g = at->g;
 	if (g == 0)
 		return NULL;
@@ -124,9 +127,9 @@ static int decide(const void *address, void *context)
 {
 	const place at = interrupted(context);
 	const uint8_t *g = goroutine(&at);
-	if (g != NULL && is_in(at.pc, known.copy)) {
+	if (g != NULL && is_in(at.pc, known->copy)) {
 		const uintptr_t back = return_address(&at);
-		const bool reads = is_in_one(back, known.readers), writes = is_in_one(back, known.writers);
+		const bool reads = is_in_one(back, false), writes = is_in_one(back, true);
 		if (at.known && (at.stores ? writes : reads)) {
 			tidy(context);
 			leave(context);
@@ -137,7 +140,7 @@ static int decide(const void *address, void *context)
 			return MEMMAP_FAULT_STAND_IN;
 		}
 	}
-	if (g != NULL && known.panics != 0 && g[known.panics] == 1) {
+	if (g != NULL && known->panics != 0 && g[known->panics] == 1) {
 		tidy(context);
 		uint32_t number = __atomic_fetch_add(&passed_on, 1, __ATOMIC_SEQ_CST);
 		__atomic_store_n(&last_passed_on[number % MEMMAP_GO_LAST], (uintptr_t)address, __ATOMIC_SEQ_CST);
@@ -153,7 +156,18 @@ memmap_status memmap_go_catch(void)
 	return status != 0 ? status : memmap_guard_hook(decide);
 }
 
-void memmap_go_know(const memmap_go_knowledge *knowledge) { known = *knowledge; }
+bool memmap_go_know(const memmap_go_knowledge *knowledge)
+{
+	static uint32_t started;
+	const uint32_t copy = __atomic_fetch_add(&started, 1, __ATOMIC_RELAXED);
+	if (copy >= MEMMAP_GO_COPIES)
+		return false;
+	known[copy] = *knowledge;
+	while (__atomic_load_n(&copies, __ATOMIC_RELAXED) != copy)
+		; // Another thread is about to count.
+	__atomic_store_n(&copies, copy + 1, __ATOMIC_RELEASE);
+	return true;
+}
 
 const uint32_t *memmap_go_passed_on(void) { return &passed_on; }
 

@@ -71,9 +71,9 @@ func learn() {
 			code:   inC(text{place.Start, place.End}),
 			panics: C.uintptr_t(panicFlag()),
 		}
-		copiesEnd = learnCopies(&known)
+		all := learnCopies(&known)
 		catching = known.panics != 0
-		C.memmap_go_know(&known)
+		copiesEnd = bool(C.memmap_go_know(&known)) && all
 	})
 }
 
