@@ -34,10 +34,10 @@
  *    memmap_refresh. A pointer from memmap_pin is valid until memmap_unpin, whatever other threads do.
  *  - On a network file system, other hosts may not see what is written here, nor the reverse.
  *  - After fork the child may use and close every handle; shared mappings stay shared. The locks of
- *    memmap_lock remain the parent's. A pin that another thread held at the fork, or a call that it was
- *    in, keeps counting in the child: that mapping stays mapped there until the process ends, and cannot
- *    be resized or recovered. A pin that the forking thread held is the child's as well, and the child
- *    returns it.
+ *    memmap_lock remain the parent's. A pin that another thread held at the fork keeps counting in the
+ *    child: that mapping stays mapped there until the process ends, and cannot be resized or recovered.
+ *    A call that another thread was in may do so too. A pin that the forking thread held is the child's
+ *    as well, and the child returns it.
  *
  * Rules that hold for every function
  *

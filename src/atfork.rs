@@ -5,7 +5,9 @@
 use crate::fault::recover;
 use crate::files::writeback;
 use crate::locks::queue;
+use crate::os::barrier;
 use crate::registry::live;
+use crate::registry::reader;
 use crate::registry::turn;
 use crate::threads::fork;
 use std::cell::UnsafeCell;
@@ -23,6 +25,8 @@ pub static AT_LOAD: extern "C" fn() = register;
 extern "C" fn register() {
     // SAFETY: the hooks are safe to call at any time, and the library is never unloaded.
     unsafe { pthread_atfork(before_fork, in_parent, in_child) };
+    barrier::at_load();
+    reader::at_load(live::give_back);
 }
 
 unsafe extern "C" {
@@ -78,7 +82,9 @@ extern "C" fn in_child() {
         all.queues.in_child();
         // Before anything is unmapped here that this process may not have.
         recover::begin_child();
-        // Last: what they pinned may be closed since, and is unmapped now.
+        // What a thread of the parent was reading may be closed since, and is unmapped now.
+        live::keep_only_reader_of_this_thread();
+        // Last: what they pinned may be closed as well.
         for taken in all.turns.in_child() {
             live::abandon(taken.handle, taken.pinned);
         }

@@ -1,6 +1,6 @@
 //! Reading and writing by copy, and searching.
 
-use crate::capi::boundary::{Out, buffer, bytes, status};
+use crate::capi::boundary::{Out, buffer, bytes, status, status_at_once};
 use crate::handles::table::Handle;
 use crate::operations::access;
 use crate::range::NPOS;
@@ -21,7 +21,13 @@ pub unsafe extern "C" fn memmap_read(
     buf: *mut c_void,
     len: u64,
 ) -> Status {
-    status(|| {
+    let at_once = || {
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
+        let done =
+            !buf.is_null() && unsafe { access::read_at_once(handle, offset, buf.cast(), len) };
+        done.then_some(())
+    };
+    status_at_once(at_once, move || {
         buffer(buf, len)?;
         // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         unsafe { access::read(handle, offset, buf.cast(), len) }
@@ -43,7 +49,13 @@ pub unsafe extern "C" fn memmap_write(
     buf: *const c_void,
     len: u64,
 ) -> Status {
-    status(|| {
+    let at_once = || {
+        // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
+        let done =
+            !buf.is_null() && unsafe { access::write_at_once(handle, offset, buf.cast(), len) };
+        done.then_some(())
+    };
+    status_at_once(at_once, move || {
         buffer(buf, len)?;
         // SAFETY: the header requires the pointer to be NULL or valid for its type or length.
         unsafe { access::write(handle, offset, buf.cast(), len) }

@@ -3,6 +3,8 @@
 //! It knows `threads` and statuses, and is compiled a second time against loom's atomics (`tests/threads/table_model.rs`): so it
 //! names nothing else, and no mapping.
 
+pub mod readers;
+mod shown;
 pub mod slot;
 pub mod table;
 pub mod word;

@@ -6,6 +6,10 @@
 //!   done from one that may last.
 //! * Closing clears OPEN, after which nothing new is pinned; the value is dropped by who brings
 //!   both counts to zero, which happens once.
+//! * An operation of a thread that shows what it reads (see [`readers`](crate::handles::readers)) is not counted. It may do so
+//!   once SHOWN is set: who closes or changes the value looks for such threads, and passes a barrier first.
+//!   Closing doesn't wait for them. It sets LEFT, which keeps the value as a count does; whoever finds that no
+//!   thread shows the handle any more clears it, and the last that shows it looks.
 //! * GATE keeps newcomers waiting while one operation waits to have the value alone; CHANGING says
 //!   that it has it. The fault handler may run in the middle of an operation that is being waited
 //!   for, so it passes the gate and waits only for the end of a change. So does who wakes others, after a
@@ -15,12 +19,13 @@
 //! that the value spans, and how many faults were met there. Nothing of the value itself.
 
 use crate::handles::word::{
-    CHANGING, COUNTS, GATE, GENERATION_SHIFT, Last, OPEN, OPERATION, Pin, VIEW, generation,
-    may_enter, operations, views,
+    ALIVE, CHANGING, COUNTS, GATE, GENERATION_SHIFT, LEFT, Last, OPEN, OPERATION, Pin, SHOWN, VIEW,
+    admits_shown, generation, may_enter, operations, views,
 };
 use crate::status::{Error, Result};
 use crate::threads::sync::{
-    AtomicU32, AtomicU64, AtomicUsize, Backoff, Courtesy, Ordering, UnsafeCell, fence,
+    AtomicU32, AtomicU64, AtomicUsize, Backoff, CALLS_BEFORE_SHOWN, Courtesy, Ordering, UnsafeCell,
+    barrier, fence,
 };
 use std::mem::MaybeUninit;
 
@@ -31,6 +36,15 @@ pub enum Views {
     Refused,
     /// It goes on: what they see stays where it is.
     Allowed,
+}
+
+/// What a close leaves to be done.
+#[must_use]
+pub enum Closed {
+    /// No thread can show the handle.
+    Unread(Last),
+    /// Threads may show it: who closes it looks for them.
+    Left,
 }
 
 /// The addresses of a value's memory: from `start` up to, not including, `end`.
@@ -55,7 +69,7 @@ impl Span {
 #[repr(C, align(64))]
 pub struct Slot<T> {
     state: AtomicU64,
-    /// For the table, while the slot is free.
+    /// For the table, while the slot is free; how many operations were counted, while it is open.
     pub next_free: AtomicU32,
     faults: AtomicU32,
     /// How often its memory was replaced, and how often it had been when the faults were last forgotten.
@@ -96,6 +110,7 @@ impl<T> Slot<T> {
         self.faults.store(0, Ordering::Relaxed);
         let stand_ins = self.stand_ins.load(Ordering::Relaxed);
         self.taken_away.store(stand_ins, Ordering::Relaxed);
+        self.next_free.store(0, Ordering::Relaxed);
         let generation = generation(self.state.load(Ordering::Relaxed)) + 1;
         // Release: who pins by this state sees the value.
         self.state
@@ -189,10 +204,7 @@ impl<T> Slot<T> {
         loop {
             // Acquire: the span is read after it.
             let state = self.state.load(Ordering::Acquire);
-            if state & (OPEN | COUNTS) == 0
-                || !self.span().holds(address)
-                || !Pin::Operation.fits(state)
-            {
+            if state & ALIVE == 0 || !self.span().holds(address) || !Pin::Operation.fits(state) {
                 return None;
             }
             if state & CHANGING != 0 {
@@ -236,7 +248,8 @@ impl<T> Slot<T> {
         // Relaxed: only the exchange decides.
         let state = self.state.load(Ordering::Relaxed);
         // One comparison for generation and OPEN, which with no other bit means that the value stays.
-        let stays = (state & !(COUNTS | GATE | CHANGING)) == (wanted << GENERATION_SHIFT) | OPEN;
+        let stays =
+            (state & !(COUNTS | SHOWN | GATE | CHANGING)) == (wanted << GENERATION_SHIFT) | OPEN;
         stays && views(state) != 0 && self.remove_view(state)
     }
 
@@ -266,24 +279,98 @@ impl<T> Slot<T> {
         Last::of(before - OPERATION)
     }
 
-    /// Lets nobody in any more.
-    pub fn close(&self, wanted: u64) -> Result<Last> {
-        // Relaxed: only the exchange below decides.
-        let mut state = self.state.load(Ordering::Relaxed);
+    /// Lets nobody in any more. Where threads may show the handle, the value is left to them before this returns.
+    pub fn close(&self, wanted: u64) -> Result<Closed> {
+        let mut backoff = Backoff::default();
         loop {
+            // Relaxed: only the exchange below decides.
+            let state = self.state.load(Ordering::Relaxed);
             if generation(state) != wanted || state & OPEN == 0 {
                 return Err(Error::Handle);
             }
+            let shown = state & SHOWN != 0;
+            if shown && !Pin::Operation.fits(state) {
+                backoff.wait(); // Each of so many operations will end.
+                continue;
+            }
+            // Counted as an operation until the barrier is behind: a thread that shows the handle and leaves
+            // meanwhile has no right to say that it was the last, since it may not see the others.
+            let closed = (state & !OPEN) + if shown { OPERATION } else { 0 };
             // Release: what this thread did with the value happens before another one drops it.
-            match self.state.compare_exchange_weak(
+            let exchanged = self.state.compare_exchange_weak(
                 state,
-                state & !OPEN,
+                closed,
                 Ordering::Release,
                 Ordering::Relaxed,
+            );
+            match exchanged {
+                Ok(_) if shown => break,
+                Ok(_) => return Ok(Closed::Unread(Last::of(closed))),
+                Err(_) => {}
+            }
+        }
+        barrier();
+        // Acquire, Release: who clears LEFT sees what those see who passed the barrier.
+        self.state.fetch_add(LEFT - OPERATION, Ordering::AcqRel);
+        fence(Ordering::SeqCst); // See `is_left`.
+        Ok(Closed::Left)
+    }
+
+    /// Whether a thread that shows the handle may read the value. It asks again when it has left: if the answer is
+    /// then no, it asks [`Slot::is_left`].
+    #[inline(always)] // See `Table::view_at_once`.
+    pub fn may_show(&self, wanted: u64) -> bool {
+        // Acquire: the value that the opener, or the last to change it, left is seen.
+        admits_shown(self.state.load(Ordering::Acquire), wanted)
+    }
+
+    /// Whether the closed value is left to the threads that show the handle, for one that doesn't any more.
+    pub fn is_left(&self, wanted: u64) -> bool {
+        // Of two that stop showing it one sees that the other did, and who closes sees it of one that is here
+        // before LEFT is set.
+        fence(Ordering::SeqCst);
+        // Acquire: LEFT comes after the barrier.
+        let state = self.state.load(Ordering::Acquire);
+        generation(state) == wanted && state & LEFT != 0
+    }
+
+    /// Has no thread keep the closed value any more, for who has found that none shows the handle.
+    pub fn release(&self, wanted: u64) -> Last {
+        // Relaxed: only the exchange decides.
+        let mut state = self.state.load(Ordering::Relaxed);
+        while generation(state) == wanted && state & LEFT != 0 {
+            // Acquire, Release: what was done by those who showed the handle happens before the value is dropped.
+            match self.state.compare_exchange_weak(
+                state,
+                state & !LEFT,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
             ) {
-                Ok(_) => return Ok(Last::of(state & !OPEN)),
+                Ok(_) => return Last::of(state & !LEFT),
                 Err(now) => state = now,
             }
+        }
+        Last::No // Another one was first.
+    }
+
+    /// Notes one more operation that was counted. Whether there were so many of them that the barrier which a
+    /// close owes to threads that show the handle is made up for.
+    pub fn is_read_often(&self) -> bool {
+        // Relaxed, both: some may be lost.
+        let calls = self.next_free.load(Ordering::Relaxed);
+        if calls < CALLS_BEFORE_SHOWN {
+            self.next_free.store(calls + 1, Ordering::Relaxed);
+        }
+        calls + 1 >= CALLS_BEFORE_SHOWN
+    }
+
+    /// Lets threads show the handle from now on, for who has pinned the value. Who closes or changes it looks for SHOWN
+    /// with the very exchange that keeps newcomers out: what is set after that lets nobody show it before newcomers
+    /// are let in again.
+    pub fn let_show(&self) {
+        // Relaxed, both: those who show it read the state afterwards.
+        if self.state.load(Ordering::Relaxed) & SHOWN == 0 {
+            self.state.fetch_or(SHOWN, Ordering::Relaxed);
         }
     }
 
@@ -291,12 +378,15 @@ impl<T> Slot<T> {
     /// [`Slot::share`].
     ///
     /// [`Error::Busy`] at once when there is a refused view or another such change, and after some
-    /// patience when the other operations under way don't end.
-    pub fn isolate(&self, others: Views) -> Result<()> {
+    /// patience when the other operations under way don't end. Of those that threads show, `shown` tells.
+    pub fn isolate(&self, others: Views, shown: impl Fn() -> bool) -> Result<()> {
         let mut patience = Backoff::default();
         loop {
-            self.close_gate(others)?;
-            if self.begin_change() {
+            let may_be_shown = self.close_gate(others)?;
+            if may_be_shown {
+                barrier();
+            }
+            if self.begin_change(|| may_be_shown && shown()) {
                 return Ok(());
             }
             // An operation may wait for a device for minutes: who has no business with that gets in
@@ -308,7 +398,8 @@ impl<T> Slot<T> {
         }
     }
 
-    fn close_gate(&self, others: Views) -> Result<()> {
+    /// Keeps newcomers waiting; whether threads may show the handle.
+    fn close_gate(&self, others: Views) -> Result<bool> {
         // Relaxed, all: nothing is touched before the wait for the others is over.
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
@@ -321,19 +412,19 @@ impl<T> Slot<T> {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(state & SHOWN != 0),
                 Err(now) => state = now,
             }
         }
     }
 
     /// Waits behind the closed gate for the other operations; false if they don't end soon.
-    fn begin_change(&self) -> bool {
+    fn begin_change(&self, shown: impl Fn() -> bool) -> bool {
         let mut backoff = Backoff::brief();
         loop {
             // Relaxed: only the exchange decides.
             let state = self.state.load(Ordering::Relaxed);
-            if operations(state) > 1 {
+            if operations(state) > 1 || shown() {
                 if !backoff.wait() {
                     return false;
                 }
@@ -361,7 +452,7 @@ impl<T> Slot<T> {
     /// Whether there is a value: open, or closed and still pinned.
     pub fn is_alive(&self) -> bool {
         // Acquire: the span is read after it.
-        self.state.load(Ordering::Acquire) & (OPEN | COUNTS) != 0
+        self.state.load(Ordering::Acquire) & ALIVE != 0
     }
 
     /// How many views there are.

@@ -6,10 +6,12 @@
 //! handler may look a value up by address ([`Table::pin_at`]) whatever it interrupted. The whole is
 //! checked against every interleaving by `tests/threads/table_model.rs`.
 
-use crate::handles::slot::{Slot, Span, Views};
+use crate::handles::readers::{Reader, Readers};
+use crate::handles::slot::{Closed, Slot, Span, Views};
 use crate::handles::word::{LAST_GENERATION, Last, Pin};
 use crate::status::{Error, Result};
 use crate::threads::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, Undisturbed};
+use std::marker::PhantomData;
 use std::ptr;
 
 /// An open mapping: like a file descriptor, a number and never a pointer. 0 is never valid.
@@ -30,7 +32,7 @@ impl Handle {
         (self.0 & ((1 << INDEX_BITS) - 1)) as u32
     }
 
-    fn generation(self) -> u64 {
+    pub(super) fn generation(self) -> u64 {
         self.0 >> INDEX_BITS
     }
 }
@@ -81,6 +83,8 @@ pub struct Table<T, const CHUNKS: usize = 4096, const CHUNK_BITS: u32 = 12> {
     /// How many slots were ever taken into use.
     fresh: AtomicU32,
     make: MakeSlots<T>,
+    /// The threads that show what they read: see `shown.rs`.
+    pub(super) readers: Readers,
 }
 
 // SAFETY: values are reached through pins from any thread and dropped on any thread.
@@ -97,6 +101,8 @@ pub struct Empty<T, const CHUNKS: usize> {
     pub free: AtomicU64,
     /// 0.
     pub fresh: AtomicU32,
+    /// None.
+    pub readers: Readers,
 }
 
 impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS> {
@@ -109,6 +115,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
             free: empty.free,
             fresh: empty.fresh,
             make,
+            readers: empty.readers,
         }
     }
 
@@ -128,22 +135,29 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
     pub fn pin(&self, handle: Handle) -> Result<Pinned<'_, T, CHUNKS, CHUNK_BITS>> {
         let slot = self.slot(handle)?;
         slot.enter(handle.generation(), Pin::Operation)?;
-        Ok(Pinned {
+        Ok(self.pinned(slot, handle))
+    }
+
+    /// A value that was pinned by counting.
+    fn pinned<'t>(
+        &'t self,
+        slot: &'t Slot<T>,
+        handle: Handle,
+    ) -> Pinned<'t, T, CHUNKS, CHUNK_BITS> {
+        Pinned {
             table: self,
             slot,
             handle,
-        })
+            reader: None,
+            of_this_thread: PhantomData,
+        }
     }
 
     /// The same for an operation that is over at once: see [`Slot::enter_past_gate`].
     pub fn pin_past_gate(&self, handle: Handle) -> Result<Pinned<'_, T, CHUNKS, CHUNK_BITS>> {
         let slot = self.slot(handle)?;
         slot.enter_past_gate(handle.generation())?;
-        Ok(Pinned {
-            table: self,
-            slot,
-            handle,
-        })
+        Ok(self.pinned(slot, handle))
     }
 
     /// Pins each value whose memory holds `address`, one after the other; there is at most one, unless
@@ -158,11 +172,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
             .filter(move |(_, slot)| slot.span().holds(address))
             .filter_map(move |(index, slot)| {
                 let handle = Handle::new(index, slot.enter_at(address)?);
-                Some(Pinned {
-                    table: self,
-                    slot,
-                    handle,
-                })
+                Some(self.pinned(slot, handle))
             })
             .filter(move |pinned| pinned.slot.span().holds(address))
     }
@@ -253,24 +263,22 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
         };
         if pinned {
             slot.share(); // Only who has pinned it can have closed the gate.
-            drop(Pinned {
-                table: self,
-                slot,
-                handle,
-            });
+            drop(self.pinned(slot, handle));
         }
     }
 
     /// Makes the handle invalid at once, and drops the value as soon as nothing pins it.
     pub fn close(&self, handle: Handle) -> Result<()> {
         let slot = self.slot(handle)?;
-        let last = slot.close(handle.generation())?;
-        self.reclaim_if(last, handle, slot);
+        match slot.close(handle.generation())? {
+            Closed::Unread(last) => self.reclaim_if(last, handle, slot),
+            Closed::Left => self.release(handle, slot),
+        }
         Ok(())
     }
 
     #[inline(always)] // See `view_at_once`.
-    fn reclaim_if(&self, last: Last, handle: Handle, slot: &Slot<T>) {
+    pub(super) fn reclaim_if(&self, last: Last, handle: Handle, slot: &Slot<T>) {
         if last == Last::Yes {
             self.reclaim(handle, slot);
         }
@@ -358,7 +366,7 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Table<T, CHUNKS, CHUNK_BITS>
     }
 
     #[inline(always)] // See `view_at_once`.
-    fn slot(&self, handle: Handle) -> Result<&Slot<T>> {
+    pub(super) fn slot(&self, handle: Handle) -> Result<&Slot<T>> {
         self.at(handle.index())
     }
 
@@ -416,9 +424,12 @@ fn next_tag(top: u64) -> u64 {
 
 /// A value pinned by an operation; unpinned when dropped.
 pub struct Pinned<'t, T, const CHUNKS: usize = 4096, const CHUNK_BITS: u32 = 12> {
-    table: &'t Table<T, CHUNKS, CHUNK_BITS>,
-    slot: &'t Slot<T>,
-    handle: Handle,
+    pub(super) table: &'t Table<T, CHUNKS, CHUNK_BITS>,
+    pub(super) slot: &'t Slot<T>,
+    pub(super) handle: Handle,
+    /// The reader that shows the handle; None if the pin is counted.
+    pub(super) reader: Option<&'t Reader>,
+    pub(super) of_this_thread: PhantomData<*const ()>,
 }
 
 impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Pinned<'_, T, CHUNKS, CHUNK_BITS> {
@@ -447,7 +458,8 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Pinned<'_, T, CHUNKS, CHUNK_
     /// [`Error::Busy`] as [`Slot::isolate`] has it.
     pub fn alone(&mut self, others: Views) -> Result<Alone<'_, T, CHUNKS, CHUNK_BITS>> {
         let undisturbed = Undisturbed::begin();
-        self.slot.isolate(others)?;
+        let shown = || self.table.readers.show(self.handle.0);
+        self.slot.isolate(others, shown)?;
         Ok(Alone {
             pinned: self,
             _undisturbed: undisturbed,
@@ -470,8 +482,13 @@ impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> std::ops::Deref
 impl<T, const CHUNKS: usize, const CHUNK_BITS: u32> Drop for Pinned<'_, T, CHUNKS, CHUNK_BITS> {
     #[inline]
     fn drop(&mut self) {
-        let last = self.slot.leave_operation();
-        self.table.reclaim_if(last, self.handle, self.slot);
+        match self.reader {
+            Some(reader) => self.table.hide_at_once(self.handle, reader, self.slot),
+            None => {
+                let last = self.slot.leave_operation();
+                self.table.reclaim_if(last, self.handle, self.slot);
+            }
+        }
     }
 }
 

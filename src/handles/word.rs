@@ -1,27 +1,33 @@
 //! The word of state of a slot: its generation, who is let in, and how many pins there are. It holds, from the top:
 //!
 //! ```text
-//! generation 24 | OPEN 1 | GATE 1 | CHANGING 1 | views 19 | operations 18
+//! generation 24 | OPEN 1 | GATE 1 | CHANGING 1 | SHOWN 1 | LEFT 1 | views 19 | operations 16
 //! ```
 
 const GENERATION_BITS: u32 = 24;
-const OPERATION_BITS: u32 = 18;
+const OPERATION_BITS: u32 = 16;
 const VIEW_BITS: u32 = 19;
 
 /// One operation.
 pub const OPERATION: u64 = 1;
 /// One view.
 pub const VIEW: u64 = 1 << OPERATION_BITS;
+/// The handle is closed, and threads that show it may keep the value.
+pub const LEFT: u64 = 1 << (OPERATION_BITS + VIEW_BITS);
+/// Threads may show the handle instead of being counted.
+pub const SHOWN: u64 = LEFT << 1;
 /// An operation has the value alone.
-pub const CHANGING: u64 = 1 << (OPERATION_BITS + VIEW_BITS);
+pub const CHANGING: u64 = SHOWN << 1;
 /// An operation waits to have it alone.
 pub const GATE: u64 = CHANGING << 1;
 /// The handle is open.
 pub const OPEN: u64 = GATE << 1;
 /// Both counts.
-pub const COUNTS: u64 = CHANGING - 1;
+pub const COUNTS: u64 = LEFT - 1;
+/// What keeps a value.
+pub const ALIVE: u64 = OPEN | LEFT | COUNTS;
 /// Where the generation begins.
-pub const GENERATION_SHIFT: u32 = OPERATION_BITS + VIEW_BITS + 3;
+pub const GENERATION_SHIFT: u32 = OPERATION_BITS + VIEW_BITS + 5;
 
 /// A slot that has seen this generation rests for good, so that no handle is ever issued twice.
 pub const LAST_GENERATION: u64 = (1 << GENERATION_BITS) - 1;
@@ -81,7 +87,7 @@ pub enum Last {
 impl Last {
     #[inline(always)] // See `Table::view_at_once`.
     pub fn of(state: u64) -> Last {
-        match state & (OPEN | COUNTS) {
+        match state & ALIVE {
             0 => Last::Yes,
             _ => Last::No,
         }
@@ -94,4 +100,11 @@ impl Last {
 pub fn may_enter(state: u64, wanted: u64, pin: Pin) -> bool {
     // One comparison for generation, OPEN, GATE and CHANGING: they are the top bits, in that order.
     state / CHANGING == (wanted << 3) | (OPEN / CHANGING) && pin.fits(state)
+}
+
+/// Whether a thread that shows the handle has pinned the value thereby: the same, and SHOWN.
+#[inline(always)] // See `Table::view_at_once`.
+pub fn admits_shown(state: u64, wanted: u64) -> bool {
+    // SHOWN is the next bit.
+    state / SHOWN == (wanted << 4) | (OPEN / SHOWN) | 1
 }

@@ -3,9 +3,10 @@
 
 use crate::handles::table::Handle;
 use crate::memory::flush::Flush;
+use crate::memory::mapping::Mapping;
 use crate::operations::search;
 use crate::range::{TO_END, checked, checked_to_end, in_memory};
-use crate::registry::live::{Pinned, pin};
+use crate::registry::live::{self, Pinned, pin};
 use crate::status::Result;
 use std::ops::Range;
 
@@ -69,6 +70,58 @@ pub fn check(handle: Handle, offset: u64, len: u64) -> Result<()> {
     let mapping = pin(handle)?;
     let range = in_memory(checked_to_end(offset, len, mapping.len() as u64)?);
     still_intact(&mapping, || [range.clone()]) // The caller has read by itself.
+}
+
+/// Has `copy` copy the `len` bytes of a range, the first of which it is given, if it goes without a detour; false
+/// if it doesn't, or wasn't as it should be: who asks then does it all again, and finds out.
+#[inline(always)] // See `Table::view_at_once`.
+fn at_once(
+    handle: Handle,
+    offset: u64,
+    len: u64,
+    may: impl FnOnce(&Mapping) -> bool,
+    copy: impl FnOnce(*mut u8, usize),
+) -> bool {
+    let copied = live::at_once(handle, |mapping, slot| {
+        let total = mapping.len() as u64;
+        let inside = offset <= total && len <= total - offset;
+        let may = inside && may(mapping) && slot.faults() == 0;
+        if may {
+            copy(mapping.data().wrapping_add(offset as usize), len as usize);
+        }
+        may && slot.faults_after_reading() == 0
+    });
+    copied == Some(true)
+}
+
+/// [`read`] if it goes without a detour.
+///
+/// # Safety
+///
+/// `to` can be written for `len` bytes.
+#[inline(always)] // See `Table::view_at_once`.
+pub unsafe fn read_at_once(handle: Handle, offset: u64, to: *mut u8, len: u64) -> bool {
+    // SAFETY: the range lies in the shown mapping, and the caller answers for `to`.
+    let copy = |from: *mut u8, len| unsafe { to.copy_from(from, len) };
+    at_once(handle, offset, len, |_| true, copy)
+}
+
+/// [`write`] if it goes without a detour.
+///
+/// # Safety
+///
+/// `from` can be read for `len` bytes.
+#[inline(always)] // See `Table::view_at_once`.
+pub unsafe fn write_at_once(handle: Handle, offset: u64, from: *const u8, len: u64) -> bool {
+    // SAFETY: the range lies in the shown, writable mapping, and the caller answers for `from`.
+    let copy = |to: *mut u8, len| unsafe { to.copy_from(from, len) };
+    at_once(
+        handle,
+        offset,
+        len,
+        |mapping| mapping.writable().is_ok(),
+        copy,
+    )
 }
 
 /// Copies `len` bytes from `offset` on to `to`.

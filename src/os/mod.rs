@@ -3,6 +3,7 @@
 //! It knows statuses, and nothing of mappings. It is where what differs between systems comes to live.
 
 pub mod advice;
+pub mod barrier;
 pub mod environment;
 pub mod errno;
 pub mod limits;

@@ -1,12 +1,15 @@
 //! The one table of this process: mappings are taken in, pinned and closed there.
 
+use crate::handles::readers::{Reader, Readers};
 use crate::handles::slot::{Slot, Span};
 use crate::handles::table::{Chunk, Empty, Handle, Table};
 use crate::memory::mapping::Mapping;
 use crate::memory::poison;
+use crate::registry::reader;
 use crate::status::{Error, Result};
-use crate::threads::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
+use crate::threads::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Undisturbed};
 use crate::threads::thread::Call;
+use std::ffi::c_void;
 use std::ops::{Deref, DerefMut, Range};
 
 static TABLE: Table<Mapping> = Table::new(
@@ -20,6 +23,7 @@ static TABLE: Table<Mapping> = Table::new(
         }; 4096], // Another number than the table has does not compile.
         free: AtomicU64::new(0),
         fresh: AtomicU32::new(0),
+        readers: Readers::new(AtomicPtr::new(std::ptr::null_mut()), reader::block),
     },
     zeroed_slots,
 );
@@ -82,11 +86,58 @@ pub fn invalidate(handle: Handle) -> Result<()> {
 /// Keeps the mapping in place while one operation runs.
 #[inline]
 pub fn pin(handle: Handle) -> Result<Pinned> {
+    let shown = reader::mine().and_then(|reader| TABLE.show(handle, reader));
+    let held = match shown {
+        Some(shown) => shown,
+        None => pin_and_note(handle)?,
+    };
+    Ok(Pinned {
+        _call: Call::begin(),
+        held,
+    })
+}
+
+#[cold]
+#[inline(never)]
+fn pin_and_note(handle: Handle) -> Result<Held> {
+    let held = TABLE.pin(handle)?;
+    TABLE.note_counted(&held, reader::mine_or_new);
+    Ok(held)
+}
+
+/// Shows the mapping to `look` if it goes without a detour. `look` doesn't panic.
+#[inline(always)] // See `Table::view_at_once`.
+pub fn at_once<R>(handle: Handle, look: impl FnOnce(&Mapping, &Slot<Mapping>) -> R) -> Option<R> {
+    TABLE.with_shown(handle, reader::mine()?, |mapping, slot| {
+        let _call = Call::begin();
+        look(mapping, slot)
+    })
+}
+
+/// The same for an operation that may come to have the mapping alone.
+pub fn pin_for_change(handle: Handle) -> Result<Pinned> {
     let held = TABLE.pin(handle)?;
     Ok(Pinned {
         _call: Call::begin(),
         held,
     })
+}
+
+/// Takes back the reader of a thread that ends.
+///
+/// # Safety
+///
+/// It is the calling thread's.
+pub unsafe extern "C" fn give_back(reader: *mut c_void) {
+    let _undisturbed = Undisturbed::begin(); // No signal handler uses it, or takes one, before it is given back.
+    reader::forget();
+    // SAFETY: it is a reader, and no reader is ever freed.
+    TABLE.give_back(unsafe { &*reader.cast::<Reader>() });
+}
+
+/// In a child of fork: takes back the readers of all threads but the one that forked.
+pub fn keep_only_reader_of_this_thread() {
+    TABLE.keep_only(reader::mine());
 }
 
 /// The same for one that is over at once, and waits for nobody but who is changing the mapping just now.
@@ -256,6 +307,7 @@ mod tests {
             }],
             free: AtomicU64::new(0),
             fresh: AtomicU32::new(0),
+            readers: Readers::new(AtomicPtr::new(std::ptr::null_mut()), reader::block),
         };
         Table::new(empty, |len| Some((0..len).map(|_| Slot::free(0)).collect()))
     }
@@ -264,8 +316,8 @@ mod tests {
     fn one_operation_more_than_are_counted_is_refused_and_takes_no_view() {
         let table = table();
         let handle = table.insert(1, Span::default()).expect("there is room");
-        let operations: Vec<_> = (1..1 << 18).map_while(|_| table.pin(handle).ok()).collect();
-        assert_eq!(operations.len(), (1 << 18) - 1);
+        let operations: Vec<_> = (1..1 << 16).map_while(|_| table.pin(handle).ok()).collect();
+        assert_eq!(operations.len(), (1 << 16) - 1);
         assert_eq!(table.pin(handle).err(), Some(Error::Limit));
         assert_eq!(table.unview(handle), Err(Error::Invalid));
         drop(operations);

@@ -3,4 +3,5 @@
 //! It knows what a mapping is (`memory`), and nothing of what is done with one.
 
 pub mod live;
+pub mod reader;
 pub mod turn;

@@ -47,7 +47,7 @@ impl Turn {
     /// Pins the mapping whose turn it is.
     pub fn pin(&self) -> Result<InTurn<'_>> {
         let _change = fork::hold_off(); // A child knows whether there is a pin of a thread that it doesn't have.
-        let pinned = live::pin(self.0)?;
+        let pinned = live::pin_for_change(self.0)?;
         self.note(true);
         Ok(InTurn {
             pinned: ManuallyDrop::new(pinned),

@@ -3,11 +3,13 @@
 //! They stand behind a name of their own so that `tests/threads/table_model.rs` can compile `slot.rs` and
 //! `table.rs` against loom's and explore every interleaving.
 
+pub use crate::os::barrier::barrier;
 pub use std::hint::spin_loop;
 pub use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 pub use std::thread::yield_now;
 
 use std::mem::MaybeUninit;
+use std::sync::atomic::compiler_fence;
 use std::time::{Duration, Instant};
 
 /// `UnsafeCell` with loom's interface: access is through a closure, so that loom can watch it.
@@ -29,6 +31,60 @@ impl<T> UnsafeCell<T> {
     /// Calls `f` with a pointer that may be written to.
     pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         f(self.0.get())
+    }
+}
+
+/// How many operations on a value are counted before threads show its handle instead: the barrier that a close owes
+/// to those who show it costs as much as some hundred of them where other threads run, and as ten where none does.
+pub const CALLS_BEFORE_SHOWN: u32 = 64;
+
+/// A page of them, with what stands before.
+pub const READERS_IN_BLOCK: usize = 31;
+
+/// A number that one thread sets and others look at after a [`barrier`].
+#[derive(Debug)]
+pub struct Sign {
+    number: AtomicU64,
+    /// 1 where the system has no barrier for all threads.
+    fenced: AtomicU32,
+}
+
+impl Sign {
+    /// A sign that is 0.
+    pub const fn new() -> Sign {
+        Sign {
+            number: AtomicU64::new(0),
+            fenced: AtomicU32::new(0),
+        }
+    }
+
+    /// Whether its thread, before it sets it, is to pass a fence each time.
+    pub fn fence_if(&self, needed: bool) {
+        // Relaxed, here and below: its thread looks at it.
+        self.fenced.store(u32::from(needed), Ordering::Relaxed);
+    }
+
+    /// What its thread has set.
+    #[inline(always)] // See `Table::view_at_once`.
+    pub fn mine(&self) -> u64 {
+        self.number.load(Ordering::Relaxed)
+    }
+
+    /// Sets it. What the thread reads afterwards it reads afterwards for those, too, who have passed a [`barrier`].
+    #[inline(always)] // See `Table::view_at_once`.
+    pub fn set(&self, number: u64) {
+        // Release: who sees it sees what was done before, also when it was set again since.
+        self.number.store(number, Ordering::Release);
+        compiler_fence(Ordering::SeqCst);
+        if self.fenced.load(Ordering::Relaxed) != 0 {
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// What others see.
+    pub fn get(&self) -> u64 {
+        // Acquire: pairs with `set`.
+        self.number.load(Ordering::Acquire)
     }
 }
 

@@ -28,6 +28,7 @@ struct attempt {
 struct thread {
     struct attempt *attempt; /* The innermost. */
     uint64_t calls;          /* How many of the library's own are under way, which must not be left. */
+    const void *reader;      /* Where the thread shows what it reads: see src/handles/readers.rs. */
 };
 
 HIDDEN __thread struct thread memmap_private_thread __attribute__((tls_model("initial-exec")));

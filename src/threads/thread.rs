@@ -1,15 +1,16 @@
 //! The record that each thread has, in C (`thread.c`): which of its functions may be left in the middle, and whether a
-//! call of this library is under way, which may not.
+//! call of this library is under way, which may not; and where it shows what it reads.
 
 use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
 use std::sync::atomic::{Ordering, compiler_fence};
 
-/// The first members of `struct thread`.
+/// `struct thread`.
 #[repr(C)]
 struct Thread {
     attempt: *mut c_void,
     calls: u64,
+    reader: *const c_void,
 }
 
 unsafe extern "C" {
@@ -94,6 +95,20 @@ impl Drop for Call {
         // SAFETY: as in `begin`, of the same thread: it is not Send.
         unsafe { (*this_thread()).calls -= 1 };
     }
+}
+
+/// What this thread has been given by [`set_reader`]; null at first.
+#[inline(always)]
+pub fn reader() -> *const c_void {
+    // SAFETY: the record is this thread's.
+    unsafe { (*this_thread()).reader }
+}
+
+/// Keeps a pointer in the record of this thread: to what the thread shows of what it reads, which is no matter here.
+pub fn set_reader(reader: *const c_void) {
+    // SAFETY: the record is this thread's, and only touched by itself.
+    unsafe { (*this_thread()).reader = reader };
+    compiler_fence(Ordering::SeqCst); // A signal handler looks at it.
 }
 
 /// Runs a function of C; its value, or None if it was left. When it unwinds, `give_back` is called with a handle that

@@ -12,12 +12,21 @@ mod status;
 #[allow(dead_code, missing_docs)]
 mod handles;
 
+mod store_buffers;
+
+mod readers_model;
+
 mod threads {
     /// What `src/threads/sync.rs` is in the library.
     pub mod sync {
-        pub use loom::sync::atomic::{
-            AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-        };
+        pub use crate::store_buffers::{Sign, barrier, fence};
+        pub use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+        /// One is enough.
+        pub const CALLS_BEFORE_SHOWN: u32 = 1;
+
+        /// So that a second reader takes a second block.
+        pub const READERS_IN_BLOCK: usize = 1;
 
         pub struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
 
@@ -76,6 +85,7 @@ mod threads {
     }
 }
 
+use handles::readers::{Block, Reader, Readers};
 use handles::slot::{Slot, Span, Views};
 use handles::table::{Chunk, Empty, Handle, MakeSlots, Table};
 use handles::word::LAST_GENERATION;
@@ -84,6 +94,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use loom::thread;
 use status::Error;
+use store_buffers::Sign;
 
 /// A value that tells when it is touched after it was dropped, or while somebody changes it.
 struct Probe {
@@ -127,6 +138,16 @@ fn slots(len: usize) -> Option<Box<[Slot<Probe>]>> {
     Some((0..len).map(|_| Slot::free(0)).collect())
 }
 
+fn block() -> Option<*mut Block> {
+    Some(Box::into_raw(Box::new(Block {
+        next: AtomicPtr::new(std::ptr::null_mut()),
+        readers: std::array::from_fn(|_| Reader {
+            sign: Sign::new(),
+            taken: AtomicU32::new(0),
+        }),
+    })))
+}
+
 /// Slots that can be used once more.
 fn worn_slots(len: usize) -> Option<Box<[Slot<Probe>]>> {
     let free = |_| Slot::free(LAST_GENERATION - 1);
@@ -147,6 +168,7 @@ impl World {
             }),
             free: AtomicU64::new(0),
             fresh: AtomicU32::new(0),
+            readers: Readers::new(AtomicPtr::new(std::ptr::null_mut()), block),
         };
         World {
             table: Arc::new(Table::new(empty, slots)),
