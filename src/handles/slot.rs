@@ -523,16 +523,17 @@ impl<T> Slot<T> {
     /// Whether it is there now.
     #[inline(always)] // See `Table::view_at_once`.
     pub fn has_stand_ins(&self) -> bool {
-        // Relaxed: written by who has the value alone.
-        self.stand_ins() != self.taken_away.load(Ordering::Relaxed)
+        // Acquire: who finds it taken away finds what was put back.
+        self.stand_ins() != self.taken_away.load(Ordering::Acquire)
     }
 
     /// Forgets the faults, for who has the value alone.
     pub fn forget_faults(&self) {
-        // Relaxed, all: `share` publishes it.
-        self.faults.store(0, Ordering::Relaxed);
+        // Release, here and below: for views, which don't wait for `share`. Who finds it forgotten finds what was put back.
+        self.faults.store(0, Ordering::Release);
+        // Relaxed: who has the value alone sees what handlers counted.
         let stand_ins = self.stand_ins.load(Ordering::Relaxed);
-        self.taken_away.store(stand_ins, Ordering::Relaxed);
+        self.taken_away.store(stand_ins, Ordering::Release);
     }
 
     /// The memory that the value spans now; nothing of it may be there if the value is not pinned.

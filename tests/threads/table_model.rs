@@ -776,6 +776,39 @@ fn who_has_read_one_is_told_also_where_the_view_is_given_back_at_once() {
     });
 }
 
+/// As memmap_try looks, and `Bytes`: neither keeps those out who map the file's pages back.
+#[test]
+fn who_views_from_before_a_stand_in_page_finds_it_counted_also_when_it_was_taken_away_again() {
+    bounded_model(|| {
+        let (world, loss) = (World::new(), Loss::none());
+        let handle = world.insert(7);
+        let other = spawn(&world.table, {
+            let loss = loss.clone();
+            move |table| {
+                loss.handle_fault(table);
+                let mut pinned = table.pin(handle).expect("nobody closes it");
+                if let Ok(mut alone) = pinned.alone(Views::Allowed) {
+                    alone.change(|_| {
+                        loss.page.store(0, Ordering::Relaxed);
+                        loss.record.store(0, Ordering::Relaxed);
+                    });
+                    alone.forget_faults();
+                }
+            }
+        });
+        let slot = world.table.begin_view(handle).expect("nobody closes it");
+        let (begun, refused) = (slot.stand_ins(), slot.has_stand_ins());
+        let known = slot.faults() != 0; // As `Bytes` looks, before each copy.
+        let lost = loss.reads_stand_in();
+        let told = slot.stand_ins() != begun;
+        assert!(refused || told || !lost);
+        assert!(known || told || !lost);
+        assert_eq!(world.table.end_view(handle, slot), Ok(()));
+        other.join().unwrap();
+        assert_eq!(world.table.close(handle), Ok(()));
+    });
+}
+
 #[test]
 fn who_pins_a_mapping_finds_where_it_is_and_no_fault_of_the_one_before() {
     loom::model(|| {
