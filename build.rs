@@ -17,12 +17,13 @@ const TYPES: [&str; 8] = [
 ];
 
 /// The sections of the header, in its order; the first line of each file is the section's title.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "src/capi/about.rs",
     "src/capi/open.rs",
     "src/capi/look.rs",
     "src/capi/access.rs",
     "src/capi/durability.rs",
+    "src/capi/commits.rs",
     "src/capi/size.rs",
     "src/capi/paging.rs",
     "src/capi/sharing.rs",

@@ -9,6 +9,7 @@
  *    Unmap: memmap_close.
  *  - Read and write by copy: memmap_read, memmap_write, memmap_fill, memmap_move. Search: memmap_find.
  *  - Use a pointer: memmap_pin and memmap_unpin; memmap_check afterwards.
+ *  - Change a file all at once or not at all: MEMMAP_ATOMIC, memmap_commit, memmap_rollback.
  *  - Make bytes durable: memmap_flush; the name of a new file: MEMMAP_DURABLE.
  *  - Follow a file that grows: memmap_refresh. Make it longer or shorter: memmap_resize.
  *  - Survive a truncated file or a full disk: memmap_guard_install, memmap_get_fault, memmap_recover;
@@ -32,6 +33,10 @@
  *    whole file, unless MEMMAP_SPARSE is given.
  *  - A pointer from memmap_data is valid until the mapping is closed, or moved by memmap_resize or
  *    memmap_refresh. A pointer from memmap_pin is valid until memmap_unpin, whatever other threads do.
+ *  - A file that was changed by memmap_commit (MEMMAP_ATOMIC) may be half-changed after a power cut or
+ *    a crash, until it is opened with MEMMAP_ATOMIC and MEMMAP_READ_WRITE once: that makes it what the
+ *    last commit made of it. Open it so before anything else reads, copies or renames it, and keep the
+ *    file NAME.commit beside it until then.
  *  - On a network file system, other hosts may not see what is written here, nor the reverse.
  *  - After fork the child may use and close every handle; shared mappings stay shared. The locks of
  *    memmap_lock remain the parent's. A pin that another thread held at the fork keeps counting in the
@@ -175,6 +180,13 @@
  * Linux 5.6; the call fails with MEMMAP_ERR_UNSUPPORTED without it.
  */
 #define MEMMAP_NO_SYMLINKS (1 << 14)
+
+/**
+ * Flag of memmap_open and memmap_create, with MEMMAP_READ_WRITE: what is written to the mapping stays
+ * in this process until memmap_commit, which makes all of it durable in the file at once, or nothing.
+ * See memmap_commit for what that takes.
+ */
+#define MEMMAP_ATOMIC (1 << 15)
 
 /**
  * In memmap_fault.causes: the file was truncated; the pages lie behind its end.
@@ -480,6 +492,20 @@ typedef struct memmap_view {
 } memmap_view;
 
 /**
+ * A range of a mapping, for memmap_changes. This struct never grows.
+ */
+typedef struct memmap_range {
+    /**
+     * Where it begins, in bytes from the beginning of the mapping.
+     */
+    uint64_t offset;
+    /**
+     * The number of bytes.
+     */
+    uint64_t length;
+} memmap_range;
+
+/**
  * Decides what becomes of a loss, for memmap_guard_hook: it gets the address that was touched, and the ucontext_t
  * of the code that did.
  */
@@ -669,7 +695,8 @@ typedef struct memmap_stats {
 #define MEMMAP_ERR_LIMIT -7
 
 /**
- * The mapping is pinned, or in use by another thread, and the call would move or cut it.
+ * The mapping is pinned, or in use by another thread, and the call would move or cut it; or another
+ * MEMMAP_ATOMIC mapping has the file.
  */
 #define MEMMAP_ERR_BUSY -8
 
@@ -697,6 +724,8 @@ typedef struct memmap_stats {
  * A bug in libmemmap was caught.
  */
 #define MEMMAP_ERR_PANIC -100
+
+
 
 
 
@@ -1037,6 +1066,82 @@ memmap_status memmap_flush(memmap_handle handle,
                            uint64_t offset,
                            uint64_t len,
                            uint32_t mode);
+
+/* ---- Commits ------------------------------------------------------------------------- */
+
+/**
+ * `memmap_commit` makes everything that was changed in a mapping of MEMMAP_ATOMIC since the last
+ * commit durable in its file: the bytes, however they were stored, and the length.
+ *
+ * When it returns 0, all of it is on the device. After a crash of the process or of the system, at
+ * any moment, the next memmap_open with MEMMAP_ATOMIC and MEMMAP_READ_WRITE finds the file as the
+ * last commit that returned 0 made it, or as the one that was under way would have, whole. Without
+ * changes the call does nothing.
+ *
+ * Until the commit, changes are private to this mapping: other processes and other mappings see
+ * the file as it was. They see a commit while it is applied to the file, byte by byte, so they
+ * must not read it meanwhile. Nobody else may write to the file or change its length.
+ *
+ * A call that fails changes nothing: memory keeps the changes, memmap_rollback takes them back,
+ * and the commit may be tried again, except after a failure of the device. If the log could not be
+ * made durable (EIO and others), nobody knows whether that commit is on the device: after a crash
+ * the file may be as with it or as without it, whole in either case. This call,
+ * memmap_rollback, memmap_checkpoint, memmap_changes and memmap_resize then return the same error
+ * until memmap_recover. It writes the acknowledged commits again, and returns 0 when the file is
+ * durable without the one that failed, which then will not come back. The changes are still in
+ * memory and may be committed. The same holds if the commit is durable and writing it to the file
+ * fails: this call returns 0, the next ones return the error.
+ *
+ * A store of another thread during the call is in this commit or in the next one. Of a number that
+ * is stored meanwhile, a commit may have some bytes and not others; so a program that needs a
+ * state commits when no thread is in the middle of a change. Direct I/O (O_DIRECT) into the memory
+ * must not be under way.
+ *
+ * The log is the file NAME.commit in the directory of the file, with its permissions. It belongs
+ * to the file: do not remove or rename it while the file is open, nor after a crash before the
+ * file was opened again. When it has 64 MiB, a commit makes the file durable and begins the log
+ * anew; so does memmap_close, unless the device fails.
+ *
+ * Errors: MEMMAP_ERR_UNSUPPORTED for other mappings, and in a child of fork, whose memory is a
+ * copy; MEMMAP_ERR_FAULT if anything of the mapping was lost, or if others have changed the length
+ * of the file; ENOSPC, EDQUOT, EIO; MEMMAP_ERR_LIMIT beyond RLIMIT_FSIZE; EBADF if other code has
+ * closed a descriptor of the mapping; ENOENT or EACCES without /proc.
+ */
+memmap_status memmap_commit(memmap_handle handle);
+
+/**
+ * `memmap_rollback` takes back everything that was changed in a mapping of MEMMAP_ATOMIC since the
+ * last commit, and gives the mapping the length of the file. Addresses stay as they are, so the
+ * mapping may be pinned: its bytes are the old ones afterwards. Bytes that the mapping had grown by
+ * are zero then, for those who have them pinned. A store of another thread during the call may stay
+ * or be taken back.
+ *
+ * Errors: as memmap_commit; MEMMAP_ERR_BUSY if another call uses the mapping and does not end soon;
+ * MEMMAP_ERR_LIMIT if the number of mappings (vm.max_map_count) is used up.
+ */
+memmap_status memmap_rollback(memmap_handle handle);
+
+/**
+ * `memmap_checkpoint` makes the file of a mapping of MEMMAP_ATOMIC durable without its log: after
+ * it returned 0, programs that do not know of the log may read the file, and the log begins anew.
+ * It commits nothing: changes since the last commit stay as they are.
+ *
+ * Errors: as memmap_commit. A failure of the device is remembered as there.
+ */
+memmap_status memmap_checkpoint(memmap_handle handle);
+
+/**
+ * `memmap_changes` finds which bytes of a mapping of MEMMAP_ATOMIC differ from its file: what
+ * memmap_commit would write and memmap_rollback would take back. It stores the number of ranges in
+ * `*count`, and the first `capacity` of them in `ranges`, in order; NULL `ranges` if `capacity` is
+ * 0. A range may contain up to 15 bytes in a row that do not differ.
+ *
+ * Errors: as memmap_commit.
+ */
+memmap_status memmap_changes(memmap_handle handle,
+                             struct memmap_range *ranges,
+                             uint64_t capacity,
+                             uint64_t *count);
 
 /* ---- Size ---------------------------------------------------------------------------- */
 

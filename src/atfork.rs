@@ -5,6 +5,7 @@
 use crate::fault::recover;
 use crate::files::writeback;
 use crate::locks::queue;
+use crate::operations::commits;
 use crate::os::barrier;
 use crate::registry::live;
 use crate::registry::reader;
@@ -82,6 +83,7 @@ extern "C" fn in_child() {
         all.queues.in_child();
         // Before anything is unmapped here that this process may not have.
         recover::begin_child();
+        commits::begin_child();
         // What a thread of the parent was reading may be closed since, and is unmapped now.
         live::keep_only_reader_of_this_thread();
         // Last: what they pinned may be closed as well.

@@ -34,6 +34,8 @@ mod handles;
 
 mod files;
 
+mod commit;
+
 mod memory;
 
 mod registry;

@@ -9,6 +9,7 @@ use crate::locks::ofd::Lock;
 use crate::memory::flush::Flush;
 use crate::operations::access;
 use crate::operations::close::close;
+use crate::operations::commits;
 use crate::operations::open;
 use crate::operations::paging::{self, Prefault};
 use crate::operations::resize;
@@ -20,6 +21,7 @@ use crate::share::shm;
 use crate::status::{Error, Result};
 use std::ffi::CString;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -567,6 +569,116 @@ impl Map {
         access::flush(self.0, offset, len, how)
     }
 
+    /// Makes everything that was changed since the last commit durable in the file of a mapping of
+    /// [`Flags::ATOMIC`](crate::Flags::ATOMIC), its length too: after a crash at any moment the file is as
+    /// the last commit that succeeded made it, or as the one that was under way would have.
+    ///
+    /// A store of another thread during the call is in this commit or in the next one.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`Error::Unsupported`] for other mappings and in a child of fork, with [`Error::Fault`] if
+    /// bytes were lost or others have changed the length of the file, and with the system's error. A call
+    /// that fails changes nothing. A failure of the device is returned by later calls too until
+    /// [`Map::recover`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("accounts");
+    /// use memmap::{Flags, Map, Options};
+    ///
+    /// let options = Options { flags: Flags::ATOMIC, ..Options::default() };
+    /// let map = Map::create(&path, 4096, &options)?;
+    /// map.write(0, b"90")?;
+    /// map.write(8, b"10")?;
+    /// assert_eq!(std::fs::read(&path)?[..2], [0; 2]);
+    /// map.commit()?; // Both of them are on the device, or none.
+    /// assert_eq!(std::fs::read(&path)?[..2], *b"90");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn commit(&self) -> Result<()> {
+        commits::commit(self.0)
+    }
+
+    /// Takes back everything that was changed since the last commit, and the length.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Map::commit`], and with [`Error::Busy`] if another call uses the mapping and does not
+    /// end soon.
+    pub fn rollback(&self) -> Result<()> {
+        commits::rollback(self.0)
+    }
+
+    /// Makes the file of a mapping of [`Flags::ATOMIC`](crate::Flags::ATOMIC) durable without its log,
+    /// for programs that do not know of it. It commits nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Map::commit`].
+    pub fn checkpoint(&self) -> Result<()> {
+        commits::checkpoint(self.0)
+    }
+
+    /// Returns the ranges of bytes that differ from the last commit, in order. A range may contain up to
+    /// 15 bytes in a row that do not.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Map::commit`].
+    pub fn changes(&self) -> Result<Vec<Range<u64>>> {
+        let found = commits::changes(self.0)?;
+        let ranges = found.iter().map(|(start, len)| *start..start + len);
+        Ok(ranges.collect())
+    }
+
+    /// Calls `change`, and commits what it has changed if it succeeds. If it fails or panics, or if the
+    /// commit fails, everything that was changed since the last commit is taken back.
+    ///
+    /// Calls of several threads at once are one transaction, which ends with the first of them: use a
+    /// lock around them.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the error of `change`, or as [`Map::commit`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("accounts");
+    /// use memmap::{Error, Flags, Map, Options};
+    ///
+    /// let options = Options { flags: Flags::ATOMIC, ..Options::default() };
+    /// let map = Map::create(&path, 4096, &options)?;
+    /// map.update(|map| map.write(0, b"100"))?;
+    /// let refused = map.update(|map| {
+    ///     map.write(0, b"-50")?;
+    ///     Err::<(), _>(Error::Invalid)
+    /// });
+    /// assert_eq!(refused, Err(Error::Invalid));
+    /// let mut balance = [0; 3];
+    /// map.read(0, &mut balance)?;
+    /// assert_eq!(&balance, b"100");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn update<R, E: From<Error>>(
+        &self,
+        change: impl FnOnce(&Map) -> std::result::Result<R, E>,
+    ) -> std::result::Result<R, E> {
+        let undo = Undo(self);
+        let result = change(self)?;
+        self.commit()?;
+        std::mem::forget(undo);
+        Ok(result)
+    }
+
     /// Sets the length of the mapping and of its file. New bytes are zero. Growing loses nothing
     /// that other processes append in the meantime.
     ///
@@ -898,6 +1010,16 @@ impl Map {
             handle: self.0,
             map: PhantomData,
         })
+    }
+}
+
+/// Takes back what was changed when it is dropped.
+struct Undo<'m>(&'m Map);
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        // The error that is returned is the one that this comes from.
+        let _ = self.0.rollback();
     }
 }
 

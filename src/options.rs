@@ -71,6 +71,11 @@ pub const SEALED: u32 = 1 << 13;
 /// Linux 5.6; the call fails with MEMMAP_ERR_UNSUPPORTED without it.
 pub const NO_SYMLINKS: u32 = 1 << 14;
 
+/// Flag of memmap_open and memmap_create, with MEMMAP_READ_WRITE: what is written to the mapping stays
+/// in this process until memmap_commit, which makes all of it durable in the file at once, or nothing.
+/// See memmap_commit for what that takes.
+pub const ATOMIC: u32 = 1 << 15;
+
 /// A set of wishes; see its constants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags(pub u32);
@@ -106,6 +111,8 @@ impl Flags {
     pub const SEALED: Flags = Flags(SEALED);
     /// Open, create: refuse a symbolic link anywhere in the path.
     pub const NO_SYMLINKS: Flags = Flags(NO_SYMLINKS);
+    /// Open, create: changes reach the file by commits.
+    pub const ATOMIC: Flags = Flags(ATOMIC);
 
     /// Whether all of `other` is in here.
     pub fn has(self, other: Flags) -> bool {
@@ -171,7 +178,9 @@ impl Call {
             | Flags::LOCKED
             | Flags::OVERCOMMIT;
         match self {
-            Call::Open => Call::SharedOpen.flags() | Flags::NO_FOLLOW | Flags::NO_SYMLINKS,
+            Call::Open => {
+                Call::SharedOpen.flags() | Flags::NO_FOLLOW | Flags::NO_SYMLINKS | Flags::ATOMIC
+            }
             Call::Create => Call::Open.flags() | Flags::EXCLUSIVE | Flags::DURABLE,
             Call::FromFd => Call::SharedOpen.flags() | Flags::SEALED,
             Call::Anonymous => any,
@@ -210,10 +219,41 @@ impl Options {
         if useless_memory || executable && writable && !both || both && !(executable && writable) {
             return Err(Error::Invalid);
         }
+        if self.flags.has(Flags::ATOMIC) {
+            self.refuse_what_cannot_be_committed()?;
+        }
+        if creates && self.flags.has(Flags::ATOMIC) {
+            // What is there may have commits in its log; and a commit is durable, so the name is too.
+            self.flags = self.flags | Flags::EXCLUSIVE | Flags::DURABLE;
+        }
         if creates && self.mode == 0 {
             self.mode = 0o600;
         }
         Ok(self)
+    }
+
+    /// Commits are of a whole file, by a descriptor, with blocks for every byte; and pages that are locked in memory could
+    /// not be taken back.
+    fn refuse_what_cannot_be_committed(&self) -> Result<()> {
+        let without = [
+            Flags::NO_DESCRIPTOR,
+            Flags::SPARSE,
+            Flags::EXECUTABLE,
+            Flags::LOCKED,
+        ];
+        let has_any = without.iter().any(|flag| self.flags.has(*flag));
+        match self.access {
+            Access::CopyOnWrite => Err(Error::Invalid),
+            _ if has_any || self.offset != 0 || self.length != 0 => Err(Error::Invalid),
+            Access::ReadWrite => Ok(()),
+            _ => Err(Error::Unsupported),
+        }
+    }
+
+    /// Whether what is written to the memory reaches nobody else by itself.
+    pub fn keeps_to_itself(&self) -> bool {
+        self.access == Access::CopyOnWrite
+            || self.access == Access::ReadWrite && self.flags.has(Flags::ATOMIC)
     }
 }
 

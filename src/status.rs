@@ -22,7 +22,8 @@ pub const ERR_FAULT: Status = -6;
 /// A limit of the system, or the memory available, does not permit it. The limit of descriptors is
 /// EMFILE instead.
 pub const ERR_LIMIT: Status = -7;
-/// The mapping is pinned, or in use by another thread, and the call would move or cut it.
+/// The mapping is pinned, or in use by another thread, and the call would move or cut it; or another
+/// MEMMAP_ATOMIC mapping has the file.
 pub const ERR_BUSY: Status = -8;
 /// The time limit has passed.
 pub const ERR_TIMEOUT: Status = -9;
@@ -115,7 +116,7 @@ const OWN: [(Error, Status, &CStr); 13] = [
     (
         Error::Busy,
         ERR_BUSY,
-        c"the mapping is pinned or in use by another thread, and this call would move or cut it: unpin it first, or open it with a capacity",
+        c"the mapping is pinned or in use by another thread, and this call would move or cut it: unpin it first, or open it with a capacity; or another MEMMAP_ATOMIC mapping has the file",
     ),
     (Error::Timeout, ERR_TIMEOUT, c"the time limit has passed"),
     (

@@ -15,6 +15,8 @@ mod access;
 
 mod durability;
 
+mod commits;
+
 mod size;
 
 mod paging;

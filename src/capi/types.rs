@@ -186,6 +186,16 @@ pub struct RawView {
     pub len: u64,
 }
 
+/// A range of a mapping, for memmap_changes. This struct never grows.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct RawRange {
+    /// Where it begins, in bytes from the beginning of the mapping.
+    pub offset: u64,
+    /// The number of bytes.
+    pub length: u64,
+}
+
 /// What memmap_get_fault reports.
 #[repr(C)]
 #[derive(Clone, Copy)]

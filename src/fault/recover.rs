@@ -6,6 +6,7 @@ use crate::handles::table::Handle;
 use crate::memory::absence;
 use crate::memory::losses::Causes;
 use crate::memory::mapping::Mapping;
+use crate::operations::commits;
 use crate::registry::live::{self, Pinned, pin};
 use crate::registry::turn::turn;
 use crate::status::{Error, Result};
@@ -51,6 +52,9 @@ pub fn recover(handle: Handle) -> Result<()> {
     let turn = turn(handle);
     let mut mapping = turn.pin()?;
     mapping.refuse_what_was_left_behind()?;
+    if mapping.writer().is_some() {
+        return commits::recover(&mut mapping);
+    }
     if mapping.slot().faults() != 0 {
         refuse_unless_whole(&mapping)?;
         // Those who view it keep their addresses; handlers of faults under way are waited for, so that

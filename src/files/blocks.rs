@@ -67,6 +67,27 @@ impl File {
         }
     }
 
+    /// Has blocks for `from .. to`, wherever the end is; the size stays what it is. Where there is no fallocate, who writes
+    /// there has them, or doesn't.
+    pub fn have_blocks(&self, from: u64, to: u64) -> Result<()> {
+        within_file_size_limit(to)?;
+        self.allocate(libc::FALLOC_FL_KEEP_SIZE, from, to).map(drop)
+    }
+
+    /// Makes `from .. to` zeros; a file that ends before gets longer.
+    pub fn zero(&self, from: u64, to: u64) -> Result<()> {
+        if self.allocate(libc::FALLOC_FL_ZERO_RANGE, from, to)? {
+            return Ok(());
+        }
+        let (zeros, mut at) = (vec![0; 64 << 10], from);
+        while at < to {
+            let len = (to - at).min(zeros.len() as u64);
+            self.write_at(&zeros[..len as usize], at)?;
+            at += len;
+        }
+        Ok(())
+    }
+
     /// Gives back what was reserved behind the end, up to `to`, for a growth that comes to nothing. If the
     /// reservation itself failed, that may be all that the device had: ext4 keeps it, and tmpfs frees it only by
     /// a truncation that changes the size. It takes a truncation, so it is left undone unless nobody else has the
@@ -187,7 +208,7 @@ fn first_to_have(from: u64, to: u64, flags: Flags) -> u64 {
 const RWF_APPEND: libc::c_int = 0x10;
 
 /// Past RLIMIT_FSIZE the kernel would send SIGXFSZ (setrlimit(2)): refused before it comes to that.
-fn within_file_size_limit(size: u64) -> Result<()> {
+pub fn within_file_size_limit(size: u64) -> Result<()> {
     offset(size)?; // No file is longer.
     match size <= limit(libc::RLIMIT_FSIZE)? {
         true => Ok(()),

@@ -123,6 +123,11 @@ impl Creation {
         }
     }
 
+    /// Where it is.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// Makes the name durable.
     pub fn sync_name(&self) -> Result<()> {
         self.place.sync()

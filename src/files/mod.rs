@@ -3,6 +3,8 @@
 //! It knows `os` and `threads`, and nothing of what is mapped.
 
 pub mod blocks;
+pub mod bytes;
+pub mod claim;
 pub mod creation;
 pub mod descriptor;
 pub mod existing;

@@ -42,6 +42,15 @@ impl Place {
         Ok(Place { folder, name })
     }
 
+    /// The place in the same folder whose name has `more` behind it.
+    pub fn beside(&self, more: &str) -> Result<Place> {
+        let name = [self.name.to_bytes(), more.as_bytes()].concat();
+        Ok(Place {
+            folder: self.folder.try_clone()?,
+            name: terminated(&name)?,
+        })
+    }
+
     /// The place of an open file, as far as its name can be told.
     pub fn of_open(file: &File) -> Option<Place> {
         let mut path = vec![0; libc::PATH_MAX as usize];

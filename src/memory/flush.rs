@@ -29,6 +29,8 @@ impl Mapping {
         match (self.opened, &self.backing) {
             (Access::CopyOnWrite, _) => return Err(Error::Access),
             (_, Backing::Anonymous) => return Err(Error::Unsupported),
+            // What was changed is not the file's before a commit, and durable with it.
+            _ if self.writer().is_some() => return Err(Error::Unsupported),
             _ => {}
         }
         self.refuse_failure()?;

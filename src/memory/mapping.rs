@@ -1,11 +1,12 @@
 //! One mapping: the memory, and what it is a mapping of.
 
+use crate::commit::writer::Writer;
 use crate::files::file::{File, Kind};
 use crate::files::identity::Identity;
 use crate::files::writeback;
 use crate::handles::slot::Span;
 use crate::memory::losses::Lost;
-use crate::memory::mmap::{Backing, Memory, Pages, pages_of_size};
+use crate::memory::mmap::{Backing, Committed, Memory, Pages, pages_of_size};
 use crate::memory::poison;
 use crate::memory::wishes::Wishes;
 use crate::options::{Access, Flags, Options};
@@ -137,6 +138,24 @@ impl Mapping {
         }
     }
 
+    /// The same mapping of a file, of which what is changed is committed by `writer`.
+    pub fn committed_by(mut self, writer: Writer) -> Mapping {
+        self.backing = match std::mem::replace(&mut self.backing, Backing::Anonymous) {
+            Backing::File(file) => Backing::Committed(Box::new(Committed { file, writer })),
+            other => other,
+        };
+        self
+    }
+
+    /// What it is committed by, if it was opened with [`Flags::ATOMIC`].
+    #[inline]
+    pub fn writer(&self) -> Option<&Writer> {
+        match &self.backing {
+            Backing::Committed(both) => Some(&both.writer),
+            _ => None,
+        }
+    }
+
     fn of(mut self, file: Identity) -> Mapping {
         self.file = file;
         self.acknowledged = AtomicU32::new(writeback::count(file));
@@ -231,6 +250,7 @@ impl Mapping {
     pub fn file(&self) -> Result<&File> {
         match &self.backing {
             Backing::File(file) => Ok(file),
+            Backing::Committed(both) => Ok(&both.file),
             _ => Err(Error::Unsupported),
         }
     }

@@ -1,5 +1,6 @@
 //! The memory of a mapping: the pages themselves, over memmap2, and how they are mapped.
 
+use crate::commit::writer::Writer;
 use crate::files::file::File;
 use crate::options::{Access, Flags, Options};
 use crate::os::errno::system;
@@ -39,6 +40,17 @@ pub enum Backing {
     File(File),
     /// A file that was closed after mapping it.
     FileWithoutDescriptor,
+    /// A file that is still open, and that gets what is changed by commits.
+    Committed(Box<Committed>),
+}
+
+/// A file, and what commits to it.
+#[derive(Debug)]
+pub struct Committed {
+    /// By the description that is mapped.
+    pub file: File,
+    /// By descriptions of its own.
+    pub writer: Writer,
 }
 
 /// How pages are mapped, as mmap(2) takes it.
@@ -63,8 +75,7 @@ impl Pages {
             true => libc::PROT_EXEC,
             false => 0,
         };
-        let private =
-            options.access == Access::CopyOnWrite || matches!(backing, Backing::Anonymous);
+        let private = options.keeps_to_itself() || matches!(backing, Backing::Anonymous);
         Pages {
             size,
             protection: libc::PROT_READ | write | execute,
@@ -91,10 +102,10 @@ impl Memory {
             how.no_reserve_swap();
         }
         let memory = match options.access {
-            Access::ReadWrite => how.map_raw(file.fd()),
             // SAFETY: the map becomes a raw one at once, so no reference to memory that others may
             // write is ever made.
-            Access::CopyOnWrite => unsafe { how.map_copy(file.fd()) }.map(MmapRaw::from),
+            _ if options.keeps_to_itself() => unsafe { how.map_copy(file.fd()) }.map(MmapRaw::from),
+            Access::ReadWrite => how.map_raw(file.fd()),
             _ => how.map_raw_read_only(file.fd()),
         };
         let memory = memory.map_err(Error::of_mapping)?;
@@ -179,7 +190,10 @@ pub fn usable_size(offset: u64, len: usize, page: usize) -> usize {
 }
 
 fn reserves_nothing(options: &Options) -> bool {
-    options.flags.has(Flags::OVERCOMMIT) || options.flags.has(Flags::NO_RESERVE)
+    // Of a file that is committed to, few pages are changed at a time.
+    [Flags::OVERCOMMIT, Flags::NO_RESERVE, Flags::ATOMIC]
+        .iter()
+        .any(|flag| options.flags.has(*flag))
 }
 
 /// memmap2 maps code only for reading, so what is asked for is allowed afterwards.

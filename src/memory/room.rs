@@ -37,6 +37,7 @@ impl Mapping {
         };
         let memory = match &self.backing {
             Backing::Anonymous => Memory::anonymous(room as u64, &how)?,
+            Backing::Committed(both) => Memory::of_file(&both.file, room as u64, &how)?,
             Backing::File(file) => Memory::of_file(file, room as u64, &how)?,
             Backing::FileWithoutDescriptor => return Err(Error::Unsupported),
         };
@@ -77,10 +78,19 @@ impl Mapping {
         Ok(())
     }
 
+    /// Drops what was written to the first `len` bytes, whole pages, of private memory of a file. Who calls it has the
+    /// mapping for itself.
+    pub fn forget_changes(&self, len: usize) -> Result<()> {
+        match self.give_back(0..len) {
+            true => Ok(()),
+            false => Err(Error::last()),
+        }
+    }
+
     /// Gives whole pages of anonymous memory back, which are zeros then (madvise(2)); false if the system won't.
     fn give_back(&self, range: Range<usize>) -> bool {
         let (pages, len) = self.pages_of(range);
-        // SAFETY: the pages are this process's own, and nobody else uses the mapping.
+        // SAFETY: the pages are this process's own, and nobody else uses the mapping, or counts on what they hold.
         let given = |how| len == 0 || unsafe { libc::madvise(pages, len, how) } == 0;
         // Locked ones only if they are meant, which kernels before 5.18 don't know.
         given(libc::MADV_DONTNEED) || given(MADV_DONTNEED_LOCKED)

@@ -66,6 +66,20 @@ impl Mapping {
         true
     }
 
+    /// Maps zeros, which are this process's own, in place of the pages of `run`, bytes from the first page on.
+    pub fn put_zeros(&self, run: &Range<usize>) -> Result<()> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+        let first = self.reserved().start;
+        let (start, end) = (first + run.start, first + run.end);
+        self.wishes.note_new(run);
+        let (place, allowed) = (start as *mut libc::c_void, self.pages.protection);
+        // SAFETY: the run lies in the mapping, behind its length, where nobody has business.
+        match unsafe { libc::mmap(place, run.len(), allowed, flags, -1, 0) } {
+            libc::MAP_FAILED => Err(Error::of_mapping(std::io::Error::last_os_error())),
+            _ => self.wishes.apply(Span { start, end }),
+        }
+    }
+
     /// Maps the file's pages again where they were lost: those of `run`, bytes from the first page on.
     pub fn map_back(&self, run: &Range<usize>) -> Result<()> {
         let first = self.span().start;

@@ -2,12 +2,14 @@
 
 use crate::handles::table::Handle;
 use crate::locks::queue;
+use crate::operations::commits;
 use crate::registry::live;
 use crate::status::Result;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Makes the handle invalid at once; the memory is unmapped when the last pin of it goes.
 pub fn close(handle: Handle) -> Result<()> {
+    commits::finish(handle);
     live::invalidate(handle)?;
     queue::forget(handle);
     Ok(())

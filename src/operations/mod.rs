@@ -5,6 +5,7 @@
 pub mod access;
 pub mod attempt;
 pub mod close;
+pub mod commits;
 pub mod open;
 pub mod paging;
 pub mod resize;

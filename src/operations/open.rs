@@ -1,5 +1,6 @@
 //! Opening: from a path, a descriptor or nothing to a mapping that has a handle.
 
+use crate::commit::writer::Writer;
 use crate::files::creation::Creation;
 use crate::files::existing;
 use crate::files::file::{File, Kind};
@@ -19,8 +20,24 @@ use std::os::fd::RawFd;
 /// Opens the file at `path` and maps it.
 pub fn open(path: &CStr, options: &Options) -> Result<Handle> {
     let options = options.checked(Call::Open)?;
+    if options.flags.has(Flags::ATOMIC) {
+        return open_for_commits(path, &options);
+    }
     let (file, size) = existing::open(path, &options)?;
     map_existing(file, size, &options)
+}
+
+/// The same for commits, which are of a name: it is looked up in one folder for the file and for its log, and no link.
+fn open_for_commits(path: &CStr, options: &Options) -> Result<Handle> {
+    let place = Place::of(path, options)?;
+    let writer = Writer::open(&place)?;
+    let (file, size) = File::of_path(place.open(libc::O_RDWR | libc::O_NOFOLLOW, 0))?;
+    if !writer.is_of(&file) {
+        return Err(Error::Busy); // Somebody has given the name to another file meanwhile.
+    }
+    let (memory, len) = memory_of(&file, size, options)?;
+    let mapping = Mapping::of_file(memory, file, len, options).committed_by(writer);
+    prepared(mapping, options)
 }
 
 /// Maps what the descriptor names, which stays the caller's.
@@ -88,6 +105,7 @@ fn window(options: &Options, size: u64) -> Result<u64> {
 /// Creates the file at `path`, or empties the one that is there, with `size` zero bytes, and maps it.
 pub fn create(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
     let options = options.checked(Call::Create)?;
+    let atomic = options.flags.has(Flags::ATOMIC);
     let len = window(&options, size)?;
     let mut creation = Creation::at(Place::of(path, &options)?)?;
     let whole = created_whole(&mut creation, size, len, &options)?;
@@ -105,7 +123,10 @@ pub fn create(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
         file.sync()?;
         creation.sync_name()?;
     }
-    let mapping = Mapping::of_file(memory, file, len, &options);
+    let mut mapping = Mapping::of_file(memory, file, len, &options);
+    if atomic {
+        mapping = mapping.committed_by(Writer::of_new(creation.place())?);
+    }
     prepare(&mapping, &options, Prefault::Write)?;
     let handle = insert(mapping)?;
     creation.finish();

@@ -167,6 +167,9 @@ pub fn pages(handle: Handle, offset: u64, len: u64) -> Result<u64> {
 /// Keeps the pages that hold a range in memory.
 pub fn lock_memory(handle: Handle, offset: u64, len: u64) -> Result<()> {
     let (mapping, range) = pinned(handle, offset, len)?;
+    if mapping.writer().is_some() {
+        return Err(Error::Unsupported); // What is locked could not be taken back.
+    }
     lock_pages(&mapping, range)
 }
 

@@ -9,6 +9,7 @@ use crate::handles::slot::Views;
 use crate::handles::table::{Alone, Handle};
 use crate::memory::mapping::Mapping;
 use crate::memory::mmap::Backing;
+use crate::operations::commits;
 use crate::operations::paging;
 use crate::options::Flags;
 use crate::os::limits::refuse_more_than_available;
@@ -29,6 +30,9 @@ pub fn resize(handle: Handle, new_len: u64) -> Result<()> {
     refuse_what_is_lent(&mapping)?;
     refuse_to_hide_losses(&mapping)?;
     let new = addressable(new_len)?;
+    if mapping.writer().is_some() {
+        return commits::resize(&mut mapping, new);
+    }
     match &mapping.backing {
         Backing::Anonymous => resize_memory(&mut mapping, new),
         _ => resize_with_file(&mut mapping, new),
@@ -93,7 +97,8 @@ pub fn refresh(handle: Handle) -> Result<u64> {
     let mut mapping = turn.pin()?;
     refuse_what_is_lent(&mapping)?;
     refuse_to_hide_losses(&mapping)?;
-    if mapping.file()?.kind == Kind::Character {
+    // The length of a mapping that is committed is its own until then.
+    if mapping.file()?.kind == Kind::Character || mapping.writer().is_some() {
         return Err(Error::Unsupported);
     }
     let new = length_in_file(&mapping)?;

@@ -8,3 +8,4 @@ pub mod environment;
 pub mod errno;
 pub mod limits;
 pub mod page_size;
+pub mod pagemap;

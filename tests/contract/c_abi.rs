@@ -30,7 +30,7 @@ macro_rules! programs {
 }
 
 programs! {
-    about open create from_fd anonymous handles look access search durability size beside paging cores
+    about open create from_fd anonymous handles look access search durability commits size beside paging cores
     sharing locks atomics cells kills identity names readers
     faults guard hooks attempts handler region poison flush_errors system
 }

@@ -1,0 +1,44 @@
+//! Bytes of a file, read and written by their place.
+
+use crate::files::descriptor::offset;
+use crate::files::file::File;
+use crate::status::{Error, Result};
+
+impl File {
+    /// Reads from `at` on as much as there is room for, or up to the end of the file; how much that is.
+    pub fn read_at(&self, room: &mut [u8], at: u64) -> Result<usize> {
+        let mut done = 0;
+        while done < room.len() {
+            let (rest, from) = (&mut room[done..], offset(at + done as u64)?);
+            // SAFETY: the kernel writes to the rest of the room, and no more.
+            let read =
+                unsafe { libc::pread64(self.fd(), rest.as_mut_ptr().cast(), rest.len(), from) };
+            match (usize::try_from(read), Error::last()) {
+                (Ok(0), _) => break,
+                (Ok(more), _) => done += more,
+                (Err(_), Error::System(libc::EINTR)) => {}
+                (Err(_), error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes all of `bytes` from `at` on.
+    pub fn write_at(&self, bytes: &[u8], at: u64) -> Result<()> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let (rest, to) = (&bytes[done..], offset(at + done as u64)?);
+            // SAFETY: the kernel reads the rest of the bytes, and no more.
+            let written =
+                unsafe { libc::pwrite64(self.fd(), rest.as_ptr().cast(), rest.len(), to) };
+            match (usize::try_from(written), Error::last()) {
+                // Nothing written is no progress, which no file system should have.
+                (Ok(0), _) => return Err(Error::System(libc::EIO)),
+                (Ok(more), _) => done += more,
+                (Err(_), Error::System(libc::EINTR)) => {}
+                (Err(_), error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
