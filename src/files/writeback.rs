@@ -109,10 +109,9 @@ pub fn watched(file: Identity, flush: impl FnOnce() -> Result<()>) -> Result<()>
     let result = flush();
     let mut known = shard.enter();
     known.under_way.retain(|other| other.ticket != ticket);
-    if let Err(Error::System(errno)) = result
-        && !is_of_the_call(errno)
-    {
-        known.note(file, errno);
+    match result {
+        Err(Error::System(errno)) if !is_of_the_call(errno) => known.note(file, errno),
+        _ => {}
     }
     shard.tell();
     let last = known.tickets;

@@ -173,9 +173,8 @@ impl Queue {
 
     /// Shows others that somebody waits, once that is long.
     fn announce(&self, line: &mut Line, ticket: u64, pace: &Pace) {
-        if pace.is_long()
-            && let Some(range) = line.claims.announce(ticket)
-        {
+        let claims = pace.is_long().then_some(&mut line.claims);
+        if let Some(range) = claims.and_then(|claims| claims.announce(ticket)) {
             ofd::announce(&self.file, &range);
         }
     }
