@@ -1,5 +1,7 @@
 """Installation of the guard, at the first mapping and where another handler has replaced it since."""
 
+import warnings
+
 from . import _library, _raising
 from ._environment import variable
 from ._errors import raise_for
@@ -28,18 +30,26 @@ def install_guard() -> None:
     getting each SIGBUS that is not a loss of a mapping.
 
     Raises:
+        OSError: The guard was put back too often (errno ENOMEM).
         RuntimeError: MEMMAP_GUARD=off is in the environment.
     """
     if not wanted():
         raise RuntimeError(OFF)
-    ensure()
+    _raising.arm()
+    raise_for(_library.guard_install())
 
 
+_LIMIT = -7
 OFF = "the guard is off: remove MEMMAP_GUARD=off from the environment"
 
 
 def ensure() -> None:
-    """Do the same, unless the environment forbids it."""
-    if wanted():
-        _raising.arm()
-        raise_for(_library.guard_install())
+    """Do the same for a mapping, unless the environment forbids it. A guard that cannot be put back is a warning."""
+    if not wanted():
+        return
+    _raising.arm()
+    status = _library.guard_install()
+    if status != _LIMIT:
+        raise_for(status)
+    elif not _library.guard_active():
+        warnings.warn("the guard was replaced too often: a lost page may end the process", RuntimeWarning, 5)

@@ -520,6 +520,27 @@ def test_faulthandler_that_is_turned_off_again_takes_nothing_away(run):
     """)) == ["FaultError"]
 
 
+def test_a_guard_that_is_replaced_too_often_is_a_warning(run):
+    ended = run("""
+        import faulthandler
+        fresh()
+        for _ in range(100):
+            faulthandler.enable()
+            fresh()
+            faulthandler.disable()
+        m = fresh()
+        cut()
+        survives(m)
+        faulthandler.enable()
+        try:
+            memmap.install_guard()
+        except OSError as error:
+            print(error.errno)
+    """)
+    assert lines(ended) == ["FaultError", "12"]
+    assert ended.stderr.count("RuntimeWarning: the guard was replaced too often") == 1
+
+
 def test_pytest_starts_faulthandler_after_conftest(tmp_path, run):
     (tmp_path / "conftest.py").write_text(PROGRAM + "mapping = fresh()\n")
     (tmp_path / "test_it.py").write_text("""

@@ -21,4 +21,7 @@ def uses(path: str) -> Optional[int]:
         del anything, first, resident, lost
         with memmap.guard(standard.mmap(-1, 10)) as guard:
             guard.check()
+        if not memmap.guard_active():
+            memmap.install_guard()
+        memmap.raise_on_fault(True)
         return position
