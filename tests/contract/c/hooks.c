@@ -375,6 +375,9 @@ static void redirect(int signal, siginfo_t *info, void *context) {
     CHECK(interrupted->uc_mcontext.fpregs != NULL && interrupted->uc_mcontext.fpregs->mxcsr == 0x1f80);
     interrupted->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)go_back;
     interrupted->uc_mcontext.gregs[REG_RSP] = (interrupted->uc_mcontext.gregs[REG_RSP] - 1024) / 16 * 16 - 8;
+#elif defined(__i386__)
+    interrupted->uc_mcontext.gregs[REG_EIP] = (greg_t)(uintptr_t)go_back;
+    interrupted->uc_mcontext.gregs[REG_ESP] = (interrupted->uc_mcontext.gregs[REG_ESP] - 1024) / 16 * 16 - 4;
 #elif defined(__aarch64__)
     interrupted->uc_mcontext.pc = (uintptr_t)go_back;
 #else
