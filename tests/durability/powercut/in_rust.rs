@@ -1,10 +1,12 @@
 //! Programs that use the library from Rust, and some that don't do what durability takes.
 
-use super::cells;
+use super::{cells, commits};
 use memmap::{Flags, Flush, Map, Options, TO_END};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Names the program, its folder, its file of marks, and how many rounds it goes.
 pub const PROGRAM: &str = "MEMMAP_TEST_PROGRAM";
@@ -55,6 +57,18 @@ pub fn run_if_asked() {
         "create-without-durable" => create(&mut stage, Flags::default()),
         "resize" => resize(&mut stage, resized_and_flushed),
         "resize-without-flush" => resize(&mut stage, |_, _, _| {}),
+        "commit-1" => commit(&mut stage, 1, |_, _| {}),
+        "commit-16" => commit(&mut stage, 16, |_, _| {}),
+        "commit-300" => commit(&mut stage, 300, |_, _| {}),
+        "commit-checkpoint" => commit(&mut stage, 16, |map, number| {
+            if number % 3 == 0 {
+                map.checkpoint().expect("the disk is well");
+            }
+        }),
+        "commit-sizes" => commit_sizes(&mut stage),
+        "commit-replay" => commit_and_replay(&mut stage),
+        "commit-and-die" => commit_and_die(&mut stage, words[4].parse().expect("a number")),
+        "commit-by-flush" => commit_by_flush(&mut stage),
         "cell" => cell(&mut stage, "cell"),
         "cell-without-its-sum" => cell(&mut stage, "cell-for-the-gullible"),
         other => panic!("no program is called {other:?}"),
@@ -120,6 +134,84 @@ fn cell(stage: &mut Stage, kind: &str) {
         }
         map.flush(0, TO_END, Flush::Sync).expect("the disk is well");
         stage.mark(&format!("published cell {number}"));
+    }
+}
+
+/// A file is changed by commits, each of so many pages.
+fn commit(stage: &mut Stage, pages: usize, afterwards: fn(&Map, u64)) {
+    let kind = commits::Kind {
+        pages,
+        sizes: false,
+    };
+    let map = stage.create("data", commits::LENGTH, Flags::ATOMIC);
+    stage.mark(&format!("commits data {pages} false"));
+    for number in 1..=stage.rounds as u64 {
+        commits::change(&map, kind, number);
+        stage.mark(&format!("commit data {number}"));
+        map.commit().expect("the disk is well");
+        stage.mark(&format!("committed data {number}"));
+        afterwards(&map, number);
+    }
+}
+
+const SIZES: commits::Kind = commits::Kind {
+    pages: 3,
+    sizes: true,
+};
+
+/// The same, where each commit makes the file longer or shorter.
+fn commit_sizes(stage: &mut Stage) {
+    let map = stage.create("data", commits::LENGTH, Flags::ATOMIC);
+    stage.mark("commits data 3 true");
+    commit_from(stage, &map, 1..=stage.rounds as u64);
+}
+
+fn commit_from(stage: &mut Stage, map: &Map, numbers: std::ops::RangeInclusive<u64>) {
+    for number in numbers {
+        commits::change(map, SIZES, number);
+        stage.mark(&format!("commit data {number}"));
+        map.commit().expect("the disk is well");
+        stage.mark(&format!("committed data {number}"));
+    }
+}
+
+/// The same by processes that end without closing the file, each of which begins with what the one before has left in
+/// the log.
+fn commit_and_replay(stage: &mut Stage) {
+    drop(stage.create("data", commits::LENGTH, Flags::ATOMIC));
+    stage.mark("commits data 3 true");
+    let words = std::env::var(PROGRAM).expect("it is set");
+    let words = words.replacen("commit-replay", "commit-and-die", 1);
+    for round in 0..stage.rounds / 5 {
+        let mut child = Command::new(std::env::current_exe().expect("it runs"));
+        child.args(["--exact", "the_program_of_the_other_tests", "--nocapture"]);
+        child.env(PROGRAM, format!("{words}\n{round}"));
+        let status = child.status().expect("it can be run");
+        assert_eq!(status.signal(), Some(libc::SIGKILL));
+    }
+}
+
+fn commit_and_die(stage: &mut Stage, round: u64) {
+    let map = Map::open(stage.files.join("data"), &commits::options());
+    let map = map.expect("it is there");
+    commit_from(stage, &map, round * 5 + 1..=round * 5 + 5);
+    // SAFETY: it takes numbers, and ends this process.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+}
+
+/// What the library is compared with: a mapping that is flushed, which is not atomic.
+fn commit_by_flush(stage: &mut Stage) {
+    let kind = commits::Kind {
+        pages: 300,
+        sizes: false,
+    };
+    let map = stage.create("data", commits::LENGTH, Flags::DURABLE);
+    stage.mark("commits data 300 false");
+    for number in 1..=stage.rounds as u64 {
+        commits::change(&map, kind, number);
+        stage.mark(&format!("commit data {number}"));
+        map.flush(0, TO_END, Flush::Sync).expect("the disk is well");
+        stage.mark(&format!("committed data {number}"));
     }
 }
 

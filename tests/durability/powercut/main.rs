@@ -10,6 +10,7 @@
 //! ones.
 
 mod cells;
+mod commits;
 #[path = "../../common/mod.rs"]
 mod common;
 #[path = "../../common/disk/mod.rs"]
@@ -158,6 +159,35 @@ fn what_write_to_mmap_of_go_acknowledged_outlives_a_power_cut() {
 #[test]
 fn a_cell_holds_a_whole_value_and_no_older_one_than_was_flushed() {
     nothing_is_lost_of(Rust("cell"));
+}
+
+/// Each is of one commit, whole: the last that was acknowledged, or the one that was under way.
+#[test]
+fn a_commit_outlives_a_power_cut_or_was_never_made() {
+    for program in ["commit-1", "commit-16", "commit-300"] {
+        nothing_is_lost_of(Rust(program));
+    }
+}
+
+#[test]
+fn a_commit_of_another_length_outlives_a_power_cut_or_was_never_made() {
+    nothing_is_lost_of(Rust("commit-sizes"));
+}
+
+#[test]
+fn a_power_cut_while_the_log_begins_anew_leaves_a_whole_commit() {
+    nothing_is_lost_of(Rust("commit-checkpoint"));
+}
+
+/// Also one while what a power cut has interrupted is written from the log again.
+#[test]
+fn a_power_cut_while_commits_are_replayed_leaves_a_whole_commit() {
+    nothing_is_lost_of(Rust("commit-replay"));
+}
+
+#[test]
+fn changes_that_are_flushed_and_not_committed_are_caught() {
+    is_caught(Rust("commit-by-flush"), Loss::Commit);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //!
 //! A mark is one line. Those of what begins: `create FILE`, `size FILE BYTES`, `write FILE OFFSET LEN
 //! BYTE`. Those of what was acknowledged: `exists FILE BYTES MODE`, `sized FILE BYTES`, `flushed FILE
-//! OFFSET LEN`, and of a cell `cell FILE` and `published FILE NUMBER` after `publish FILE NUMBER`; `grows FILE` says that it may be any longer than that.
+//! OFFSET LEN`, of a file that is changed by commits `commits FILE PAGES SIZES` and `committed FILE NUMBER` after `commit FILE
+//! NUMBER`, and of a cell `cell FILE` and `published FILE NUMBER` after `publish FILE NUMBER`; `grows FILE` says that it may be any longer than that.
 
-use super::cells;
+use super::{cells, commits};
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
@@ -26,6 +27,8 @@ pub enum Loss {
     Bytes,
     /// A cell has no value, an old one, or a torn one.
     Cell,
+    /// A file is as no commit has left it that may be there.
+    Commit,
 }
 
 /// All promises of a program.
@@ -48,6 +51,7 @@ struct Promised {
     /// What may be there instead.
     under_way: Vec<(Range<usize>, u8)>,
     cell: cells::Promised,
+    commits: commits::Promised,
 }
 
 impl Promises {
@@ -76,6 +80,11 @@ impl Promises {
                 Some((loss, format!("{name}: {what}")))
             })
             .collect()
+    }
+
+    /// Whether looking at what is left writes to it: a log is written to its file.
+    pub fn look_by_writing(&self) -> bool {
+        self.files.values().any(|file| file.commits.is_used())
     }
 
     /// How many files that were being created are there with another size than they were to have.
@@ -109,6 +118,12 @@ impl Promised {
             }
             "write" => self.under_way.push((range(), number(2) as u8)),
             "flushed" => self.acknowledge(&range()),
+            "commits" => self.commits.is_there(commits::Kind {
+                pages: number(0) as usize,
+                sizes: rest[1] == "true",
+            }),
+            "commit" => self.commits.begin(number(0)),
+            "committed" => self.commits.committed(number(0)),
             "cell" => self.cell.is_there(),
             "cell-for-the-gullible" => self.cell.is_there_for_the_gullible(),
             "publish" => self.cell.publish(number(0)),
@@ -134,6 +149,9 @@ impl Promised {
         let mode = there.permissions().mode() & 0o777;
         if Some(mode) != self.mode {
             return Err((Loss::Permissions, format!("{mode:o}")));
+        }
+        if self.commits.is_used() {
+            return self.commits.kept(path).map_err(|what| (Loss::Commit, what));
         }
         if !self.may_be_long(there.len()) {
             let what = format!("{} bytes and not {:?}", there.len(), self.sizes);

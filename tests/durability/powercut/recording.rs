@@ -1,12 +1,13 @@
 //! A program that is recorded, and what is left of its work when the power is cut.
 
-use super::disk::device::{Device, Mounted, TO_LOOK};
+use super::disk::device::{Device, FOR_USE, Mounted, TO_LOOK};
 use super::disk::log::Event;
 use super::disk::{Disk, Kind};
 use super::image::{Chance, Image, Player};
 use super::programs::Program;
 use super::promises::{Loss, Promises};
 use super::tally::Tally;
+use std::ffi::c_ulong;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::{fs, io, thread};
@@ -85,7 +86,11 @@ fn cut_here(
         }
         heard = at;
         let disk = player.cut(at, &mut chance)?;
-        match mounted(folder.path(), &disk, kind, &mut tally) {
+        let how = match promises.look_by_writing() {
+            true => FOR_USE,
+            false => TO_LOOK,
+        };
+        match mounted(folder.path(), &disk, (kind, how), &mut tally) {
             Err(error) => tally.count(at, vec![(Loss::Disk, error.to_string())]),
             Ok(mounted) => {
                 tally.half_made += promises.half_made(mounted.path()) as u64;
@@ -98,8 +103,13 @@ fn cut_here(
 }
 
 /// Mounts what is left of a disk, if need be after a repair.
-fn mounted(folder: &Path, disk: &OwnedFd, kind: Kind, tally: &mut Tally) -> io::Result<Mounted> {
-    let mount = || Mounted::at(folder, Device::over(disk)?, kind, TO_LOOK);
+fn mounted(
+    folder: &Path,
+    disk: &OwnedFd,
+    (kind, how): (Kind, c_ulong),
+    tally: &mut Tally,
+) -> io::Result<Mounted> {
+    let mount = || Mounted::at(folder, Device::over(disk)?, kind, how);
     mount().or_else(|error| {
         let path = format!("/proc/{}/fd/{}", std::process::id(), disk.as_raw_fd());
         match kind.repair(Path::new(&path)) {
