@@ -33,6 +33,8 @@ const COPIES: [u64; 2] = [0, BLOCK as u64];
 pub struct Log {
     file: File,
     length: u64,
+    /// Up to where all of it was durable once.
+    durable: u64,
 }
 
 /// What a file is known by.
@@ -94,7 +96,11 @@ impl Log {
             if there.is_some_and(|there| Identity::of(&there) == file.identity) {
                 place.sync()?; // Also for one that was made by who died before that.
                 let length = file.size()?;
-                return Ok(Log { file, length });
+                return Ok(Log {
+                    file,
+                    length,
+                    durable: length,
+                });
             }
         }
     }
@@ -137,7 +143,7 @@ impl Log {
         if self.length > LONGEST {
             // Not before: a part of the records that were in force would be written to the file that has them all.
             self.file.truncate(LONGEST)?;
-            self.length = LONGEST;
+            (self.length, self.durable) = (LONGEST, self.durable.min(LONGEST));
         }
         Ok(header)
     }
@@ -169,8 +175,21 @@ impl Log {
     }
 
     /// Makes what was written durable.
-    pub fn sync(&self) -> Result<()> {
-        self.file.sync_data()
+    pub fn sync(&mut self) -> Result<()> {
+        self.file.sync_data()?;
+        self.durable = self.length;
+        Ok(())
+    }
+
+    /// Gives back what it has grown by since it was durable, after a failure: the kernel may take blocks for written
+    /// there that are not ([`device`](crate::commit::device)).
+    pub fn forget_growth(&mut self) -> Result<()> {
+        if self.durable < self.length {
+            self.file.still_ours()?;
+            self.file.truncate(self.durable)?;
+            self.length = self.durable;
+        }
+        Ok(())
     }
 
     /// Calls `each` with the records of a generation, in order, up to the first that is not whole, or `most` of them; what

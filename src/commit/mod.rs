@@ -5,6 +5,7 @@
 
 pub mod changes;
 pub mod crc;
+pub mod device;
 pub mod header;
 pub mod log;
 pub mod record;

@@ -1,10 +1,12 @@
 //! Writing a record's changes to the file: after its commit, and again by who finds it in the log.
 
+use crate::commit::device::settle;
 use crate::commit::header::Header;
 use crate::commit::log::Log;
 use crate::commit::record::{BLOCK, Record};
 use crate::files::blocks::within_file_size_limit;
 use crate::files::file::File;
+use crate::files::writeback;
 use crate::options::Flags;
 use crate::status::Result;
 
@@ -26,7 +28,7 @@ pub fn apply(record: &Record, file: &File) -> Result<()> {
     }
 }
 
-/// Writes the first `most` records of a generation to the file, of which any part may have been written before, and in any
+/// Writes the first `most` records of a generation to the file, durably, of which any part may have been written before, and in any
 /// order; how many there were.
 ///
 /// In the end the file is what the last of them has made of it. A byte that no record changes, adds or cuts off was never
@@ -39,10 +41,12 @@ pub fn replay(log: &Log, header: &Header, most: u64, file: &File) -> Result<u64>
     }
     let end = all.length;
     within_file_size_limit(end)?;
+    let mut blocks = Vec::new();
     log.records(header, all.records(), |record| {
         file.zero(record.before.min(end), record.after.min(end))?;
         record.extents().try_for_each(|(offset, bytes)| {
             let there = end.saturating_sub(offset).min(bytes.len() as u64);
+            blocks.extend(offset / BLOCK as u64..(offset + there).div_ceil(BLOCK as u64));
             file.write_at(&bytes[..there as usize], offset)
         })
     })?;
@@ -51,6 +55,11 @@ pub fn replay(log: &Log, header: &Header, most: u64, file: &File) -> Result<u64>
         size if size > end => file.truncate(end)?,
         _ => {}
     }
+    writeback::watched(file.identity, || file.sync_data())?;
+    blocks.sort_unstable();
+    blocks.dedup();
+    blocks.retain(|block| block * (BLOCK as u64) < end);
+    settle(file, &blocks)?;
     Ok(all.records())
 }
 

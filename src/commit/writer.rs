@@ -182,9 +182,7 @@ fn prepare(log: &mut Log, data: &File) -> Result<Header> {
     let (of, header) = (log::identity(data)?, log.header()?);
     if let Some(header) = header {
         if header.of == of {
-            if replay(log, &header, u64::MAX, data)? > 0 {
-                data.sync_data()?;
-            }
+            replay(log, &header, u64::MAX, data)?;
         } else if log.records(&header, 1, |_| Ok(()))?.records() > 0 {
             return Err(Error::Corrupt); // It has commits, which are of another file.
         }
@@ -229,7 +227,14 @@ impl Turn<'_> {
         if state.log.is_full(state.end, len) {
             state.checkpoint(&writer.data)?;
         }
-        state.log.make_room(state.end, len)?;
+        if let Err(error) = state.log.make_room(state.end, len) {
+            // What the log has is enough, perhaps, if it begins anew.
+            match state.end {
+                RECORDS => return Err(error),
+                _ => state.checkpoint(&writer.data)?,
+            }
+            state.log.make_room(state.end, len)?;
+        }
         reserve(&writer.data, &draft, state.chain.length, after)?;
         let sealed = draft.seal(&state.chain, after);
         state.log.write(sealed.bytes(), state.end)?;
@@ -260,8 +265,11 @@ impl Turn<'_> {
         if replay(&state.log, &state.header, acknowledged, data)? != acknowledged {
             return Err(Error::Corrupt);
         }
-        state.failed = None;
-        state.checkpoint(data)
+        state.log.forget_growth()?;
+        // Also where nothing was acknowledged since the log began: the record that failed may be there.
+        let done = state.synced(data);
+        state.failed = done.err();
+        done
     }
 }
 

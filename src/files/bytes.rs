@@ -9,18 +9,27 @@ impl File {
     pub fn read_at(&self, room: &mut [u8], at: u64) -> Result<usize> {
         let mut done = 0;
         while done < room.len() {
-            let (rest, from) = (&mut room[done..], offset(at + done as u64)?);
-            // SAFETY: the kernel writes to the rest of the room, and no more.
+            match self.read_once(&mut room[done..], at + done as u64)? {
+                0 => break,
+                more => done += more,
+            }
+        }
+        Ok(done)
+    }
+
+    /// The same by one call of the system, which may read less.
+    pub fn read_once(&self, room: &mut [u8], at: u64) -> Result<usize> {
+        let from = offset(at)?;
+        loop {
+            // SAFETY: the kernel writes to the room, and no more.
             let read =
-                unsafe { libc::pread64(self.fd(), rest.as_mut_ptr().cast(), rest.len(), from) };
+                unsafe { libc::pread64(self.fd(), room.as_mut_ptr().cast(), room.len(), from) };
             match (usize::try_from(read), Error::last()) {
-                (Ok(0), _) => break,
-                (Ok(more), _) => done += more,
+                (Ok(read), _) => return Ok(read),
                 (Err(_), Error::System(libc::EINTR)) => {}
                 (Err(_), error) => return Err(error),
             }
         }
-        Ok(done)
     }
 
     /// Writes all of `bytes` from `at` on.

@@ -4,6 +4,7 @@
 //! What the test gives the disk carries [`NEEDLE`], by which the disk knows what to fail or to hold: the
 //! file system's own blocks always go through.
 
+mod commits;
 #[path = "../../common/disk/mod.rs"]
 mod disk;
 #[path = "../../common/skip.rs"]

@@ -59,12 +59,10 @@ pub fn run_if_asked() {
         "resize-without-flush" => resize(&mut stage, |_, _, _| {}),
         "commit-1" => commit(&mut stage, 1, |_, _| {}),
         "commit-16" => commit(&mut stage, 16, |_, _| {}),
-        "commit-300" => commit(&mut stage, 300, |_, _| {}),
-        "commit-checkpoint" => commit(&mut stage, 16, |map, number| {
-            if number % 3 == 0 {
-                map.checkpoint().expect("the disk is well");
-            }
-        }),
+        "commit-300" => commit(&mut stage, 300, |map, number| checkpoint(map, number, 20)),
+        "commit-checkpoint" => {
+            commit(&mut stage, 16, |map, number| checkpoint(map, number, 3));
+        }
         "commit-sizes" => commit_sizes(&mut stage),
         "commit-replay" => commit_and_replay(&mut stage),
         "commit-and-die" => commit_and_die(&mut stage, words[4].parse().expect("a number")),
@@ -151,6 +149,13 @@ fn commit(stage: &mut Stage, pages: usize, afterwards: fn(&Map, u64)) {
         map.commit().expect("the disk is well");
         stage.mark(&format!("committed data {number}"));
         afterwards(&map, number);
+    }
+}
+
+/// Has the log begin anew after every so many commits.
+fn checkpoint(map: &Map, number: u64, every: u64) {
+    if number % every == 0 {
+        map.checkpoint().expect("the disk is well");
     }
 }
 
