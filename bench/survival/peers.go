@@ -63,7 +63,7 @@ func assemble(folder string) []peer {
 		c("libmemmap, C: a pinned pointer", "pin"),
 		python("libmemmap, Python", "memmap", "slice"),
 		python("NumPy over libmemmap, Python", "memmap", "numpy"),
-		rust("libmemmap, Rust: `Map::read`", "libmemmap"),
+		rust("libmemmap, Rust: `Map::read`, `Map::view`", "libmemmap"),
 	}
 }
 

@@ -41,7 +41,8 @@ impl Peer for MmapMut {
 
 impl Peer for Map {
     fn load(&self, offset: usize) -> io::Result<()> {
-        Ok(self.read(offset as u64, &mut [0])?)
+        let viewed = self.view(|bytes| bytes.get(offset as u64));
+        Ok(self.read(offset as u64, &mut [0]).and(viewed.map(drop))?)
     }
 
     fn store(&mut self, offset: usize) -> io::Result<()> {
