@@ -4,7 +4,7 @@
 //! the system, so any number may be looked up at any time. They come in chunks; the free ones are a
 //! stack. Everything here is lock-free, so a fork leaves nothing locked in the child, and the fault
 //! handler may look a value up by address ([`Table::pin_at`]) whatever it interrupted. The whole is
-//! checked against every interleaving by `tests/threads/table_model.rs`.
+//! checked against every interleaving by `tests/threads/table_model/`.
 
 use crate::handles::readers::{Reader, Readers};
 use crate::handles::slot::{Closed, Slot, Span, Views};

@@ -1,6 +1,6 @@
 //! The atomics and the cell that the handle table is built of.
 //!
-//! They stand behind a name of their own so that `tests/threads/table_model.rs` can compile `slot.rs` and
+//! They stand behind a name of their own so that `tests/threads/table_model/` can compile `slot.rs` and
 //! `table.rs` against loom's and explore every interleaving.
 
 pub use crate::os::barrier::barrier;

@@ -4,11 +4,11 @@
 //! model is small, since the number of interleavings explodes; what is true for two threads and two
 //! slots is true for more, because a slot knows nothing of others and a count nothing of who counts.
 
-#[path = "../../src/status.rs"]
+#[path = "../../../src/status.rs"]
 #[allow(dead_code, missing_docs)]
 mod status;
 
-#[path = "../../src/handles/mod.rs"]
+#[path = "../../../src/handles/mod.rs"]
 #[allow(dead_code, missing_docs)]
 mod handles;
 
