@@ -101,7 +101,7 @@ fn at_once(
 /// `to` can be written for `len` bytes.
 #[inline(always)] // See `Table::view_at_once`.
 pub unsafe fn read_at_once(handle: Handle, offset: u64, to: *mut u8, len: u64) -> bool {
-    // SAFETY: the range lies in the shown mapping, and the caller answers for `to`.
+    // SAFETY: the range lies in the shown mapping, and `to` can be written for as many bytes.
     let copy = |from: *mut u8, len| unsafe { to.copy_from(from, len) };
     at_once(handle, offset, len, |_| true, copy)
 }
@@ -113,7 +113,7 @@ pub unsafe fn read_at_once(handle: Handle, offset: u64, to: *mut u8, len: u64) -
 /// `from` can be read for `len` bytes.
 #[inline(always)] // See `Table::view_at_once`.
 pub unsafe fn write_at_once(handle: Handle, offset: u64, from: *const u8, len: u64) -> bool {
-    // SAFETY: the range lies in the shown, writable mapping, and the caller answers for `from`.
+    // SAFETY: the range lies in the shown, writable mapping, and `from` can be read for as many bytes.
     let copy = |to: *mut u8, len| unsafe { to.copy_from(from, len) };
     at_once(
         handle,
