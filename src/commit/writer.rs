@@ -13,6 +13,7 @@ use crate::files::writeback;
 use crate::os::environment::variable;
 use crate::os::page_size::page_size;
 use crate::os::pagemap::Way;
+use crate::os::watch::Watch;
 use crate::status::{Error, Result};
 use std::mem::ManuallyDrop;
 use std::ops::Range;
@@ -41,6 +42,18 @@ pub struct Writer {
     pub way: Way,
 }
 
+/// Whether stores to the memory are watched.
+#[derive(Debug)]
+pub enum Watched {
+    /// Nobody has asked so far.
+    NotYet,
+    /// The pages that were written to since they were compared last are known.
+    By(Watch),
+    /// All private pages are compared: the system has no better way, or the memory was moved, which leaves marks of before
+    /// on pages.
+    Never,
+}
+
 /// How far it has come.
 #[derive(Debug)]
 pub struct State {
@@ -53,6 +66,10 @@ pub struct State {
     failed: Option<Error>,
     /// Bytes of the memory, from its beginning, that are no mapping of the file: those that it has grown by.
     pub apart: Range<usize>,
+    /// Whether stores to the memory are watched.
+    pub watched: Watched,
+    /// Pages that were written to and that no commit has: bytes of the memory, from its beginning.
+    pub written: Vec<Range<usize>>,
     /// The least length of the memory since the last commit: what the file has behind it is not the memory's any more.
     pub low: u64,
 }
@@ -91,6 +108,8 @@ impl Writer {
                 failed: None,
                 apart: 0..0,
                 low: header.length,
+                watched: Watched::NotYet,
+                written: Vec::new(),
                 header,
             })),
             left: AtomicBool::new(false),

@@ -7,14 +7,15 @@
 
 use crate::commit::changes;
 use crate::commit::record::Draft;
-use crate::commit::writer::{self, Turn as Taken, Writer};
+use crate::commit::writer::{self, Turn as Taken, Watched, Writer};
 use crate::handles::slot::Views;
 use crate::handles::table::Handle;
 use crate::memory::mapping::Mapping;
 use crate::options::Flags;
 use crate::os::limits::refuse_more_than_available;
 use crate::os::page_size::page_size;
-use crate::os::pagemap::private_pages;
+use crate::os::pagemap::{Way, private_pages};
+use crate::os::watch::Watch;
 use crate::range::addressable;
 use crate::registry::live::{self, Pinned, pin};
 use crate::registry::turn::{InTurn, turn};
@@ -37,24 +38,27 @@ pub fn commit(handle: Handle) -> Result<()> {
     mapping.slot().refuse_faults()?;
     taken.refuse_another_length()?;
     let mut draft = Draft::new();
-    each_change(&mapping, &taken, |offset, bytes| draft.push(offset, bytes))?;
+    each_change(&mapping, &mut taken, |offset, bytes| {
+        draft.push(offset, bytes)
+    })?;
     // What was read may have come from a stand-in page.
     mapping.slot().refuse_faults()?;
     let len = mapping.len() as u64;
-    match draft.is_empty() && len == taken.length() {
-        true => Ok(()),
-        false => taken.commit(draft, len),
+    if !draft.is_empty() || len != taken.length() {
+        taken.commit(draft, len)?;
     }
+    taken.state.written.clear();
+    Ok(())
 }
 
 /// What was changed since the last commit, as offsets and lengths, in order.
 pub fn changes(handle: Handle) -> Result<Vec<(u64, u64)>> {
     let turn = turn(handle);
     let mapping = turn.pin()?;
-    let taken = writer_of(&mapping)?.enter()?;
+    let mut taken = writer_of(&mapping)?.enter()?;
     mapping.slot().refuse_faults()?;
     let mut found: Vec<(u64, u64)> = Vec::new();
-    each_change(&mapping, &taken, |offset, bytes| {
+    each_change(&mapping, &mut taken, |offset, bytes| {
         let len = bytes.len() as u64;
         match found.last_mut() {
             // Where one piece ends and the next begins.
@@ -133,6 +137,7 @@ pub fn resize(mapping: &mut InTurn, new: usize) -> Result<()> {
     alone.refuse_faults()?;
     let _change = fork::hold_off();
     if new > room {
+        writer_of(alone.get())?.enter()?.state.watched = Watched::Never;
         let (moved, span) = alone.change(|mapping| (mapping.remap(new), mapping.span()));
         alone.set_span(span);
         moved?;
@@ -171,17 +176,19 @@ fn in_pages(len: usize) -> usize {
 }
 
 /// Calls `tell` with each run of bytes that differs from the file, in order.
-fn each_change(mapping: &Pinned, taken: &Taken, mut tell: impl FnMut(u64, &[u8])) -> Result<()> {
-    let (data, len) = (mapping.data() as usize, mapping.len());
-    let way = writer_of(mapping)?.way;
-    let private = private_pages(data..data + in_pages(len), way)?;
-    let relative = private.iter().map(|run| run.start - data..run.end - data);
+fn each_change(
+    mapping: &Pinned,
+    taken: &mut Taken,
+    mut tell: impl FnMut(u64, &[u8]),
+) -> Result<()> {
+    let len = mapping.len();
+    let candidates = candidates(mapping, taken)?;
     // Where the memory was cut and has grown again, it is zeros that nobody has written.
     let (low, committed) = (taken.state.low, taken.length());
     let page = page_size() as u64;
     let regrown = (low / page * page) as usize..(committed as usize).min(len);
     let (mut now, mut before) = (vec![0; PIECE], vec![0; PIECE]);
-    for run in united(relative.collect(), regrown) {
+    for run in united(candidates, [regrown]) {
         let end = run.end.min(len);
         for at in (run.start..end).step_by(PIECE) {
             let size = (end - at).min(PIECE);
@@ -199,12 +206,46 @@ fn each_change(mapping: &Pinned, taken: &Taken, mut tell: impl FnMut(u64, &[u8])
     Ok(())
 }
 
-/// The runs, with one more, in order and without what two of them have.
-fn united(mut runs: Vec<Range<usize>>, more: Range<usize>) -> Vec<Range<usize>> {
-    if more.is_empty() {
-        return runs;
+/// The pages that may differ from the file.
+fn candidates(mapping: &Pinned, taken: &mut Taken) -> Result<Vec<Range<usize>>> {
+    let (data, way) = (mapping.data() as usize, writer_of(mapping)?.way);
+    let pages = data..data + in_pages(mapping.len());
+    let relative = |runs: Vec<Range<usize>>| {
+        runs.into_iter()
+            .map(move |run| run.start - data..run.end - data)
+    };
+    let state = &mut *taken.state;
+    if let (Watched::NotYet, Way::Best) = (&state.watched, way) {
+        let all = mapping.reserved();
+        state.watched = Watch::begin(all.start..all.end).map_or(Watched::Never, Watched::By);
     }
-    runs.push(more);
+    if let Watched::By(watch) = &state.watched {
+        if let Ok(written) = watch.written(pages.clone()) {
+            // They are told once, and a commit may fail.
+            state.written = united(std::mem::take(&mut state.written), relative(written));
+            return Ok(state.written.clone());
+        }
+        state.watched = Watched::Never;
+    }
+    Ok(relative(private_pages(pages, way)?).collect())
+}
+
+/// Has what was mapped in place of other memory watched, too.
+fn watch_again(mapping: &Mapping, taken: &mut Taken) {
+    let all = mapping.reserved();
+    if let Watched::By(watch) = &taken.state.watched
+        && watch.cover(all.start..all.end).is_err()
+    {
+        taken.state.watched = Watched::Never;
+    }
+}
+
+/// The runs, with more of them, in order and without what two of them have.
+fn united(
+    mut runs: Vec<Range<usize>>,
+    more: impl IntoIterator<Item = Range<usize>>,
+) -> Vec<Range<usize>> {
+    runs.extend(more.into_iter().filter(|run| !run.is_empty()));
     runs.sort_by_key(|run| run.start);
     let mut united: Vec<Range<usize>> = Vec::new();
     for run in runs {
@@ -224,6 +265,7 @@ fn add_zeros(mapping: &Mapping, taken: &mut Taken, new: usize) -> Result<()> {
     if first < in_pages(new) {
         mapping.put_zeros(&zeros)?;
         taken.state.apart = zeros.start.min(start_of(&apart))..zeros.end;
+        watch_again(mapping, taken);
     }
     // SAFETY: the bytes up to the end of that page are the mapping's, and behind its length nobody has business.
     unsafe { mapping.data().add(old).write_bytes(0, first.min(new) - old) };
@@ -249,6 +291,8 @@ fn put_back(mapping: &Mapping, taken: &mut Taken) -> Result<()> {
     taken.state.apart = apart.start.max(end)..apart.end.max(end);
     mapping.forget_changes(end.max(apart.end))?;
     taken.state.low = taken.length();
+    taken.state.written.clear();
+    watch_again(mapping, taken);
     mapping.set_len(len);
     Ok(())
 }

@@ -9,3 +9,4 @@ pub mod errno;
 pub mod limits;
 pub mod page_size;
 pub mod pagemap;
+pub mod watch;

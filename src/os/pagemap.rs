@@ -21,7 +21,7 @@ pub enum Way {
 /// The argument of PAGEMAP_SCAN of <linux/fs.h>, which the libc crate does not have.
 #[repr(C)]
 #[derive(Default)]
-struct Scan {
+pub(super) struct Scan {
     size: u64,
     flags: u64,
     start: u64,
@@ -45,6 +45,7 @@ struct Region {
     categories: u64,
 }
 
+const PAGE_IS_WRITTEN: u64 = 1 << 1;
 const PAGE_IS_FILE: u64 = 1 << 2;
 const PAGE_IS_PRESENT: u64 = 1 << 3;
 const PAGE_IS_SWAPPED: u64 = 1 << 4;
@@ -53,7 +54,7 @@ const PAGE_IS_SWAPPED: u64 = 1 << 4;
 pub fn private_pages(pages: Range<usize>, way: Way) -> Result<Vec<Range<usize>>> {
     let map = opened()?;
     if way == Way::Best {
-        match scanned(&map, pages.clone()) {
+        match scan(&map, pages.clone(), Scan::private()) {
             // A kernel without it (ENOTTY), or a filter (EPERM, ENOSYS).
             Err(Error::System(libc::ENOTTY | libc::ENOSYS | libc::EPERM | libc::EINVAL)) => {}
             result => return result,
@@ -62,7 +63,7 @@ pub fn private_pages(pages: Range<usize>, way: Way) -> Result<Vec<Range<usize>>>
     numbered(&map, pages)
 }
 
-fn opened() -> Result<OwnedFd> {
+pub(super) fn opened() -> Result<OwnedFd> {
     let flags = libc::O_RDONLY | libc::O_CLOEXEC;
     // SAFETY: the path is terminated.
     let fd = system(|| unsafe { libc::open64(c"/proc/self/pagemap".as_ptr(), flags) })?;
@@ -70,22 +71,40 @@ fn opened() -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn scanned(map: &OwnedFd, pages: Range<usize>) -> Result<Vec<Range<usize>>> {
+impl Scan {
+    /// For pages that are this process's own.
+    pub(super) fn private() -> Scan {
+        Scan {
+            size: size_of::<Scan>() as u64,
+            category_inverted: PAGE_IS_FILE,
+            category_mask: PAGE_IS_FILE,
+            category_anyof_mask: PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+            return_mask: PAGE_IS_FILE,
+            ..Scan::default()
+        }
+    }
+
+    /// Those that were written to, too.
+    pub(super) fn and_written(self, flags: u64) -> Scan {
+        Scan {
+            flags,
+            category_mask: self.category_mask | PAGE_IS_WRITTEN,
+            ..self
+        }
+    }
+}
+
+/// The runs of pages that a scan finds.
+pub(super) fn scan(
+    map: &OwnedFd,
+    pages: Range<usize>,
+    mut scan: Scan,
+) -> Result<Vec<Range<usize>>> {
     let request = libc::_IOWR::<Scan>(b'f' as u32, 16);
     let mut regions = [Region::default(); 256];
     let mut found = Vec::new();
-    let mut scan = Scan {
-        size: size_of::<Scan>() as u64,
-        start: pages.start as u64,
-        end: pages.end as u64,
-        vec: regions.as_mut_ptr() as u64,
-        vec_len: regions.len() as u64,
-        category_inverted: PAGE_IS_FILE,
-        category_mask: PAGE_IS_FILE,
-        category_anyof_mask: PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
-        return_mask: PAGE_IS_FILE,
-        ..Scan::default()
-    };
+    (scan.start, scan.end) = (pages.start as u64, pages.end as u64);
+    (scan.vec, scan.vec_len) = (regions.as_mut_ptr() as u64, regions.len() as u64);
     while scan.start < scan.end {
         // SAFETY: the kernel writes as many regions as there is room for, and where it stopped.
         let count = system(|| unsafe { libc::ioctl(map.as_raw_fd(), request, &raw mut scan) })?;
