@@ -2,6 +2,7 @@ package memmap
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -98,7 +99,9 @@ func TestCheckTakesAnyRangeInside(t *testing.T) {
 // count of faults.
 func TestNoReadTakesZerosForTheFileWhileOthersRecover(t *testing.T) {
 	survives(t, func(t *testing.T) {
-		path, m := paged(t, 4, nil)
+		path := filepath.Join(inMemory(t), "file")
+		succeeds(t, "WriteFile", os.WriteFile(path, []byte(strings.Repeat("x", int(4*page))), 0o600))
+		m := open(t, path, nil)
 		var done atomic.Bool
 		var readers sync.WaitGroup
 		whole := strings.Repeat("x", int(2*page))
@@ -124,9 +127,8 @@ func TestNoReadTakesZerosForTheFileWhileOthersRecover(t *testing.T) {
 			}()
 		}
 		for range 300 {
-			// The file is cut and made whole with one write, so it has no zeros of its own. It is cut to nothing: of a
-			// folio that reaches across the new end, the kernel zeroes a part while a page of it may still be mapped by
-			// a fault that was under way (truncate_inode_pages_range in mm/truncate.c), and no signal tells of that.
+			// The file is cut and made whole with one write, so it has no zeros of its own. It lies on tmpfs: ext4 shows
+			// zeros of the kernel's while a file is cut, and no signal reports them (docs/faults.md).
 			setSize(t, path, 0)
 			m.At(3 * page)
 			succeeds(t, "the file anew", rewrite(path, strings.Repeat("x", int(4*page))))

@@ -1,6 +1,6 @@
 # Tests that take long. docs/proof.md has their results.
 
-.PHONY: fuzz fuzz-calls fuzz-cells fuzz-go fuzz-receive fuzz-python mutants go-mutants bugs sanitize threads valgrind soak hostile never-a-zero never-a-zero-python
+.PHONY: fuzz fuzz-calls fuzz-cells fuzz-go fuzz-receive fuzz-python mutants go-mutants bugs sanitize threads valgrind soak hostile never-a-zero never-a-zero-python kernel-zeros
 
 # In seconds: for each fuzzer, and for make soak.
 TIME     = 60
@@ -71,20 +71,24 @@ soak: build ## Long tests: 4 processes of 8 threads mix everything for TIME=60 s
 hostile: build ## Long tests: an attacking process beside each call that it can disturb: 12 minutes
 	MEMMAP_SECONDS=150 cargo test --quiet --test hostile -- --nocapture
 
-# On the file system of temporary files, and on tmpfs.
+# On tmpfs: kernel-zeros shows why.
 never-a-zero: build ## Long tests: readers beside a truncating process, TIME=60 seconds: no zero is data
 	mkdir -p target/never-a-zero
 	$(CC) -std=c11 -O2 -Wall -Wextra -Werror -Iinclude tests/faults/never_a_zero/never_a_zero.c $(LIBRARY) -lpthread -ldl -lm \
 		-o target/never-a-zero/c
-	for parent in "$${TMPDIR:-/tmp}" /dev/shm; do \
-		folder=$$(mktemp -d "$$parent/never-a-zero.XXXXXX") && echo "C, $$parent:"; \
-		target/never-a-zero/c "$$folder" $(TIME); ended=$$?; rm -r "$$folder"; test $$ended = 0 || exit $$ended; done
-	@echo "Go, /dev/shm:"
+	folder=$$(mktemp -d /dev/shm/never-a-zero.XXXXXX) && echo "C:"; \
+		target/never-a-zero/c "$$folder" $(TIME); ended=$$?; rm -r "$$folder"; exit $$ended
+	@echo "Go:"
 	cd go && MEMMAP_TIME=$(TIME) $(GO) test -count=1 -timeout 0 -v -run TestNothingIsComputedFromALostPage $(LINK) .
 	@! tools/python >/dev/null || $(MAKE) --no-print-directory never-a-zero-python
 
 never-a-zero-python: build $(VENV)/ready
-	for parent in "$${TMPDIR:-/tmp}" /dev/shm; do \
-		folder=$$(mktemp -d "$$parent/never-a-zero.XXXXXX") && echo "Python, $$parent:"; \
+	folder=$$(mktemp -d /dev/shm/never-a-zero.XXXXXX) && echo "Python:"; \
 		PYTHONPATH=python $(PYTHON) python/tests/never_a_zero.py $(TIME) "$$folder"; \
-		ended=$$?; rm -r "$$folder"; test $$ended = 0 || exit $$ended; done
+		ended=$$?; rm -r "$$folder"; exit $$ended
+
+kernel-zeros: ## Long tests: zeros that the kernel shows while a file is cut: no library
+	mkdir -p target/never-a-zero
+	$(CC) -std=c11 -O2 -Wall -Wextra -Werror tests/faults/never_a_zero/kernel_zeros.c -lpthread -o target/never-a-zero/kernel-zeros
+	for parent in "$${TMPDIR:-/tmp}" /dev/shm; do file=$$(mktemp "$$parent/kernel-zeros.XXXXXX") && \
+		target/never-a-zero/kernel-zeros "$$file" $(TIME); rm "$$file"; done
