@@ -25,7 +25,8 @@ use crate::status::Status;
 /// memmap_rollback, memmap_checkpoint, memmap_changes and memmap_resize then return the same error
 /// until memmap_recover. It writes the acknowledged commits again, and returns 0 when the file is
 /// durable without the one that failed, which then will not come back. The changes are still in
-/// memory and may be committed. The same holds if the commit is durable and writing it to the file
+/// memory and may be committed. Blocks that a failed call has reserved for a longer file stay behind
+/// its end. The same as for the log holds if the commit is durable and writing it to the file
 /// fails: this call returns 0, the next ones return the error.
 ///
 /// A store of another thread during the call is in this commit or in the next one. Of a number that

@@ -60,7 +60,7 @@ pub fn identity(file: &File) -> Result<OfFile> {
 }
 
 /// A number that nobody can guess.
-fn salt() -> Result<u64> {
+pub fn salt() -> Result<u64> {
     let mut salt = [0; 8];
     // SAFETY: the kernel fills the eight bytes.
     let filled = system(|| unsafe { libc::getrandom(salt.as_mut_ptr().cast(), 8, 0) as i32 })?;
@@ -128,10 +128,18 @@ impl Log {
 
     /// Begins anew, of a file that is durable as it is, with `length` bytes. No record that is there counts any more when
     /// this returns, nor does one come back.
-    pub fn begin(&mut self, before: Option<Header>, of: OfFile, length: u64) -> Result<Header> {
+    ///
+    /// `salt` is a new one: what may fail without a word of the device comes first.
+    pub fn begin(
+        &mut self,
+        before: Option<Header>,
+        salt: u64,
+        of: OfFile,
+        length: u64,
+    ) -> Result<Header> {
         let header = Header {
             generation: before.map_or(0, |header| header.generation).wrapping_add(1),
-            salt: salt()?,
+            salt,
             of,
             length,
         };

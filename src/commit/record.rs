@@ -321,6 +321,13 @@ mod tests {
         }
 
         #[test]
+        fn a_record_of_another_generation_is_none(salt: u64) {
+            prop_assume!(salt != chain().salt);
+            let (bytes, _) = sealed(&[(3, vec![1])], &Chain { salt, ..chain() }, 50);
+            prop_assert_eq!(super::length(&bytes, &chain()), None);
+        }
+
+        #[test]
         fn extents_out_of_the_file_or_out_of_order_are_no_record(
             parts in prop::collection::vec((0..60_u64, 0..60_usize), 1..4),
             after in 0..100_u64,

@@ -126,7 +126,7 @@ mod tests {
             let (file, length) = File::of_path(place.open(libc::O_RDWR, 0)).expect("it is there");
             let mut log = Log::open(&place.beside(".commit").expect("it is a name"), &file)
                 .expect("there is room");
-            let header = log.begin(None, identity(&file).expect("it has one"), length)
+            let header = log.begin(None, 1, identity(&file).expect("it has one"), length)
                 .expect("there is room");
             // The log, and the file as each commit has left it.
             let mut states = vec![fs::read(&path).expect("it is there")];

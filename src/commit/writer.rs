@@ -84,7 +84,7 @@ impl Writer {
     pub fn of_new(place: &Place) -> Result<Writer> {
         Writer::begin(place, |log, data| {
             let before = log.header()?;
-            log.begin(before, log::identity(data)?, data.size()?)
+            log.begin(before, log::salt()?, log::identity(data)?, data.size()?)
         })
     }
 
@@ -206,7 +206,7 @@ fn prepare(log: &mut Log, data: &File) -> Result<Header> {
             return Err(Error::Corrupt); // It has commits, which are of another file.
         }
     }
-    log.begin(header, of, data.size()?)
+    log.begin(header, log::salt()?, of, data.size()?)
 }
 
 /// The state, by who has it for itself.
@@ -280,13 +280,15 @@ impl Turn<'_> {
         if state.failed.is_none() {
             return Ok(());
         }
+        data.still_ours()?;
+        let salt = log::salt()?;
         let acknowledged = state.chain.records();
         if replay(&state.log, &state.header, acknowledged, data)? != acknowledged {
             return Err(Error::Corrupt);
         }
         state.log.forget_growth()?;
         // Also where nothing was acknowledged since the log began: the record that failed may be there.
-        let done = state.synced(data);
+        let done = state.synced(data, salt);
         state.failed = done.err();
         done
     }
@@ -297,16 +299,17 @@ impl State {
         if self.end == RECORDS {
             return Ok(()); // There was no commit since the last one.
         }
-        let done = self.synced(data);
+        data.still_ours()?;
+        let salt = log::salt()?;
+        let done = self.synced(data, salt);
         self.remember(done)
     }
 
-    fn synced(&mut self, data: &File) -> Result<()> {
-        data.still_ours()?;
+    fn synced(&mut self, data: &File, salt: u64) -> Result<()> {
         // Before the log begins anew: until then it has what the file may not have.
         writeback::watched(data.identity, || data.sync_data())?;
         let (of, length) = (self.header.of, self.chain.length);
-        self.header = self.log.begin(Some(self.header), of, length)?;
+        self.header = self.log.begin(Some(self.header), salt, of, length)?;
         self.chain = Chain::begin(self.header.salt, length);
         self.end = RECORDS;
         Ok(())

@@ -14,7 +14,7 @@ use crate::memory::mapping::Mapping;
 use crate::options::Flags;
 use crate::os::limits::refuse_more_than_available;
 use crate::os::page_size::page_size;
-use crate::os::pagemap::{Way, private_pages};
+use crate::os::pagemap::{Pagemap, Way};
 use crate::os::watch::Watch;
 use crate::range::addressable;
 use crate::registry::live::{self, Pinned, pin};
@@ -219,15 +219,16 @@ fn candidates(mapping: &Pinned, taken: &mut Taken) -> Result<Vec<Range<usize>>> 
         let all = mapping.reserved();
         state.watched = Watch::begin(all.start..all.end).map_or(Watched::Never, Watched::By);
     }
+    let map = Pagemap::open()?;
     if let Watched::By(watch) = &state.watched {
-        if let Ok(written) = watch.written(pages.clone()) {
+        if let Ok(written) = watch.written(&map, pages.clone()) {
             // They are told once, and a commit may fail.
             state.written = united(std::mem::take(&mut state.written), relative(written));
             return Ok(state.written.clone());
         }
         state.watched = Watched::Never;
     }
-    Ok(relative(private_pages(pages, way)?).collect())
+    Ok(relative(map.private_pages(pages, way)?).collect())
 }
 
 /// Has what was mapped in place of other memory watched, too.

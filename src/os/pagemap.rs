@@ -50,25 +50,81 @@ const PAGE_IS_FILE: u64 = 1 << 2;
 const PAGE_IS_PRESENT: u64 = 1 << 3;
 const PAGE_IS_SWAPPED: u64 = 1 << 4;
 
-/// The runs of pages among those of `pages` (addresses) that are this process's own, in order.
-pub fn private_pages(pages: Range<usize>, way: Way) -> Result<Vec<Range<usize>>> {
-    let map = opened()?;
-    if way == Way::Best {
-        match scan(&map, pages.clone(), Scan::private()) {
-            // A kernel without it (ENOTTY), or a filter (EPERM, ENOSYS).
-            Err(Error::System(libc::ENOTTY | libc::ENOSYS | libc::EPERM | libc::EINVAL)) => {}
-            result => return result,
-        }
-    }
-    numbered(&map, pages)
-}
+/// The open map of this process's pages.
+pub struct Pagemap(OwnedFd);
 
-pub(super) fn opened() -> Result<OwnedFd> {
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
-    // SAFETY: the path is terminated.
-    let fd = system(|| unsafe { libc::open64(c"/proc/self/pagemap".as_ptr(), flags) })?;
-    // SAFETY: open has just given it to us.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+impl Pagemap {
+    /// Opens it.
+    pub fn open() -> Result<Pagemap> {
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+        // SAFETY: the path is terminated.
+        let fd = system(|| unsafe { libc::open64(c"/proc/self/pagemap".as_ptr(), flags) })?;
+        // SAFETY: open has just given it to us.
+        Ok(Pagemap(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// The runs of pages among those of `pages` (addresses) that are this process's own, in order.
+    pub fn private_pages(&self, pages: Range<usize>, way: Way) -> Result<Vec<Range<usize>>> {
+        if way == Way::Best {
+            // A kernel without it (ENOTTY), or a filter (EPERM, ENOSYS): the numbers need nothing.
+            if let Ok(found) = self.scan(pages.clone(), Scan::private()) {
+                return Ok(found);
+            }
+        }
+        self.numbered(pages)
+    }
+
+    /// The runs of pages that a scan finds.
+    pub(super) fn scan(&self, pages: Range<usize>, mut scan: Scan) -> Result<Vec<Range<usize>>> {
+        let request = libc::_IOWR::<Scan>(b'f' as u32, 16);
+        let mut regions = [Region::default(); 256];
+        let mut found = Vec::new();
+        (scan.start, scan.end) = (pages.start as u64, pages.end as u64);
+        (scan.vec, scan.vec_len) = (regions.as_mut_ptr() as u64, regions.len() as u64);
+        while scan.start < scan.end {
+            // SAFETY: the kernel writes as many regions as there is room for, and where it stopped.
+            let count =
+                system(|| unsafe { libc::ioctl(self.0.as_raw_fd(), request, &raw mut scan) })?;
+            for region in &regions[..count as usize] {
+                push(&mut found, region.start as usize..region.end as usize);
+            }
+            if scan.walk_end <= scan.start {
+                return Err(Error::System(libc::EIO)); // No progress, which no kernel should make.
+            }
+            scan.start = scan.walk_end;
+        }
+        Ok(found)
+    }
+
+    fn numbered(&self, pages: Range<usize>) -> Result<Vec<Range<usize>>> {
+        const PRESENT: u64 = 1 << 63;
+        const SWAPPED: u64 = 1 << 62;
+        const OF_A_FILE: u64 = 1 << 61;
+        let page = page_size();
+        let mut numbers = [0_u64; 4096];
+        let mut found = Vec::new();
+        let mut at = pages.start;
+        while at < pages.end {
+            let count = ((pages.end - at) / page).min(numbers.len());
+            let (buffer, bytes) = (numbers.as_mut_ptr().cast(), count * 8);
+            let from = (at / page * 8) as i64;
+            // SAFETY: the buffer has room for as many bytes.
+            let read = unsafe { libc::pread64(self.0.as_raw_fd(), buffer, bytes, from) };
+            let read = match (usize::try_from(read), Error::last()) {
+                (Ok(read), _) if read >= 8 => read / 8,
+                (Ok(_), _) => return Err(Error::System(libc::EIO)),
+                (Err(_), Error::System(libc::EINTR)) => continue,
+                (Err(_), error) => return Err(error),
+            };
+            for number in &numbers[..read] {
+                if number & (PRESENT | SWAPPED) != 0 && number & OF_A_FILE == 0 {
+                    push(&mut found, at..at + page);
+                }
+                at += page;
+            }
+        }
+        Ok(found)
+    }
 }
 
 impl Scan {
@@ -94,61 +150,6 @@ impl Scan {
     }
 }
 
-/// The runs of pages that a scan finds.
-pub(super) fn scan(
-    map: &OwnedFd,
-    pages: Range<usize>,
-    mut scan: Scan,
-) -> Result<Vec<Range<usize>>> {
-    let request = libc::_IOWR::<Scan>(b'f' as u32, 16);
-    let mut regions = [Region::default(); 256];
-    let mut found = Vec::new();
-    (scan.start, scan.end) = (pages.start as u64, pages.end as u64);
-    (scan.vec, scan.vec_len) = (regions.as_mut_ptr() as u64, regions.len() as u64);
-    while scan.start < scan.end {
-        // SAFETY: the kernel writes as many regions as there is room for, and where it stopped.
-        let count = system(|| unsafe { libc::ioctl(map.as_raw_fd(), request, &raw mut scan) })?;
-        for region in &regions[..count as usize] {
-            push(&mut found, region.start as usize..region.end as usize);
-        }
-        if scan.walk_end <= scan.start {
-            return Err(Error::System(libc::EIO)); // No progress, which no kernel should make.
-        }
-        scan.start = scan.walk_end;
-    }
-    Ok(found)
-}
-
-fn numbered(map: &OwnedFd, pages: Range<usize>) -> Result<Vec<Range<usize>>> {
-    const PRESENT: u64 = 1 << 63;
-    const SWAPPED: u64 = 1 << 62;
-    const OF_A_FILE: u64 = 1 << 61;
-    let page = page_size();
-    let mut numbers = [0_u64; 4096];
-    let mut found = Vec::new();
-    let mut at = pages.start;
-    while at < pages.end {
-        let count = ((pages.end - at) / page).min(numbers.len());
-        let (buffer, bytes) = (numbers.as_mut_ptr().cast(), count * 8);
-        let from = (at / page * 8) as i64;
-        // SAFETY: the buffer has room for as many bytes.
-        let read = unsafe { libc::pread64(map.as_raw_fd(), buffer, bytes, from) };
-        let read = match (usize::try_from(read), Error::last()) {
-            (Ok(read), _) if read >= 8 => read / 8,
-            (Ok(_), _) => return Err(Error::System(libc::EIO)),
-            (Err(_), Error::System(libc::EINTR)) => continue,
-            (Err(_), error) => return Err(error),
-        };
-        for number in &numbers[..read] {
-            if number & (PRESENT | SWAPPED) != 0 && number & OF_A_FILE == 0 {
-                push(&mut found, at..at + page);
-            }
-            at += page;
-        }
-    }
-    Ok(found)
-}
-
 /// Adds a run, to the last one if it begins where that ends.
 fn push(found: &mut Vec<Range<usize>>, run: Range<usize>) {
     match found.last_mut() {
@@ -171,8 +172,11 @@ mod tests {
         // SAFETY: nobody else has the file.
         let mut map = unsafe { options.map_copy(&file) }.expect("it can be mapped");
         let start = map.as_ptr() as usize;
+        let map_of_pages = Pagemap::open().expect("it is there");
         let runs = |way| {
-            let found = private_pages(start..start + 40 * page, way).expect("there is a pagemap");
+            let found = map_of_pages
+                .private_pages(start..start + 40 * page, way)
+                .expect("it is there");
             let relative = found
                 .iter()
                 .map(|run| (run.start - start) / page..(run.end - start) / page);

@@ -4,7 +4,7 @@
 //! No fault is ever delivered, and no thread waits for anybody: the descriptor is only what the protection belongs to.
 
 use crate::os::errno::system;
-use crate::os::pagemap::{self, Scan};
+use crate::os::pagemap::{Pagemap, Scan};
 use crate::status::Result;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -72,11 +72,13 @@ impl Watch {
 
     /// The runs of those pages that are this process's own and were written to since the last call, in order. An error if any
     /// is not watched. What is stored when this has begun is in its result, or in that of the next call.
-    pub fn written(&self, pages: Range<usize>) -> Result<Vec<Range<usize>>> {
-        if pages.is_empty() {
-            return Ok(Vec::new());
+    ///
+    /// After an error some may have been told to nobody, and the watch is of no use any more.
+    pub fn written(&self, map: &Pagemap, pages: Range<usize>) -> Result<Vec<Range<usize>>> {
+        match pages.is_empty() {
+            true => Ok(Vec::new()),
+            false => map.scan(pages, Scan::written_to()),
         }
-        pagemap::scan(&pagemap::opened()?, pages, Scan::written_to())
     }
 }
 
@@ -96,18 +98,19 @@ mod tests {
     #[test]
     fn a_page_is_told_once_for_what_was_stored_before_and_again_for_what_is_stored_later() {
         let page = page_size();
-        let mut map = memmap2::MmapOptions::new()
+        let mut memory = memmap2::MmapOptions::new()
             .len(16 * page)
             .map_anon()
             .expect("there is memory");
-        let start = map.as_ptr() as usize;
+        let start = memory.as_ptr() as usize;
         let all = start..start + 16 * page;
-        map[page] = 1;
+        memory[page] = 1;
         let Ok(watch) = Watch::begin(all.clone()) else {
             return; // A kernel before 6.7, or a filter.
         };
+        let map = Pagemap::open().expect("there is one");
         let written = || {
-            let found = watch.written(all.clone()).expect("all are watched");
+            let found = watch.written(&map, all.clone()).expect("all are watched");
             let relative = found.iter().map(|run| {
                 let (first, end) = (run.start - start, run.end - start);
                 (first / page, end / page)
@@ -116,9 +119,9 @@ mod tests {
         };
         assert_eq!(written(), vec![(1, 2)]);
         assert_eq!(written(), []);
-        map[page + 1] = 2;
-        map[5 * page] = 1;
-        map[6 * page] = 1;
+        memory[page + 1] = 2;
+        memory[5 * page] = 1;
+        memory[6 * page] = 1;
         assert_eq!(written(), vec![(1, 2), (5, 7)]);
         assert_eq!(written(), []);
         let mut other = memmap2::MmapOptions::new()
@@ -127,6 +130,6 @@ mod tests {
             .expect("there is memory");
         other[0] = 1;
         let start = other.as_ptr() as usize;
-        assert_eq!(watch.written(start..start + page).ok(), None);
+        assert_eq!(watch.written(&map, start..start + page).ok(), None);
     }
 }

@@ -80,6 +80,7 @@ pub const NO_DUMP: u32 = 1 << 11;
 pub const LOCKED: u32 = 1 << 12;
 pub const SEALED: u32 = 1 << 13;
 pub const NO_SYMLINKS: u32 = 1 << 14;
+pub const ATOMIC: u32 = 1 << 15;
 
 pub const TO_END: u64 = u64::MAX;
 

@@ -99,6 +99,15 @@ of_the_library! {
         offset: *mut u64,
     ) -> Status;
     pub fn memmap_flush(handle: Handle, offset: u64, len: u64, mode: u32) -> Status;
+    pub fn memmap_commit(handle: Handle) -> Status;
+    pub fn memmap_rollback(handle: Handle) -> Status;
+    pub fn memmap_checkpoint(handle: Handle) -> Status;
+    pub fn memmap_changes(
+        handle: Handle,
+        ranges: *mut [u64; 2],
+        capacity: u64,
+        count: *mut u64,
+    ) -> Status;
     pub fn memmap_resize(handle: Handle, len: u64) -> Status;
     pub fn memmap_refresh(handle: Handle, len: *mut u64) -> Status;
     pub fn memmap_advise(handle: Handle, offset: u64, len: u64, advice: u32) -> Status;

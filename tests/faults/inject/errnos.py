@@ -9,7 +9,7 @@ import re
 CALLS = """open:openat open:openat2 stat statfs:fstatfs fcntl fallocate truncate:ftruncate mmap
 mmap:munmap mremap mprotect msync madvise mincore mlock mlock:mlock2 mlock:munlock fsync fsync:fdatasync
 posix_fadvise:fadvise64 write:pwrite64 write:pwritev2 unlink unlink:unlinkat link:linkat readlink statx memfd_create chmod:fchmod
-getrlimit:prlimit64 ioctl futex sigaction:rt_sigaction sigprocmask:rt_sigprocmask read write lseek close
+getrlimit:prlimit64 ioctl futex read:pread64 flock userfaultfd getrandom chown:fchown sigaction:rt_sigaction sigprocmask:rt_sigprocmask read write lseek close
 nanosleep:clock_nanosleep""".split()
 
 

@@ -11,7 +11,7 @@ const CALLS: &[(&str, i32)] = named! {
     SYS_munmap SYS_mremap SYS_mprotect SYS_msync SYS_madvise SYS_mincore SYS_mlock SYS_mlock2 SYS_munlock SYS_fsync
     SYS_fdatasync SYS_fadvise64 SYS_pwrite64 SYS_pwritev2 SYS_unlink SYS_unlinkat SYS_linkat SYS_readlink SYS_statx
     SYS_memfd_create SYS_fchmod SYS_prlimit64 SYS_ioctl SYS_futex SYS_rt_sigaction
-    SYS_rt_sigprocmask SYS_read SYS_write SYS_lseek SYS_close SYS_clock_nanosleep
+    SYS_rt_sigprocmask SYS_pread64 SYS_flock SYS_userfaultfd SYS_getrandom SYS_fchown SYS_read SYS_write SYS_lseek SYS_close SYS_clock_nanosleep
 };
 
 const ERRNOS: &[(&str, i32)] = named! {

@@ -237,6 +237,18 @@ impl Failed<'_> {
     /// Returns whether the function has an alternative to the call, or does not need it for what it promises.
     fn does_without(&self) -> bool {
         let others = [
+            // Where the system cannot tell which pages were stored to, all private pages are compared.
+            ("memmap_commit", "ioctl"),
+            ("memmap_changes", "ioctl"),
+            ("memmap_rollback", "ioctl"),
+            // "The same holds if the commit is durable and writing it to the file fails: this call returns 0".
+            ("memmap_commit", "pwrite64"),
+            ("memmap_commit, longer", "fallocate"),
+            ("memmap_commit, longer", "pwritev2"),
+            ("memmap_commit, longer", "fstatfs"),
+            ("memmap_commit, shorter", "ftruncate"),
+            // Memory that may be locked is asked for in another way.
+            ("memmap_rollback", "madvise"),
             // A descriptor that cannot be identified is left open, since it may belong to another file.
             ("memmap_close, locked", "stat"),
             // Pages that cannot be released are filled with zeros.
@@ -300,7 +312,9 @@ impl Failed<'_> {
         ];
         // The areas are examined and moved after the blocks were reserved.
         let areas = self.case.ends_with("of several areas");
+        // "Blocks that a failed call has reserved for a longer file stay behind its end."
         self.case.starts_with("memmap_resize, longer") && (areas || late.contains(&self.call))
+            || self.case == "memmap_commit, longer"
     }
 
     /// Returns whether a part of the state may differ from that after a call without failures, although this call
@@ -311,7 +325,16 @@ impl Failed<'_> {
         // A new file that cannot be opened by its name is listed as the file without a name that it was before.
         let unnamed =
             self.case.starts_with("memmap_create") && ["openat", "stat"].contains(&self.call);
+        // Stores are not watched any more where the system cannot tell of them: all private pages are compared.
+        let tells = ["memmap_commit", "memmap_rollback", "memmap_changes"];
+        let unwatched = ["ioctl", "close"].contains(&self.call)
+            && tells.iter().any(|case| self.case.starts_with(case));
         match part {
+            Part::Descriptors | Part::Memory if unwatched => true,
+            // What is durable in the log, and not in the file so far.
+            Part::Files | Part::Memory if self.case.starts_with("memmap_commit") => {
+                ["pwrite64", "pwritev2", "fallocate", "ftruncate"].contains(&self.call)
+            }
             Part::Mappings => addresses || unnamed,
             Part::Told => addresses,
             Part::Memory => addresses || huge,
@@ -322,6 +345,12 @@ impl Failed<'_> {
     /// Returns whether later calls may fail too: a failed flush is remembered.
     pub fn is_remembered(&self) -> bool {
         let sync = ["fdatasync", "msync"].contains(&self.call);
-        self.case.starts_with("memmap_flush") && sync
+        // "The same holds if the commit is durable and writing it to the file fails".
+        let applying = ["pwrite64", "pwritev2", "ftruncate", "fallocate"].contains(&self.call);
+        let commit = self.case.starts_with("memmap_commit") && applying;
+        let header = self.case.starts_with("memmap_checkpoint") && self.call == "pwrite64";
+        let syncs = ["memmap_flush", "memmap_commit", "memmap_checkpoint"];
+        let synced = sync && syncs.iter().any(|case| self.case.starts_with(case));
+        synced || commit || header
     }
 }

@@ -260,6 +260,7 @@ impl Stage {
             unsafe { libc::munmap(self.foreign, SIZE as usize) };
         }
         let _ = fs::remove_file(self.file());
+        let _ = fs::remove_file(self.folder.join("file.commit"));
         let _ = fs::remove_file(self.memory.join(&self.shared));
     }
 }

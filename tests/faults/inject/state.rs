@@ -232,7 +232,11 @@ fn files((folder, prefix): &(&Path, &str)) -> Vec<(String, File)> {
             size: status.len(),
             blocks: status.blocks(),
             mode: status.mode(),
-            bytes: fs::read(&path).expect("it can be read"),
+            bytes: match path.extension() {
+                // A log has random numbers, and behind the records that count anything.
+                Some(log) if log == "commit" => Vec::new(),
+                _ => fs::read(&path).expect("it can be read"),
+            },
         };
         (path.display().to_string(), file)
     });
@@ -254,6 +258,7 @@ fn locks(files: &BTreeMap<String, File>) -> Vec<String> {
     };
     let mut lines: Vec<_> = text.lines().map(words).filter(ours).collect();
     lines.sort();
+    lines.dedup(); // The system may list one twice, where others lock and unlock meanwhile.
     lines.into_iter().map(|words| words.join(" ")).collect()
 }
 

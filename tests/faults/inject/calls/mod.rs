@@ -1,5 +1,6 @@
 //! Every function of the C ABI, with each set of system calls that it may make.
 
+mod committing;
 mod losing;
 mod opening;
 mod process;
@@ -15,6 +16,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         process::CASES,
         opening::CASES,
         using::CASES,
+        committing::CASES,
         sharing::CASES,
         losing::CASES,
     ];
