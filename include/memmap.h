@@ -182,9 +182,15 @@
 #define MEMMAP_NO_SYMLINKS (1 << 14)
 
 /**
- * Flag of memmap_open and memmap_create, with MEMMAP_READ_WRITE: what is written to the mapping stays
- * in this process until memmap_commit, which makes all of it durable in the file at once, or nothing.
- * See memmap_commit for what that takes.
+ * Flag of memmap_open and memmap_create, with MEMMAP_READ_WRITE: what is written to the mapping
+ * stays in this process until memmap_commit, which makes all of it durable in the file at once, or
+ * nothing. memmap_open follows no symbolic link at the end of the path then (ELOOP), and fails
+ * with MEMMAP_ERR_BUSY if the file is open so already, in any process. memmap_create fails with
+ * EEXIST if the file exists, and makes the name durable. An offset, a length, MEMMAP_SPARSE,
+ * MEMMAP_NO_DESCRIPTOR, MEMMAP_LOCKED and MEMMAP_EXECUTABLE are MEMMAP_ERR_INVALID;
+ * MEMMAP_READ_ONLY, a file with several names and one on hugetlbfs are MEMMAP_ERR_UNSUPPORTED.
+ * Opening fails with MEMMAP_ERR_CORRUPT if the file NAME.commit is no log, or has commits of
+ * another file.
  */
 #define MEMMAP_ATOMIC (1 << 15)
 
@@ -898,7 +904,8 @@ memmap_status memmap_anonymous(uint64_t size,
  * `memmap_close` makes the handle invalid at once, for every thread, and unmaps the memory as soon
  * as no pin and no running call uses it: at once, or at the last memmap_unpin.
  *
- * It flushes nothing and cannot report that a write failed; see memmap_flush. It closes the
+ * It flushes nothing and cannot report that a write failed; see memmap_flush. With MEMMAP_ATOMIC it
+ * discards what was not committed, and does what memmap_checkpoint does. It closes the
  * mapping's own descriptor: a program that closes all descriptors, as daemons do when they start,
  * closes its mappings first.
  *
@@ -1059,8 +1066,9 @@ memmap_status memmap_rfind(memmap_handle handle,
  * locked memory; MEMMAP_ERR_FAULT if anything of the mapping was lost, and from MEMMAP_FLUSH_SYNC
  * if the file has become shorter than the range (not noticed without a descriptor), in both cases
  * after the rest was written back; MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS on a copy-on-write mapping,
- * which never becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory; MEMMAP_ERR_INVALID for
- * an unknown mode; EBADF if the descriptor of a read-only mapping was closed by other code.
+ * which never becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory and with MEMMAP_ATOMIC;
+ * MEMMAP_ERR_INVALID for an unknown mode; EBADF if the descriptor of a read-only mapping was
+ * closed by other code.
  */
 memmap_status memmap_flush(memmap_handle handle,
                            uint64_t offset,
@@ -1085,13 +1093,13 @@ memmap_status memmap_flush(memmap_handle handle,
  * A call that fails changes nothing: memory keeps the changes, memmap_rollback takes them back,
  * and the commit may be tried again, except after a failure of the device. If the log could not be
  * made durable (EIO and others), nobody knows whether that commit is on the device: after a crash
- * the file may be as with it or as without it, whole in either case. This call,
- * memmap_rollback, memmap_checkpoint, memmap_changes and memmap_resize then return the same error
- * until memmap_recover. It writes the acknowledged commits again, and returns 0 when the file is
- * durable without the one that failed, which then will not come back. The changes are still in
- * memory and may be committed. Blocks that a failed call has reserved for a longer file stay behind
- * its end. The same as for the log holds if the commit is durable and writing it to the file
- * fails: this call returns 0, the next ones return the error.
+ * the file may be as with it or as without it, whole in either case. This call, memmap_rollback,
+ * memmap_checkpoint, memmap_changes and memmap_resize then return the same error until
+ * memmap_recover. It writes the acknowledged commits again, and returns 0 when the file is durable
+ * without the one that failed, which then will not come back. The changes are still in memory and
+ * may be committed. Blocks that a failed call has reserved for a longer file stay behind its end.
+ * The same as for the log holds if the commit is durable and writing it to the file fails: this
+ * call returns 0, the next ones return the error.
  *
  * A store of another thread during the call is in this commit or in the next one. Of a number that
  * is stored meanwhile, a commit may have some bytes and not others; so a program that needs a
@@ -1157,6 +1165,8 @@ memmap_status memmap_changes(memmap_handle handle,
  * other calls that use it. New pages have the options of the mapping (MEMMAP_NO_DUMP,
  * MEMMAP_LOCKED, huge pages, advice). Pages that move keep their advice and locks.
  *
+ * With MEMMAP_ATOMIC only the memory changes its length; the file does with memmap_commit.
+ *
  * If the mapping ends before its file does, only the mapping shrinks, since the bytes behind it
  * are not the mapping's; growing maps those bytes before it makes the file longer.
  *
@@ -1195,7 +1205,7 @@ memmap_status memmap_resize(memmap_handle handle,
  * at the moment in which the mapping changes, after everything that the call waits for.
  *
  * Errors: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT as memmap_resize; MEMMAP_ERR_UNSUPPORTED without a
- * file or its descriptor, and for a character device; EBADF; MEMMAP_ERR_LIMIT.
+ * file or its descriptor, for a character device, and with MEMMAP_ATOMIC; EBADF; MEMMAP_ERR_LIMIT.
  */
 memmap_status memmap_refresh(memmap_handle handle,
                              uint64_t *len);
@@ -1258,7 +1268,8 @@ memmap_status memmap_residency(memmap_handle handle,
  * Pages that are lost lose their lock, and memmap_recover does not restore it: lock again
  * afterwards. The lock of MEMMAP_LOCKED is restored.
  *
- * Errors: MEMMAP_ERR_RANGE; MEMMAP_ERR_LIMIT if RLIMIT_MEMLOCK or memory has no room for them.
+ * Errors: MEMMAP_ERR_RANGE; MEMMAP_ERR_LIMIT if RLIMIT_MEMLOCK or memory has no room for them;
+ * MEMMAP_ERR_UNSUPPORTED with MEMMAP_ATOMIC.
  */
 memmap_status memmap_lock_memory(memmap_handle handle,
                                  uint64_t offset,

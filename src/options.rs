@@ -71,9 +71,15 @@ pub const SEALED: u32 = 1 << 13;
 /// Linux 5.6; the call fails with MEMMAP_ERR_UNSUPPORTED without it.
 pub const NO_SYMLINKS: u32 = 1 << 14;
 
-/// Flag of memmap_open and memmap_create, with MEMMAP_READ_WRITE: what is written to the mapping stays
-/// in this process until memmap_commit, which makes all of it durable in the file at once, or nothing.
-/// See memmap_commit for what that takes.
+/// Flag of memmap_open and memmap_create, with MEMMAP_READ_WRITE: what is written to the mapping
+/// stays in this process until memmap_commit, which makes all of it durable in the file at once, or
+/// nothing. memmap_open follows no symbolic link at the end of the path then (ELOOP), and fails
+/// with MEMMAP_ERR_BUSY if the file is open so already, in any process. memmap_create fails with
+/// EEXIST if the file exists, and makes the name durable. An offset, a length, MEMMAP_SPARSE,
+/// MEMMAP_NO_DESCRIPTOR, MEMMAP_LOCKED and MEMMAP_EXECUTABLE are MEMMAP_ERR_INVALID;
+/// MEMMAP_READ_ONLY, a file with several names and one on hugetlbfs are MEMMAP_ERR_UNSUPPORTED.
+/// Opening fails with MEMMAP_ERR_CORRUPT if the file NAME.commit is no log, or has commits of
+/// another file.
 pub const ATOMIC: u32 = 1 << 15;
 
 /// A set of wishes; see its constants.

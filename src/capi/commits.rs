@@ -21,13 +21,13 @@ use crate::status::Status;
 /// A call that fails changes nothing: memory keeps the changes, memmap_rollback takes them back,
 /// and the commit may be tried again, except after a failure of the device. If the log could not be
 /// made durable (EIO and others), nobody knows whether that commit is on the device: after a crash
-/// the file may be as with it or as without it, whole in either case. This call,
-/// memmap_rollback, memmap_checkpoint, memmap_changes and memmap_resize then return the same error
-/// until memmap_recover. It writes the acknowledged commits again, and returns 0 when the file is
-/// durable without the one that failed, which then will not come back. The changes are still in
-/// memory and may be committed. Blocks that a failed call has reserved for a longer file stay behind
-/// its end. The same as for the log holds if the commit is durable and writing it to the file
-/// fails: this call returns 0, the next ones return the error.
+/// the file may be as with it or as without it, whole in either case. This call, memmap_rollback,
+/// memmap_checkpoint, memmap_changes and memmap_resize then return the same error until
+/// memmap_recover. It writes the acknowledged commits again, and returns 0 when the file is durable
+/// without the one that failed, which then will not come back. The changes are still in memory and
+/// may be committed. Blocks that a failed call has reserved for a longer file stay behind its end.
+/// The same as for the log holds if the commit is durable and writing it to the file fails: this
+/// call returns 0, the next ones return the error.
 ///
 /// A store of another thread during the call is in this commit or in the next one. Of a number that
 /// is stored meanwhile, a commit may have some bytes and not others; so a program that needs a

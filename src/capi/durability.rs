@@ -29,8 +29,9 @@ use crate::status::Status;
 /// locked memory; MEMMAP_ERR_FAULT if anything of the mapping was lost, and from MEMMAP_FLUSH_SYNC
 /// if the file has become shorter than the range (not noticed without a descriptor), in both cases
 /// after the rest was written back; MEMMAP_ERR_RANGE; MEMMAP_ERR_ACCESS on a copy-on-write mapping,
-/// which never becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory; MEMMAP_ERR_INVALID for
-/// an unknown mode; EBADF if the descriptor of a read-only mapping was closed by other code.
+/// which never becomes durable; MEMMAP_ERR_UNSUPPORTED for anonymous memory and with MEMMAP_ATOMIC;
+/// MEMMAP_ERR_INVALID for an unknown mode; EBADF if the descriptor of a read-only mapping was
+/// closed by other code.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_flush(handle: Handle, offset: u64, len: u64, mode: u32) -> Status {
     status(|| access::flush(handle, offset, len, checked_mode(mode)?))

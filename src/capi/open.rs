@@ -149,7 +149,8 @@ pub unsafe extern "C" fn memmap_anonymous(
 /// `memmap_close` makes the handle invalid at once, for every thread, and unmaps the memory as soon
 /// as no pin and no running call uses it: at once, or at the last memmap_unpin.
 ///
-/// It flushes nothing and cannot report that a write failed; see memmap_flush. It closes the
+/// It flushes nothing and cannot report that a write failed; see memmap_flush. With MEMMAP_ATOMIC it
+/// discards what was not committed, and does what memmap_checkpoint does. It closes the
 /// mapping's own descriptor: a program that closes all descriptors, as daemons do when they start,
 /// closes its mappings first.
 ///

@@ -83,7 +83,8 @@ pub unsafe extern "C" fn memmap_residency(
 /// Pages that are lost lose their lock, and memmap_recover does not restore it: lock again
 /// afterwards. The lock of MEMMAP_LOCKED is restored.
 ///
-/// Errors: MEMMAP_ERR_RANGE; MEMMAP_ERR_LIMIT if RLIMIT_MEMLOCK or memory has no room for them.
+/// Errors: MEMMAP_ERR_RANGE; MEMMAP_ERR_LIMIT if RLIMIT_MEMLOCK or memory has no room for them;
+/// MEMMAP_ERR_UNSUPPORTED with MEMMAP_ATOMIC.
 #[unsafe(no_mangle)]
 pub extern "C" fn memmap_lock_memory(handle: Handle, offset: u64, len: u64) -> Status {
     status(|| paging::lock_memory(handle, offset, len))

@@ -15,6 +15,8 @@ use crate::status::Status;
 /// other calls that use it. New pages have the options of the mapping (MEMMAP_NO_DUMP,
 /// MEMMAP_LOCKED, huge pages, advice). Pages that move keep their advice and locks.
 ///
+/// With MEMMAP_ATOMIC only the memory changes its length; the file does with memmap_commit.
+///
 /// If the mapping ends before its file does, only the mapping shrinks, since the bytes behind it
 /// are not the mapping's; growing maps those bytes before it makes the file longer.
 ///
@@ -53,7 +55,7 @@ pub extern "C" fn memmap_resize(handle: Handle, new_len: u64) -> Status {
 /// at the moment in which the mapping changes, after everything that the call waits for.
 ///
 /// Errors: MEMMAP_ERR_BUSY; MEMMAP_ERR_FAULT as memmap_resize; MEMMAP_ERR_UNSUPPORTED without a
-/// file or its descriptor, and for a character device; EBADF; MEMMAP_ERR_LIMIT.
+/// file or its descriptor, for a character device, and with MEMMAP_ATOMIC; EBADF; MEMMAP_ERR_LIMIT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmap_refresh(handle: Handle, len: *mut u64) -> Status {
     status(|| {
