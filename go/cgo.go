@@ -29,6 +29,12 @@ package memmap
 #cgo nocallback write_and_flush
 #cgo noescape memmap_flush
 #cgo nocallback memmap_flush
+#cgo noescape memmap_commit
+#cgo nocallback memmap_commit
+#cgo noescape memmap_rollback
+#cgo nocallback memmap_rollback
+#cgo noescape memmap_checkpoint
+#cgo nocallback memmap_checkpoint
 #cgo noescape memmap_get_info
 #cgo nocallback memmap_get_info
 #cgo noescape memmap_get_fault

@@ -36,6 +36,9 @@ const (
 	// NoSymlinks makes Open and Create fail with ELOOP if any component of the path is a symbolic link. It is
 	// [ErrUnsupported] before Linux 5.6.
 	NoSymlinks Flags = C.MEMMAP_NO_SYMLINKS
+	// Atomic makes Open and Create keep every change in memory until [Map.Commit], which makes all of them durable
+	// at once. It takes [ReadWrite] and a file with a name; one Map at a time, in all processes, has such a file.
+	Atomic Flags = C.MEMMAP_ATOMIC
 	// NoDescriptor closes the descriptor of the file after mapping it, for programs with more mappings than
 	// RLIMIT_NOFILE allows. Resize and Refresh are then ErrUnsupported, and so is Recover after a loss.
 	NoDescriptor Flags = C.MEMMAP_NO_DESCRIPTOR

@@ -3,11 +3,21 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import pytest
 
 import memmap
 
 PROGRAM = Path(__file__).with_name("never_a_zero.py")
+
+
+@pytest.fixture
+def folder():
+    """A folder on tmpfs: ext4 shows zeros while a file is truncated, and no signal reports them (docs/faults.md)."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        yield name
 
 
 def run(seconds, folder, **environment):
@@ -21,12 +31,12 @@ def run(seconds, folder, **environment):
     )
 
 
-def test_no_good_value_is_computed_from_lost_bytes(tmp_path):
-    ran = run(os.environ.get("MEMMAP_TIME", "2"), tmp_path)
+def test_no_good_value_is_computed_from_lost_bytes(folder):
+    ran = run(os.environ.get("MEMMAP_TIME", "2"), folder)
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr
     assert " 0 of them wrong" in ran.stdout
 
 
-def test_values_from_lost_bytes_are_seen(tmp_path):
-    ran = run(2, tmp_path, MEMMAP_RAISE="off")
+def test_values_from_lost_bytes_are_seen(folder):
+    ran = run(2, folder, MEMMAP_RAISE="off")
     assert ran.returncode == 1 and "wrong: " in ran.stdout, ran.stdout[-2000:] + ran.stderr
