@@ -179,10 +179,23 @@ fn drawing(uses: &Uses) -> String {
         };
         text += &format!("  {room}[\"{label}\"]\n");
     }
+    let mut of: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (user, used) in arrows(uses) {
-        text += &format!("  {user} --> {used}\n");
+        of.entry(user).or_default().push(used);
+    }
+    for (user, used) in of {
+        text += &format!("  {user} --> {}\n", used.join(" & "));
     }
     text + "```\n"
+}
+
+#[test]
+fn the_page_is_short_enough_to_be_read() {
+    let lines = fs::read_to_string(root().join("ARCHITECTURE.md"))
+        .expect("it is in the source tree")
+        .lines()
+        .count();
+    assert!(lines <= 300, "ARCHITECTURE.md has {lines} lines");
 }
 
 #[test]
