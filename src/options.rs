@@ -4,17 +4,18 @@ use crate::os::advice::Advice;
 use crate::status::{Error, Result};
 use std::ops::BitOr;
 
-/// What the mapping allows.
+/// What a mapping allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
-    /// The least that the call is for: read-only to open, read-write to create and for anonymous memory.
+    /// The least that the call needs: read-only to open, read-write to create and for anonymous
+    /// memory.
     #[default]
     Default,
     /// Reading.
     ReadOnly,
-    /// Reading, and writing that reaches the file and everyone who maps it.
+    /// Reading and writing. Writes reach the file and every other mapping of it.
     ReadWrite,
-    /// Reading, and writing that stays in this mapping.
+    /// Reading and writing. Writes stay in this mapping and never reach the file.
     CopyOnWrite,
 }
 
@@ -82,7 +83,7 @@ pub const NO_SYMLINKS: u32 = 1 << 14;
 /// another file.
 pub const ATOMIC: u32 = 1 << 15;
 
-/// A set of wishes; see its constants.
+/// A set of flags for opening a mapping; its constants are the flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags(pub u32);
 

@@ -32,7 +32,22 @@ static NOTIFIER_LOSSES: AtomicU64 = AtomicU64::new(0);
 /// lost, so that no fault comes back for good.
 const SECOND_TRIES: u16 = 64;
 
-/// Installs the guard, or puts it in front again where another handler was installed since.
+/// Installs the SIGBUS guard, or puts it in front again if another handler was installed since. A
+/// lost page is an error from then on, instead of the end of the process.
+///
+/// # Errors
+///
+/// Fails with the system's error of sigaction(2), and with [`Error::Limit`] if the guard was put in
+/// front of other handlers too often.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> memmap::Result<()> {
+/// memmap::install_guard()?;
+/// # Ok(())
+/// # }
+/// ```
 pub fn install() -> Result<()> {
     page_size(); // Asked now, so that the handler needn't.
     LOST_PAGES.install()

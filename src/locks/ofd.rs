@@ -11,12 +11,12 @@ use std::ops::Range;
 /// The end of a range that reaches to the end of the file, however far that moves.
 pub const FOR_EVER: u64 = i64::MAX as u64;
 
-/// Who else may have a range that is locked.
+/// Whether [`Map::lock`](crate::Map::lock) admits other holders of the range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lock {
-    /// Those who lock it so too.
+    /// Other shared locks are admitted: for readers.
     Shared,
-    /// Nobody.
+    /// No other lock is admitted: for a writer.
     Exclusive,
 }
 

@@ -13,12 +13,13 @@ use std::sync::atomic::Ordering;
 /// How a flush is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Flush {
-    /// When it returns, the bytes and the file size that they need are on the device.
+    /// When the call returns, the bytes and the file size that they need are on the device.
     #[default]
     Sync,
-    /// The writing is scheduled; on Linux the kernel does that by itself (msync(2)).
+    /// Write-back is scheduled, and the call does not wait for it. Linux writes back by itself
+    /// anyway (msync(2)).
     Async,
-    /// Other mappings of the file are to see the newest bytes; on Linux they do so always.
+    /// Other mappings of the file see the newest bytes. On Linux they always do.
     Invalidate,
 }
 

@@ -87,7 +87,22 @@ impl Entry {
     }
 }
 
-/// Keeps the addresses of mappings that are closed from now on, up to so many bytes; 0 releases all.
+/// Keeps the addresses of mappings that are closed from now on reserved and unreadable, up to
+/// `bytes` in all; 0 releases them. A stale pointer then faults, and a message on standard error
+/// names the mapping.
+///
+/// # Errors
+///
+/// Fails with the system's error of sigaction(2).
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> memmap::Result<()> {
+/// memmap::poison_closed(1 << 30)?;
+/// # Ok(())
+/// # }
+/// ```
 pub fn keep_closed(bytes: u64) -> Result<()> {
     heed_environment(); // Before it, not at the first mapping after it: who calls has the last word.
     keep_up_to(bytes)

@@ -19,12 +19,12 @@ use crate::threads::fork;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// What pages are brought in for.
+/// The access that [`Map::prefault`](crate::Map::prefault) prepares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefault {
-    /// So that reading them waits for nothing.
+    /// Reading the pages does not wait afterwards.
     Read,
-    /// So that writing them doesn't either: they get their blocks and memory of their own.
+    /// Writing the pages does not wait afterwards either: they get blocks and memory of their own.
     Write,
 }
 

@@ -1,32 +1,32 @@
-//! Advice: what the program will do with pages, or wants done with them.
+//! Advice: how a program will use pages, or what the kernel should do with them.
 
-/// What the program will do with pages, or wants done with them (madvise(2)).
+/// How a program will use pages, or what the kernel should do with them (madvise(2)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Advice {
-    /// Nothing in particular.
+    /// No particular use.
     #[default]
     Normal,
-    /// They are read in order: the kernel reads far ahead.
+    /// The pages are read in order: the kernel reads far ahead.
     Sequential,
-    /// They are read in no order: the kernel reads nothing ahead.
+    /// The pages are read in no order: the kernel reads nothing ahead.
     Random,
-    /// They are needed soon: the kernel begins to read them.
+    /// The pages are needed soon: the kernel begins to read them.
     WillNeed,
-    /// They are not needed soon: this mapping lets go of them.
+    /// The pages are not needed soon: the mapping releases them.
     DontNeed,
-    /// Huge pages are worth having.
+    /// Use huge pages for this range.
     HugePage,
-    /// They are not.
+    /// Use no huge pages for this range.
     NoHugePage,
-    /// They are the first to go when memory is short.
+    /// The pages are the first to be reclaimed when memory is short.
     Cold,
-    /// They go now, out of the page cache too.
+    /// The pages are reclaimed now, from the page cache too.
     PageOut,
-    /// A child of fork doesn't have them.
+    /// A child of fork does not get the pages.
     DontFork,
-    /// A child of fork finds zeros.
+    /// A child of fork gets zeros instead.
     WipeOnFork,
-    /// A core dump doesn't have them.
+    /// A core dump does not contain the pages.
     DontDump,
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 
-/// What the system allows this process now. Sizes are bytes; u64::MAX is no limit.
+/// The limits of this process. Sizes are in bytes; `u64::MAX` means no limit.
 #[derive(Clone, Copy, Debug)]
 pub struct System {
     /// The unit in which memory is mapped.
@@ -30,7 +30,21 @@ pub struct System {
 }
 
 impl System {
-    /// The state of things now.
+    /// Returns the limits of this process and the memory available now.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the system's error if /proc cannot be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> memmap::Result<()> {
+    /// let system = memmap::System::now()?;
+    /// assert!(system.page_size >= 4096);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn now() -> Result<System> {
         Ok(System {
             page_size: page_size() as u64,

@@ -87,7 +87,25 @@ fn create(path: &CStr, size: u64, options: &Options) -> Result<Handle> {
     }
 }
 
-/// Removes the name; the memory goes with its last user.
+/// Removes the name of a shared memory object. Its mappings remain valid; the memory is freed with
+/// the last of them.
+///
+/// # Errors
+///
+/// Fails with [`Error::Invalid`] if `name` is invalid, and with the system's error if there is no
+/// such object or it may not be removed.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> memmap::Result<()> {
+/// use memmap::Error;
+///
+/// let missing = memmap::unlink_shared(c"no-such-object-of-memmap");
+/// assert_eq!(missing, Err(Error::System(libc::ENOENT)));
+/// # Ok(())
+/// # }
+/// ```
 pub fn unlink(name: &CStr) -> Result<()> {
     let path = path_of(name)?;
     // SAFETY: the path is terminated.
