@@ -66,8 +66,8 @@ def found(mapping, start, length):
 
 BUFFERS = (unpacked, copied, summed)
 METHODS = (sliced, item, found)
-# What other threads call with the mapping that the main thread reads. Before 3.13 the interpreter does not interrupt the main
-# thread at once for a signal of a thread that has released the global interpreter lock, as numpy.sum and zlib.crc32 do.
+# What other threads call, with any mapping. Before 3.13 the interpreter does not interrupt the main thread at once, for whatever
+# signal, when a thread that has released the global interpreter lock gets one, as in numpy.sum and zlib.crc32.
 BESIDE_MAIN = (*BUFFERS, *METHODS) if sys.version_info >= (3, 13) else (unpacked, copied, *METHODS)
 
 
@@ -111,7 +111,7 @@ def play(path, process, threads):
     mapping, over = mapped(path), threading.Event()
 
     def work(number):
-        how = (mapping, True, BESIDE_MAIN) if number % 2 else (mapped(path), True)
+        how = (mapping, True, BESIDE_MAIN) if number % 2 else (mapped(path), True, BESIDE_MAIN)
         ready.wait()
         threads[number].compute_until(over, *how)
 
