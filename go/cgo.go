@@ -408,6 +408,10 @@ func flush(handle, offset, length uint64, mode FlushMode) int32 {
 	return int32(C.memmap_flush(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length), C.uint32_t(mode)))
 }
 
+func commit(handle uint64) int32     { return int32(C.memmap_commit(C.memmap_handle(handle))) }
+func rollback(handle uint64) int32   { return int32(C.memmap_rollback(C.memmap_handle(handle))) }
+func checkpoint(handle uint64) int32 { return int32(C.memmap_checkpoint(C.memmap_handle(handle))) }
+
 func advise(handle, offset, length uint64, advice Advice) int32 {
 	return int32(C.memmap_advise(C.memmap_handle(handle), C.uint64_t(offset), C.uint64_t(length), C.uint32_t(advice)))
 }

@@ -1,8 +1,5 @@
 package memmap
 
-// #include <memmap.h>
-import "C"
-
 import "errors"
 
 // Commit makes everything that was changed since the last commit durable: the bytes, however they were stored, and the
@@ -39,9 +36,9 @@ func (m *Map) Rollback() error {
 	if err := m.outcome("rollback", rollback(m.handle)); err != nil {
 		return err
 	}
-	length, status := lengthOf(m.handle)
+	info, status := getInfo(m.handle)
 	if status == 0 {
-		m.length.Store(int64(length))
+		m.length.Store(info.Length)
 	}
 	return m.outcome("rollback", status)
 }
@@ -71,14 +68,4 @@ func (m *Map) asOne(op string, call func(handle uint64) int32) error {
 	}
 	defer m.leave(operation)
 	return m.outcome(op, call(m.handle))
-}
-
-func commit(handle uint64) int32     { return int32(C.memmap_commit(C.memmap_handle(handle))) }
-func rollback(handle uint64) int32   { return int32(C.memmap_rollback(C.memmap_handle(handle))) }
-func checkpoint(handle uint64) int32 { return int32(C.memmap_checkpoint(C.memmap_handle(handle))) }
-
-func lengthOf(handle uint64) (length uint64, status int32) {
-	var out C.uint64_t
-	code := C.memmap_len(C.memmap_handle(handle), &out)
-	return uint64(out), int32(code)
 }

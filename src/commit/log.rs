@@ -63,7 +63,7 @@ pub fn identity(file: &File) -> Result<OfFile> {
 pub fn salt() -> Result<u64> {
     let mut salt = [0; 8];
     // SAFETY: the kernel fills the eight bytes.
-    let filled = system(|| unsafe { libc::getrandom(salt.as_mut_ptr().cast(), 8, 0) as i32 })?;
+    let filled = system(|| unsafe { libc::getrandom(salt.as_mut_ptr().cast(), 8, 0) })?;
     match filled {
         8 => Ok(u64::from_ne_bytes(salt)),
         _ => Err(Error::System(libc::EIO)),

@@ -2,6 +2,7 @@
 
 use crate::files::descriptor::offset;
 use crate::files::file::File;
+use crate::os::errno::system;
 use crate::status::{Error, Result};
 
 impl File {
@@ -20,16 +21,10 @@ impl File {
     /// The same by one call of the system, which may read less.
     pub fn read_once(&self, room: &mut [u8], at: u64) -> Result<usize> {
         let from = offset(at)?;
-        loop {
-            // SAFETY: the kernel writes to the room, and no more.
-            let read =
-                unsafe { libc::pread64(self.fd(), room.as_mut_ptr().cast(), room.len(), from) };
-            match (usize::try_from(read), Error::last()) {
-                (Ok(read), _) => return Ok(read),
-                (Err(_), Error::System(libc::EINTR)) => {}
-                (Err(_), error) => return Err(error),
-            }
-        }
+        // SAFETY: the kernel writes to the room, and no more.
+        let read =
+            || unsafe { libc::pread64(self.fd(), room.as_mut_ptr().cast(), room.len(), from) };
+        Ok(system(read)? as usize)
     }
 
     /// Writes all of `bytes` from `at` on.
@@ -38,14 +33,12 @@ impl File {
         while done < bytes.len() {
             let (rest, to) = (&bytes[done..], offset(at + done as u64)?);
             // SAFETY: the kernel reads the rest of the bytes, and no more.
-            let written =
-                unsafe { libc::pwrite64(self.fd(), rest.as_ptr().cast(), rest.len(), to) };
-            match (usize::try_from(written), Error::last()) {
+            let write =
+                || unsafe { libc::pwrite64(self.fd(), rest.as_ptr().cast(), rest.len(), to) };
+            match system(write)? {
                 // Nothing written is no progress, which no file system should have.
-                (Ok(0), _) => return Err(Error::System(libc::EIO)),
-                (Ok(more), _) => done += more,
-                (Err(_), Error::System(libc::EINTR)) => {}
-                (Err(_), error) => return Err(error),
+                0 => return Err(Error::System(libc::EIO)),
+                more => done += more as usize,
             }
         }
         Ok(())

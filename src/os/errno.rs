@@ -3,14 +3,15 @@
 use crate::status::{Error, Result};
 
 /// Returns the result of a system call that reports failure by -1; repeats the call on EINTR.
-pub fn system(mut call: impl FnMut() -> i32) -> Result<i32> {
+pub fn system<N: PartialEq + From<i8>>(mut call: impl FnMut() -> N) -> Result<N> {
     loop {
-        match call() {
-            -1 => match Error::last() {
-                Error::System(libc::EINTR) => {}
-                error => return Err(error),
-            },
-            result => return Ok(result),
+        let result = call();
+        if result != N::from(-1) {
+            return Ok(result);
+        }
+        match Error::last() {
+            Error::System(libc::EINTR) => {}
+            error => return Err(error),
         }
     }
 }

@@ -109,12 +109,10 @@ impl Pagemap {
             let (buffer, bytes) = (numbers.as_mut_ptr().cast(), count * 8);
             let from = (at / page * 8) as i64;
             // SAFETY: the buffer has room for as many bytes.
-            let read = unsafe { libc::pread64(self.0.as_raw_fd(), buffer, bytes, from) };
-            let read = match (usize::try_from(read), Error::last()) {
-                (Ok(read), _) if read >= 8 => read / 8,
-                (Ok(_), _) => return Err(Error::System(libc::EIO)),
-                (Err(_), Error::System(libc::EINTR)) => continue,
-                (Err(_), error) => return Err(error),
+            let read = || unsafe { libc::pread64(self.0.as_raw_fd(), buffer, bytes, from) };
+            let read = match system(read)? {
+                0..8 => return Err(Error::System(libc::EIO)),
+                read => read as usize / 8,
             };
             for number in &numbers[..read] {
                 if number & (PRESENT | SWAPPED) != 0 && number & OF_A_FILE == 0 {
